@@ -93,11 +93,11 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
+    received: list[int] = []
 
     def end(number: int, frame: object) -> None:
-        heard.append(number)
-        if len(heard) == 1:
+        received.append(number)
+        if len(received) == 1:
             raise KeyboardInterrupt
         _end_at_once()
 
@@ -107,7 +107,7 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if heard else handler)
+            signal.signal(number, signal.SIG_IGN if received else handler)
 
 
 def _end_at_once() -> None:

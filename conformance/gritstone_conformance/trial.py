@@ -365,8 +365,8 @@ class Trial:
         elif op == "grit.close" and args["store"] in self._handles:
             self._handles.remove(args["store"])
 
-    def _divergence(self, difference: Difference, rule: str | None, **told: Any) -> Divergence:
-        return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **told)
+    def _divergence(self, difference: Difference, rule: str | None, **members: Any) -> Divergence:
+        return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **members)
 
 
 def _judged(request: Asked, rule: str | None) -> str | None:

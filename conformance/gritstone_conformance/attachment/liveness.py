@@ -113,8 +113,8 @@ class Liveness:
 
     def log_words(self) -> str:
         """Return the last bytes of standard error in one line."""
-        said = self._stream.log.words()
-        return f"stderr: {said}" if said else "stderr is empty"
+        words = self._stream.log.words()
+        return f"stderr: {words}" if words else "stderr is empty"
 
     def deafness(self, since: float, now: float) -> SubjectFault | None:
         """Return the fault of a process that closed its input, after the time that it has to end."""

@@ -50,7 +50,7 @@ def run_command(options: argparse.Namespace) -> int:
     work.add(failed)
     if work.file.lines != before.lines:
         _write(path, "".join(work.file.lines))
-    for line in work.told():
+    for line in work.lines():
         say(line)
     return 1 if work.flaws() else 0
 
@@ -99,13 +99,13 @@ class _Accepting:
         self._counts["added"] += len(added)
         self._read(with_entries(self.file, added))
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Yield lines about the changes made and the stale entries left."""
         done = [f"{count} {what}" for what, count in self._counts.items() if count]
         yield f"{self.file.path}: {', '.join(done) if done else 'nothing to change'}"
         flaws = self.flaws()
         for flaw in flaws:
-            yield from flaw.stale(self.file.expectations.file).told()
+            yield from flaw.stale(self.file.expectations.file).lines()
         if flaws:
             yield f"{counted(len(flaws), 'stale entry', 'stale entries')} left: change the lines, or use --prune"
 

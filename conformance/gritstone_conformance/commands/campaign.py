@@ -69,7 +69,7 @@ def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
     """Run all units; print, merge and judge their results."""
     data, settings = load_data(), first.settings
     plan = plan_run(data, first.selection, settings.seed)
-    told = Console(data, plan, target.parent, ConsoleOutput(sys.stdout, sys.stdout.isatty()))
+    console = Console(data, plan, target.parent, ConsoleOutput(sys.stdout, sys.stdout.isatty()))
     remove_old(target)
     span_s = settings.search_s or 0.0
     units = _dealt(first, count, span_s * cluster.workers / count)
@@ -77,18 +77,18 @@ def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
     for part in cluster.run_units(units, 2 * span_s + _SPARE_S, lambda line: say(line, sys.stderr)):
         parts.append(_taken_in(part, target.parent))
         if len(parts) == 1:
-            told.begin({**parts[0].header, "shard": [0, 1]}, ())
+            console.begin({**parts[0].header, "shard": [0, 1]}, ())
         for outcome in parts[-1].outcomes:
             if outcome.kind != "watch":
-                told.notice(outcome)
+                console.notice(outcome)
     header = merged_header(parts)
     outcomes = merge_outcomes(parts, partial(shard_of, count=count), [item.name for item in plan.items])
     for outcome in outcomes:
         if outcome.kind == "watch":
-            told.notice(outcome)
+            console.notice(outcome)
     kept = [_with_file(outcome, target.parent) for outcome in outcomes]
     context = RunContext(Target("stdio", first.command), first.selection, settings, first.attach_settings, target)
-    return conclude(context, data, header, kept, merged_restarts(parts), told)
+    return conclude(context, data, header, kept, merged_restarts(parts), console)
 
 
 def _dealt(first: Unit, count: int, span_s: float) -> list[Unit]:

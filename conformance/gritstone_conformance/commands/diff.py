@@ -22,7 +22,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.text import counted, printable, say
 
-__all__ = ["Changes", "changes_between", "run_command", "told"]
+__all__ = ["Changes", "change_lines", "changes_between", "run_command"]
 
 _BAD: Final = ("fail", "error")
 _SCOPE: Final = (
@@ -51,7 +51,7 @@ def run_command(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(changes.to_json(), ensure_ascii=True))
     else:
-        for line in told(changes):
+        for line in change_lines(changes):
             say(line)
     return 1 if changes.is_worse else 0
 
@@ -130,7 +130,7 @@ def changes_between(old: Report, new: Report) -> Changes:
     )
 
 
-def told(changes: Changes) -> list[str]:
+def change_lines(changes: Changes) -> list[str]:
     """Return the changes as readable lines; the last one is a summary."""
     lines = list(changes.scope)
     lines += [f"FIXED   {blamed_rule(old):<28} {old.case}   was: {_words(old)}" for old, _ in changes.fixed]

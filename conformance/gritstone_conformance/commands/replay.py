@@ -56,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
     iut = subject.claims.raw
     settings = RunSettings(seed=seed, home=options.home, saves=False)
     result = execute(plan, subject, data.book, settings, lambda _: None)
-    outcome = next(outcome for outcome in result.outcomes if outcome.case == _played_name(case))
+    outcome = next(outcome for outcome in result.outcomes if outcome.case == _name_to_run(case))
     header: dict[str, Json] = {"attach": target.attach, "command": list(target.command), "iut": iut}
     verdicts = {outcome.case: outcome.verdict for outcome in result.outcomes}
     teller = Teller(data.book, data.vectors.by_name(), header, options.home, terminal_width())
@@ -87,7 +87,7 @@ def _case(word: str, home: Path, data: SuiteData) -> Case:
 
 def _plan(case: Case, data: SuiteData, seed: int) -> Plan:
     """Plan the case, or the property that replaces it, with the cases that its verdict depends on."""
-    name = _played_name(case)
+    name = _name_to_run(case)
     identity = case.identity()
     others = [other for other in data.vectors.cases() if other.name != case.name and other.identity() != identity]
     if case.judge == "exact":
@@ -98,7 +98,7 @@ def _plan(case: Case, data: SuiteData, seed: int) -> Plan:
     return plan
 
 
-def _played_name(case: Case) -> str:
+def _name_to_run(case: Case) -> str:
     return case.name if case.judge == "exact" else str(case.origin.get("from", ""))
 
 

@@ -30,7 +30,7 @@ from gritstone_conformance.results.report import (
 from gritstone_conformance.running.verification import foreseen
 from gritstone_conformance.text import say
 
-__all__ = ["run_command", "told_lines"]
+__all__ = ["report_lines", "run_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def run_command(options: argparse.Namespace) -> int:
     return _tell(reports[0], options.files[0], data, options)
 
 
-def told_lines(report: Report, path: Path, data: SuiteData, width: int) -> list[str]:
+def report_lines(report: Report, path: Path, data: SuiteData, width: int) -> list[str]:
     """Return the content of a report as the lines that ``verify`` prints."""
     teller = Teller(data.book, data.vectors.by_name(), report.header, path.parent, width)
     verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
@@ -60,7 +60,7 @@ def told_lines(report: Report, path: Path, data: SuiteData, width: int) -> list[
 
 def _tell(report: Report, path: Path, data: SuiteData, options: argparse.Namespace) -> int:
     width = terminal_width() if sys.stdout.isatty() else 120
-    for line in told_lines(report, path, data, width):
+    for line in report_lines(report, path, data, width):
         say(line)
     derive(options, path)
     code: int = report.footer["exit"]

@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 from gritstone_conformance.attachment.target import Target, attach_settings_of
-from gritstone_conformance.comparing.resuming import play_all
+from gritstone_conformance.comparing.resuming import resume_all
 from gritstone_conformance.errors import UsageError
 
 __all__ = ["run_command"]
@@ -25,5 +25,5 @@ def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
     if len(options.iuts) > 26:  # letters
         raise UsageError("--iut: at most 26 implementations")
     targets = [Target.parse(command, None) for command in options.iuts]
-    code, _ = play_all(targets, options.glob, attach_settings_of(options), out or sys.stdout)
+    code, _ = resume_all(targets, options.glob, attach_settings_of(options), out or sys.stdout)
     return code

@@ -104,9 +104,9 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
         lines.append(f"  verdict: {verdict}")
     by_name = {outcome.case: outcome for outcome in outcomes}
     for item in sorted(items, key=lambda item: item.name):
-        said = by_name.get(item.name)
-        if rule.id in item.rules or (said is not None and said.rule == rule.id):
-            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {_verdict_words(said)}" if said else ""))
+        outcome = by_name.get(item.name)
+        if rule.id in item.rules or (outcome is not None and outcome.rule == rule.id):
+            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {_verdict_words(outcome)}" if outcome else ""))
     return lines + [f"  mutant    {name}" for name in mutants_by_rule().get(rule.id, ())]
 
 

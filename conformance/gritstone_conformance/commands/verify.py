@@ -81,13 +81,13 @@ def _context(options: argparse.Namespace) -> RunContext:
 def _run_parts(context: RunContext) -> int:
     """Run the parts that the parent process requests on standard input."""
 
-    def play(part: Part) -> int:
+    def run_part(part: Part) -> int:
         shard = replace(context.selection, shard=(part.index, part.count))
         shared = context.settings.share(part.share)
         own = replace(context, selection=shard, settings=shared, report=part.report)
         return verify(own, lambda _data, _plan: PartListener(sys.stdout))
 
-    return run_parts(sys.stdin, sys.stdout, play)
+    return run_parts(sys.stdin, sys.stdout, run_part)
 
 
 def verify_and_compare(
@@ -98,7 +98,7 @@ def verify_and_compare(
     Raises:
         UsageError: options that cannot be combined.
     """
-    told = out or sys.stdout
+    output = out or sys.stdout
     _check(options)
     for kind in ("against", "battery", "resume"):
         remove_old(report_beside(options.report, kind))
@@ -106,18 +106,18 @@ def verify_and_compare(
         from gritstone_conformance.comparing.against import verify_against
 
         others = [Target.parse(command, None) for command in options.against]
-        codes = [verify_against(context, others, listener, told)]
+        codes = [verify_against(context, others, listener, output)]
     else:
         codes = [verify(context, listener)]
     if options.battery:
         from gritstone_conformance.comparing.battery import run_battery
 
-        codes.append(run_battery(context, told))
+        codes.append(run_battery(context, output))
     if options.resume:
         from gritstone_conformance.comparing.resuming import resume_beside
 
         others = [Target.parse(command, None) for command in options.resume]
-        codes.append(resume_beside(context, others, None, told))
+        codes.append(resume_beside(context, others, None, output))
     return next((code for code in (3, 1) if code in codes), 0)
 
 

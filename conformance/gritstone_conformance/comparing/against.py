@@ -73,17 +73,17 @@ class JudgedDifference:
 
     def to_json(self) -> dict[str, Json]:
         """Return the line of a comparison."""
-        told = self.parting
+        parting = self.parting
         return {
             "type": "difference",
             "finding": self.word,
-            "case": told.case,
-            "example": told.example,
-            "step": told.step,
-            "op": told.op,
-            "args": told.args,
-            "path": told.path,
-            "answers": dict(zip(self.letters, told.answers, strict=True)),
+            "case": parting.case,
+            "example": parting.example,
+            "step": parting.step,
+            "op": parting.op,
+            "args": parting.args,
+            "path": parting.path,
+            "answers": dict(zip(self.letters, parting.answers, strict=True)),
             "broken": dict(self.broken),
         }
 
@@ -180,16 +180,16 @@ def _shown(findings: Iterable[JudgedDifference]) -> Iterator[str]:
 
 
 def _block(finding: JudgedDifference, more: int) -> Iterator[str]:
-    told, room = finding.parting, terminal_width() - 15
-    title = f"{finding.word.upper()} {told.case}"
+    parting, room = finding.parting, terminal_width() - 15
+    title = f"{finding.word.upper()} {parting.case}"
     title += "".join(f"   {letter} fails {rule}" for letter, rule in finding.broken.items())
     yield title + (f"   (and {counted(more, 'like it', 'like it')})" if more else "")
-    yield f"  {f'step {told.step + 1}':<12} {show_request(told.op, told.args, room)}"
-    if told.path:
-        yield f"  {'path':<12} {told.path}"
-    for letter, answer in zip(finding.letters, told.answers, strict=True):
-        said = show_value(answer, room) if told.path else show_answer(_plain(answer), room)
-        yield f"  {letter:<12} {'nothing, or null' if answer is None else said}"
+    yield f"  {f'step {parting.step + 1}':<12} {show_request(parting.op, parting.args, room)}"
+    if parting.path:
+        yield f"  {'path':<12} {parting.path}"
+    for letter, answer in zip(finding.letters, parting.answers, strict=True):
+        words = show_value(answer, room) if parting.path else show_answer(_plain(answer), room)
+        yield f"  {letter:<12} {'nothing, or null' if answer is None else words}"
 
 
 def _plain(answer: Json) -> Json:

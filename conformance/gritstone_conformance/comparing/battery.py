@@ -77,9 +77,9 @@ class Row:
         if self.words is not None:
             line["broke"] = self.words
         if self.first is not None:
-            told = self.first
-            where = {"case": told.case, "example": told.example, "step": told.step, "op": told.op, "path": told.path}
-            line["first"] = {**where, "answers": list(told.answers)}
+            first = self.first
+            where = {name: getattr(first, name) for name in ("case", "example", "step", "op", "path")}
+            line["first"] = {**where, "answers": list(first.answers)}
         return line
 
     def lines(self) -> Iterator[str]:
@@ -91,9 +91,9 @@ class Row:
         found += f", {self.unlike} with different requests" if self.unlike else ""
         yield f"{self.condition:<28} {counted(self.cases, 'case'):>10}   {self.words or found}"
         if self.first is not None:
-            told, room = self.first, terminal_width() - 15
-            yield f"  {'first':<12} {told.case}, step {told.step + 1}: {told.op} {printable(told.path)}".rstrip()
-            for label, answer in zip(("usual", "here"), told.answers, strict=True):
+            first, room = self.first, terminal_width() - 15
+            yield f"  {'first':<12} {first.case}, step {first.step + 1}: {first.op} {printable(first.path)}".rstrip()
+            for label, answer in zip(("usual", "here"), first.answers, strict=True):
                 yield f"  {label:<12} {show_value(answer, room)}"
 
 
@@ -106,11 +106,11 @@ def run_battery(context: RunContext, out: TextIO) -> int:
     data, settings, target = load_data(), context.settings, context.target
     plan = _short(plan_run(data, context.selection, settings.seed))
     quiet = replace(settings, expect=None, saves=False, shrink_s=0.0)
-    player = _Player(Command(target.command), data.book, quiet, replace(context.attach_settings, trace=None))
+    runner = _Runner(Command(target.command), data.book, quiet, replace(context.attach_settings, trace=None))
     comparison = Comparison("battery", settings.seed)
     print(f"\nbattery · {counted(len(plan.items), 'case')} planned, time-free requests compared", file=out)
     try:
-        usual, raw = player.play(player.command, plan)
+        usual, raw = runner.run(runner.command, plan)
     except SubjectFault as problem:
         print(f"stopped: {printable(str(problem))}", file=out)
         return 3
@@ -118,7 +118,7 @@ def run_battery(context: RunContext, out: TextIO) -> int:
     comparison.implementations.append(implementation_of("A", header))
     rows = []
     for condition in CONDITIONS:
-        row = _tried(condition, player, plan, usual)
+        row = _tried(condition, runner, plan, usual)
         rows.append(row)
         comparison.lines.append(row.to_json())
         for line in row.lines():
@@ -151,7 +151,7 @@ def _shortened(item: Planned) -> Planned | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Player:
+class _Runner:
     """Runs the plan on a fresh process of a command.
 
     Attributes:
@@ -163,7 +163,7 @@ class _Player:
     settings: RunSettings
     attach_settings: AttachSettings
 
-    def play(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
+    def run(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
         """Return the requests with their replies, and the reply to hello."""
         subject, transcript = Subject(command, self.attach_settings), Transcript()
         record_transcript(transcript, plan, subject, self.book, self.settings, _nobody)
@@ -174,14 +174,14 @@ def _nobody(outcome: object) -> None:
     """Report nothing."""
 
 
-def _tried(condition: Condition, player: _Player, plan: Plan, usual: Transcript) -> Row:
+def _tried(condition: Condition, runner: _Runner, plan: Plan, usual: Transcript) -> Row:
     with tempfile.TemporaryDirectory(prefix="gritstone-") as place:
-        made = condition.made(player.command, Path(place))
+        made = condition.made(runner.command, Path(place))
         if isinstance(made, Missing):
             return Row(condition.name, words=made.why, tried=False)
         turned = replace(plan, items=plan.items[::-1]) if condition.is_reversed else plan
         try:
-            here, _ = player.play(made, turned)
+            here, _ = runner.run(made, turned)
         except (SubjectFault, UsageError) as problem:
             return Row(condition.name, words=f"does not start: {printable(str(problem))}")
     return _row(condition.name, usual, here)

@@ -225,8 +225,8 @@ def _difference_of(one: Json, other: Json) -> str:
     if not names:
         return "the same references in another order"
     name = min(names)
-    said = " and ".join((each.get(name) or "none")[:12] for each in (mine, theirs))
-    return f"{name[:18]} differs: {said}"
+    sides = " and ".join((each.get(name) or "none")[:12] for each in (mine, theirs))
+    return f"{name[:18]} differs: {sides}"
 
 
 def _illegal(data: bytes, sent: Sequence[Sent]) -> str | None:

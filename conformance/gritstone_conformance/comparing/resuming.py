@@ -33,14 +33,14 @@ from gritstone_conformance.reporting.comparison import Comparison, implementatio
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
 from gritstone_conformance.text import plain, printable
 
-__all__ = ["play_all", "play_matrix", "resume_beside"]
+__all__ = ["resume_all", "resume_beside", "run_matrix"]
 
 _CUT: Final = "tags/cut"
 
 _Place: TypeAlias = "tuple[Journey, Format, str, str, int]"  # journey, format, source, target, cut
 
 
-def play_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
+def run_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
     """Run all journeys over all ordered pairs and all cuts.
 
     Args:
@@ -66,13 +66,13 @@ def play_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], jour
                 ends.callback(other.subject.close)
             for journey in planned:
                 try:
-                    _play(matrix, crew, others, journey, fmt)
+                    _run_journey(matrix, crew, others, journey, fmt)
                 except Stuck as problem:
                     raise Stuck(f"{journey.name}, {fmt.name}: {problem}") from problem
     return matrix
 
 
-def _play(
+def _run_journey(
     matrix: Matrix, crew: dict[str, Implementation], others: dict[str, Implementation], journey: Journey, fmt: Format
 ) -> None:
     """Run one journey in one format; ``others`` are further processes, which resume where those of ``crew`` stopped."""
@@ -171,19 +171,19 @@ def _place_of_difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[b
 
 
 def resume_beside(context: RunContext, others: Sequence[Target], glob: str | None, out: TextIO) -> int:
-    """Run the matrix in addition to a run, and write it next to the report; returns the exit code of :func:`play_all`.
+    """Run the matrix in addition to a run, and write it next to the report; returns the code of :func:`resume_all`.
 
     Spec: :rule:`suite.resume.matrix`.
     """
     print(file=out)
-    code, comparison = play_all([context.target, *others], glob, context.attach_settings, out)
+    code, comparison = resume_all([context.target, *others], glob, context.attach_settings, out)
     place = report_beside(context.report, "resume")
     comparison.write(place, exit_code=code)
     print(place, file=out)
     return code
 
 
-def play_all(
+def resume_all(
     targets: Sequence[Target], glob: str | None, attach_settings: AttachSettings, out: TextIO
 ) -> tuple[int, Comparison]:
     """Run the matrix over implementations and show it.
@@ -206,7 +206,7 @@ def play_all(
             header = {"iut": claims.raw, "attach": target.attach, "command": target.command}
             comparison.implementations.append(implementation_of(letter, header))
             print(f"{letter}  {printable(hosts[-1].title)}", file=out)
-        matrix = play_matrix(hosts, FORMATS.values(), [each for each in JOURNEYS if _is_chosen(each.name, glob)])
+        matrix = run_matrix(hosts, FORMATS.values(), [each for each in JOURNEYS if _is_chosen(each.name, glob)])
         run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
     except (Stuck, SubjectFault) as problem:
         print(f"stopped: {printable(str(problem))}", file=out)

@@ -60,10 +60,10 @@ def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> En
     if isinstance(plain.get("cursor"), str):
         plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]
-    said: dict[str, Json] = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
+    result: dict[str, Json] = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
     if isinstance(answer, Ok | WrongShape) and isinstance(answer.value.get("cursor"), str):
-        said["ok"]["cursor"] = _CURSOR
-    return Entry(op, key, _shortened(plain), _shortened(said))
+        result["ok"]["cursor"] = _CURSOR
+    return Entry(op, key, _shortened(plain), _shortened(result))
 
 
 def _shortened(value: Json, levels: int = _DEEPEST) -> Json:

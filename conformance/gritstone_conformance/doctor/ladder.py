@@ -211,8 +211,8 @@ def _ask(subject: Subject, rung: Rung) -> str:
 
 
 def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking: bool) -> Sequence[str]:
-    told = show_difference(difference.path, difference.expected, difference.got, 100)
-    seen = [f"{label:<9} {text}" for label, text in told]
+    sides = show_difference(difference.path, difference.expected, difference.got, 100)
+    seen = [f"{label:<9} {text}" for label, text in sides]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
     advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:

@@ -44,7 +44,7 @@ class CaseRunner:
         self._subject = Subject(target.opener(), AttachSettings(seed=settings.seed))
         self._observed = ObservedSubject(self._subject, Ledger())
         self._recorder = OutcomeBuilder(data.book)
-        self._played: dict[str, Outcome] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self._items = {item.name: item for item in plan.items}
         header: Mapping[str, Json] = {
             "attach": target.attach,
@@ -56,14 +56,14 @@ class CaseRunner:
     def judge(self, item: Planned) -> Outcome:
         """Run a case, and its twin or a control if it needs one; return the final outcome."""
         support = self._support(item)
-        self._play(item)
+        self._run(item)
         plan = replace(self._plan, items=(item, *(replace(other, counted=False) for other in support)))
-        (outcome,) = final_outcomes((self._played[other.name] for other in plan.items), plan)
+        (outcome,) = final_outcomes((self._outcomes[other.name] for other in plan.items), plan)
         return outcome
 
     def verdicts(self) -> Mapping[str, str]:
         """Return the verdict of each case that was run."""
-        return {name: outcome.verdict for name, outcome in self._played.items()}
+        return {name: outcome.verdict for name, outcome in self._outcomes.items()}
 
     def finish(self) -> dict[str, Json]:
         """End the subject; return its claims, its restarts and the report lines of the watches.
@@ -71,33 +71,33 @@ class CaseRunner:
         Watches need a control in each process, because the outcomes of other processes are unknown.
         """
         watches = self._plan.of_kind("watch")
-        if watches and self._played:
+        if watches and self._outcomes:
             self._support(watches[0])
         self._observed.close()
         lines = self._observed.ledger.judged
         faults = [*self._subject.faults, *self._subject.strays]
         judged = [self._recorder.watched(item, faults, lines) for item in watches]
-        others = (replace(self._items[name], counted=False) for name in self._played)
+        others = (replace(self._items[name], counted=False) for name in self._outcomes)
         plan = replace(self._plan, items=(*watches, *others))
         return {
             "iut": self._subject.claims.raw,
             "restarts": self._subject.restarts,
-            "watches": [watch.to_json() for watch in final_outcomes((*judged, *self._played.values()), plan)],
+            "watches": [watch.to_json() for watch in final_outcomes((*judged, *self._outcomes.values()), plan)],
         }
 
     def _support(self, item: Planned) -> list[Planned]:
         """Run the twin of a case, or for a harness case controls until one passes; return that case, if any."""
         if item.twin is not None and item.twin in self._items:
-            self._play(self._items[item.twin])
+            self._run(self._items[item.twin])
             return [self._items[item.twin]]
         if item.profile != "harness":
             return []
         for control in self._plan.controls():
-            self._play(control)
-            if self._played[control.name].verdict == "pass":
+            self._run(control)
+            if self._outcomes[control.name].verdict == "pass":
                 return [control]
         return []
 
-    def _play(self, item: Planned) -> None:
-        if item.name not in self._played:
-            self._played[item.name] = run_item(item, self._observed, self._recorder, self._settings)
+    def _run(self, item: Planned) -> None:
+        if item.name not in self._outcomes:
+            self._outcomes[item.name] = run_item(item, self._observed, self._recorder, self._settings)

@@ -28,9 +28,9 @@ def implementation_of(letter: str, header: Mapping[str, Json], report: str | Non
     """
     iut = header["iut"]
     language = "" if iut is None else f" ({printable(iut['implementation']['language'])})"
-    told: dict[str, Json] = {"letter": letter, "title": f"{subject_name(iut)}{language}"}
-    told |= {"attach": header["attach"], "command": list(header["command"])}
-    return told if report is None else {**told, "report": report}
+    members: dict[str, Json] = {"letter": letter, "title": f"{subject_name(iut)}{language}"}
+    members |= {"attach": header["attach"], "command": list(header["command"])}
+    return members if report is None else {**members, "report": report}
 
 
 def report_beside(report: Path, word: str) -> Path:

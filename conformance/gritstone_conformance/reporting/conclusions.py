@@ -80,7 +80,7 @@ def closing_lines(
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
     lines += _dependent(outcomes)
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
-    lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
+    lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.lines())]
     own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
     if own:
         lines.append(f"the suite itself failed in {counted(own, 'case')}: please report it, with {where}")
@@ -172,12 +172,12 @@ def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[s
     more: Counter[str] = Counter()
     for (_, rule, _), number in kinds.items():
         more[rule] += number - 1
-    told = [rule for rule in sorted(more) if more[rule] and fnmatchcase(rule, asked)][:SHOWN]
+    shown = [rule for rule in sorted(more) if more[rule] and fnmatchcase(rule, asked)][:SHOWN]
     report = "" if where == str(LAST_REPORT) else f" --report {shlex.quote(where)}"
     return [
         f"{counted(more[rule], 'more case fails', 'more cases fail')} {rule} in the same way: "
         f"`gritstone show {rule}{report}` lists them"
-        for rule in told
+        for rule in shown
     ]
 
 
@@ -210,13 +210,13 @@ def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> l
     Spec: :rule:`suite.rules.frozen`.
     """
     verdicts = {rule: judgement.rules[rule] for rule in judgement.unscored if fnmatchcase(rule, asked)}
-    told = {rule: verdict for rule, verdict in verdicts.items() if verdict != "skip"}
-    if not told:
+    scored = {rule: verdict for rule, verdict in verdicts.items() if verdict != "skip"}
+    if not scored:
         return []
-    tally = Counter(told.values())
+    tally = Counter(scored.values())
     words = [f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict]]
-    bad = "".join(f" {rule}" for rule, verdict in told.items() if verdict != "pass")
-    newer = counted(len(told), "rule is", "rules are")
+    bad = "".join(f" {rule}" for rule, verdict in scored.items() if verdict != "pass")
+    newer = counted(len(scored), "rule is", "rules are")
     return [f"{newer} newer than spec {header['spec']} and not scored: {', '.join(words)}{':' if bad else ''}{bad}"]
 
 
@@ -248,8 +248,8 @@ def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
         if outcome.verdict == "skip" and outcome.reason:
             match = _LACKING.search(outcome.reason)
             (claims if match else others)[match[1] if match else outcome.reason] += 1
-    told = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
-    return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in told if some]
+    kinds = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
+    return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in kinds if some]
 
 
 def ending_lines(ended: Conclusion) -> list[str]:

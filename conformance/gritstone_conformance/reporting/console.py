@@ -192,7 +192,7 @@ class Aside:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._rewrites = out.isatty()
-        self._said: float | None = None
+        self._written: float | None = None
         self._shown = False
 
     def say(self, words: str, now: float) -> None:
@@ -201,10 +201,10 @@ class Aside:
             self._out.write(f"\r{plain(words)[: terminal_width() - 1]}\x1b[K")
             self._out.flush()
             self._shown = True
-        elif self._said is None:
-            self._said = now
-        elif now - self._said >= _EVERY_S:
-            self._said = now
+        elif self._written is None:
+            self._written = now
+        elif now - self._written >= _EVERY_S:
+            self._written = now
             say(words, self._out)
 
     def clear(self) -> None:
@@ -212,7 +212,7 @@ class Aside:
         if self._shown:
             self._out.write("\r\x1b[K")
             self._out.flush()
-        self._shown, self._said = False, None
+        self._shown, self._written = False, None
 
 
 def _live_display(out: TextIO, first: Any) -> Any:

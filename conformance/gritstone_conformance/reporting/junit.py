@@ -85,14 +85,14 @@ def _result(material: Material, outcome: Outcome) -> Node | None:
         return element("skipped", {"message": outcome.reason})
     if outcome.expected is not None:
         return element("skipped", {"message": f"known: {Expectation.from_json(outcome.expected).words()}"})
-    told = material.teller.block(outcome, material.verdicts, replay=found_word(outcome, material.report.header))
+    lines = material.teller.block(outcome, material.verdicts, replay=found_word(outcome, material.report.header))
     if outcome.verdict == "fail":
         message = f"{blamed_rule(outcome)}: {outcome.signature}"
-        return _told("failure", {"type": outcome.rule, "message": message}, told)
-    return _told("error", {"type": outcome.cause, "message": outcome.detail or outcome.cause}, told)
+        return _result_node("failure", {"type": outcome.rule, "message": message}, lines)
+    return _result_node("error", {"type": outcome.cause, "message": outcome.detail or outcome.cause}, lines)
 
 
-def _told(tag: str, about: dict[str, object], lines: Sequence[str]) -> Node:
+def _result_node(tag: str, about: dict[str, object], lines: Sequence[str]) -> Node:
     node = element(tag, about)
     node.text = "\n".join(map(safe, lines))
     return node
@@ -103,7 +103,7 @@ def _stale_suite(material: Material) -> Node:
         element(
             "testcase",
             {"classname": "expect", "name": stale.at, "time": "0"},
-            _told("failure", {"type": "stale", "message": f"{stale.entry}: {stale.why}"}, stale.told()),
+            _result_node("failure", {"type": "stale", "message": f"{stale.entry}: {stale.why}"}, stale.lines()),
         )
         for stale in material.judgement.stale
     ]

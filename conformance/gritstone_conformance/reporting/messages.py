@@ -104,7 +104,7 @@ def expected_lines(outcomes: Iterable[Outcome], stale: Sequence[Stale]) -> list[
         known_line(found[0], Expectation.from_json(found[0].expected or {}), len(found) - 1)
         for found in groups.values()
     ]
-    return [*lines, *(line for entry in stale for line in entry.told())]
+    return [*lines, *(line for entry in stale for line in entry.lines())]
 
 
 def is_asked(outcome: Outcome, asked: str) -> bool:
@@ -151,8 +151,8 @@ def signature_key(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _weight(outcome: Outcome) -> tuple[int, int, str]:
-    told = outcome.divergence
-    return (told.steps, len(str(told.args)), outcome.case) if told else (0, 0, outcome.case)
+    divergence = outcome.divergence
+    return (divergence.steps, len(str(divergence.args)), outcome.case) if divergence else (0, 0, outcome.case)
 
 
 class Teller:
@@ -207,15 +207,15 @@ class Teller:
         return f"FAIL {outcome.rule:<28} {outcome.case}{shrunk}{note}"
 
     def _difference_lines(self, outcome: Outcome) -> list[str]:
-        told = outcome.divergence
-        assert told is not None
+        divergence = outcome.divergence
+        assert divergence is not None
         room = self._width - 15
-        place = f"step {told.step + 1} of {told.steps}"
-        lines = [f"  {place:<12} {show_request(told.op, told.args, room)}"]
-        for label, text in show_difference(told.path, told.expected, told.got, room):
+        place = f"step {divergence.step + 1} of {divergence.steps}"
+        lines = [f"  {place:<12} {show_request(divergence.op, divergence.args, room)}"]
+        for label, text in show_difference(divergence.path, divergence.expected, divergence.got, room):
             lines += self._labelled(label, text)
-        if told.message:
-            lines += self._wrapped("message", printable(told.message, _MESSAGE))
+        if divergence.message:
+            lines += self._wrapped("message", printable(divergence.message, _MESSAGE))
         return lines
 
     def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:

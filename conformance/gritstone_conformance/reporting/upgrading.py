@@ -122,8 +122,8 @@ def preview(book: RuleBook, change: VersionChange, report: Report) -> Preview:
         if rule.profile not in bound or not claims.issuperset(rule.needs):
             unbound += 1
         else:
-            said = verdicts.get(rule_id, "skip")
-            sorted_out["not asked" if said == "skip" else said].append(rule_id)
+            verdict = verdicts.get(rule_id, "skip")
+            sorted_out["not asked" if verdict == "skip" else verdict].append(rule_id)
     before, after = (_conforms(book, version, report) for version in (change.old, change.new))
     return Preview(
         name=subject_name(report.header["iut"]),
@@ -173,12 +173,12 @@ def _preview_lines(change: VersionChange, seen: Preview) -> Iterator[str]:
     asked = sum(map(len, seen.rules.values()))
     parts = [f"{len(seen.rules[verdict])} {verdict}" for verdict in ("pass", "fail", "error", "not asked")]
     beside = f"; {seen.unbound} more do not bind it" if seen.unbound else ""
-    told = f"of {counted(asked, 'new MUST')} that {'binds' if asked == 1 else 'bind'} it, {', '.join(parts)}{beside}"
-    yield f"{seen.name} under {change.new}: {told}{'   exit 1' if seen.is_worse else ''}"
+    summary = f"of {counted(asked, 'new MUST')} that {'binds' if asked == 1 else 'bind'} it, {', '.join(parts)}{beside}"
+    yield f"{seen.name} under {change.new}: {summary}{'   exit 1' if seen.is_worse else ''}"
 
 
 def _to_json(change: VersionChange, seen: Preview | None) -> dict[str, Json]:
-    told: dict[str, Json] = {
+    members: dict[str, Json] = {
         "old": change.old,
         "new": change.new,
         "added": dict(change.added),
@@ -186,11 +186,11 @@ def _to_json(change: VersionChange, seen: Preview | None) -> dict[str, Json]:
         "levels": {rule: list(pair) for rule, pair in change.levels.items()},
     }
     if seen is not None:
-        told["upgrade"] = {
+        members["upgrade"] = {
             "implementation": seen.name,
             "rules": {verdict: list(rules) for verdict, rules in seen.rules.items()},
             "unbound": seen.unbound,
             "conforms": {profile: list(pair) for profile, pair in seen.conforms.items()},
             "exit": 1 if seen.is_worse else 0,
         }
-    return told
+    return members

@@ -91,11 +91,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(file: Path, found: Mapping[str, Any]) -> int:
-    told = list(differences(load_verdicts(file), found))
-    for _, line in told:
+    lines = list(differences(load_verdicts(file), found))
+    for _, line in lines:
         print(f"verdicts: {line}", file=sys.stderr)
-    print(f"{file}: {len(found['verdicts'])} rules, {len(told)} differ")
-    return 1 if any(level == "MUST" for level, _ in told) else 0
+    print(f"{file}: {len(found['verdicts'])} rules, {len(lines)} differ")
+    return 1 if any(level == "MUST" for level, _ in lines) else 0
 
 
 if __name__ == "__main__":

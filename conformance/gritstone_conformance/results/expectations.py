@@ -226,7 +226,7 @@ class Stale:
         except (KeyError, TypeError) as problem:
             raise DataError(f"invalid stale entry: {problem!r}") from problem
 
-    def told(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Return it as readable lines."""
         return [f"STALE {self.at}   {self.entry}   {self.why}", *(f"      {line}" for line in self.patch)]
 

@@ -176,23 +176,23 @@ def _lanes(history: History, kept: Sequence[_Node]) -> list[bytes]:
 
 
 def _actor(history: History, actor: bytes) -> dict[str, Json]:
-    told: dict[str, Json] = {"id": actor.hex(), "steps": len(history.chains[actor])}
-    return {**told, "agent": True} if actor == history.agent else told
+    members: dict[str, Json] = {"id": actor.hex(), "steps": len(history.chains[actor])}
+    return {**members, "agent": True} if actor == history.agent else members
 
 
 def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: list[bytes]) -> Iterator[dict[str, Json]]:
     """Yield the messages from or to the kept steps, those of covered mail first."""
     for letter in graph.letters:
-        told: dict[str, Json] = {"type": letter.kind[:_LONGEST_TYPE]} if letter.kind else {}
+        members: dict[str, Json] = {"type": letter.kind[:_LONGEST_TYPE]} if letter.kind else {}
         if letter.sent is not None:
             if letter.sent not in numbers:
                 continue
-            told["from"] = numbers[letter.sent]
+            members["from"] = numbers[letter.sent]
         if letter.read is not None:
             if letter.read in numbers:
-                yield {**told, "to": numbers[letter.read]}
+                yield {**members, "to": numbers[letter.read]}
         elif letter.receiver in lanes:
-            yield {**told, "unread_by": lanes.index(letter.receiver)}
+            yield {**members, "unread_by": lanes.index(letter.receiver)}
 
 
 def _around(history: History, finding: Finding) -> Iterator[Level]:

@@ -105,12 +105,12 @@ def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
             found.setdefault(outcome.rule, set()).add("fail")
         for rule in outcome.rules:
             is_undecided = outcome.cause == OWN_FAULT or (outcome.verdict == "fail" and rule != outcome.rule)
-            said = "undecided" if is_undecided else outcome.verdict
+            verdict = "undecided" if is_undecided else outcome.verdict
             if outcome.verdict == "fail" and outcome.rule == _ISOLATED and rule != _ISOLATED:
-                said = "error"
-            found.setdefault(rule, set()).add(said)
+                verdict = "error"
+            found.setdefault(rule, set()).add(verdict)
     order = {"fail": "fail", "error": "error", "pass": "pass", "undecided": "error", "skip": "skip"}
-    return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}
+    return {rule: next(order[verdict] for verdict in order if verdict in found[rule]) for rule in sorted(found)}
 
 
 @dataclass(frozen=True, slots=True)

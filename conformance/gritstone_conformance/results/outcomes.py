@@ -58,8 +58,8 @@ class Divergent:
 
     def to_json(self) -> dict[str, Json]:
         """Return the ``divergence`` member."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in told.items() if name not in ("around", "message") or value}
+        members = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in members.items() if name not in ("around", "message") or value}
 
 
 @dataclass(frozen=True, slots=True)

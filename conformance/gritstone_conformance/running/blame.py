@@ -236,7 +236,7 @@ class Search:
         except SubjectFault:
             return None
         try:
-            last = _play((*earlier, case), process)
+            last = _run_until_broken((*earlier, case), process)
         finally:
             process.refresh()
         return last if last is not None and last.case is case else None
@@ -253,34 +253,34 @@ class Search:
         return self._first.spawn()
 
 
-def _play(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
+def _run_until_broken(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
     """Run cases in order until one breaks the process; return that case, otherwise the last one."""
-    waiting = deque(_played(case) for case in cases)
+    waiting = deque(_run_of(case) for case in cases)
     last = waiting[-1] if waiting else None
     while waiting:
         batch = next_batch(waiting)
         try:
             run_batch(batch, process)
-            for played in batch:
-                if played.fault is not None and played.fault.cause != "late":
-                    return played
+            for run in batch:
+                if run.fault is not None and run.fault.cause != "late":
+                    return run
             if not batch[-1].is_last_part:
                 _go_on(batch[-1], waiting, process)
         finally:
-            for played in batch:
-                if played not in waiting:
-                    played.finish()
+            for run in batch:
+                if run not in waiting:
+                    run.finish()
     return last
 
 
-def _go_on(played: VectorRun, waiting: deque[VectorRun], process: ObservedSubject) -> None:
-    if played.go_on():
-        waiting.appendleft(played)
+def _go_on(run: VectorRun, waiting: deque[VectorRun], process: ObservedSubject) -> None:
+    if run.go_on():
+        waiting.appendleft(run)
     else:
-        process.ask_each(played.closings())
+        process.ask_each(run.closings())
 
 
-def _played(case: Case) -> VectorRun:
+def _run_of(case: Case) -> VectorRun:
     return VectorRun(Planned(case.name, "vector", partial(case.identity), case.rules, case.requires, case), case)
 
 
@@ -288,9 +288,9 @@ def _most_tries(count: int) -> int:
     return 2 * (max(count, 2) - 1).bit_length() + 8
 
 
-def _is_alike(played: VectorRun, cause: str) -> bool:
+def _is_alike(run: VectorRun, cause: str) -> bool:
     """Return whether the fault of a case is of the same kind as a cause: both deaths, or both hangs."""
-    fault = played.fault
+    fault = run.fault
     return fault is not None and _family(fault.cause) == _family(cause)
 
 

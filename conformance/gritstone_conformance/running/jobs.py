@@ -127,23 +127,23 @@ def verify_in_parts(argv: Sequence[str], jobs: int, context: RunContext, listene
         running = [children.enter_context(_child(argv)) for _ in range(jobs)]
         data = load_data()
         plan = plan_run(data, context.selection, context.settings.seed)
-        told = listener(data, plan)
+        console = listener(data, plan)
         rounds = parts_a_job(sum(item.cost for item in plan.items), jobs)
         count = jobs * rounds
         files = [report.with_name(f"{report.name}.{index}-of-{count}") for index in range(count)]
-        relay(running, told, [Part(index, count, 1 / rounds, file) for index, file in enumerate(files)])
+        relay(running, console, [Part(index, count, 1 / rounds, file) for index, file in enumerate(files)])
         codes = [child.wait() for child in running]
     check_codes(codes)
-    return _merge(context, data, plan, files, told)
+    return _merge(context, data, plan, files, console)
 
 
-def _merge(context: RunContext, data: SuiteData, plan: Plan, parts: Sequence[Path], told: Listener) -> int:
+def _merge(context: RunContext, data: SuiteData, plan: Plan, parts: Sequence[Path], listener: Listener) -> int:
     read = [read_report(part) for part in parts]
     for part in parts:
         part.unlink()
     header, places = merged_header(read), dealt(plan.items, len(parts))
     outcomes = merge_outcomes(read, places.get, places)
-    return conclude(context, data, header, outcomes, merged_restarts(read), told)
+    return conclude(context, data, header, outcomes, merged_restarts(read), listener)
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def _child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
                     stream.close()
 
 
-def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: Iterable[Part] = ()) -> None:
+def relay(children: Sequence[subprocess.Popen[bytes]], listener: Listener, parts: Iterable[Part] = ()) -> None:
     """Send each idle child a part, and forward the messages of the children; the outcome of a watch only once.
 
     Returns when all children have closed their output.
@@ -178,13 +178,13 @@ def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: It
             _order(child, next(waiting, None))
         elif message["type"] == "begin":
             if not begun:
-                told.begin({**message["header"], "shard": [0, 1]}, message["notes"])
+                listener.begin({**message["header"], "shard": [0, 1]}, message["notes"])
             begun = True
         elif message["type"] == "shrinking":
-            told.progress(message["case"], message["seconds"], message["tries"])
+            listener.progress(message["case"], message["seconds"], message["tries"])
         elif message["case"] not in seen or message["verdict"] == "fail":
             seen.add(message["case"])
-            told.notice(Outcome.from_json(message))
+            listener.notice(Outcome.from_json(message))
 
 
 def _order(child: subprocess.Popen[bytes], part: Part | None) -> None:

@@ -109,7 +109,7 @@ def _search(search: Search, earlier: list[Case], subject: ObservedSubject) -> Bl
     return Blamed(*needed, shortest(search, needed[0], subject))
 
 
-def _fails_so(played: VectorRun, signature: str) -> bool:
+def _fails_so(run: VectorRun, signature: str) -> bool:
     """Return whether a case failed at its last request, with the same signature."""
-    difference = played.difference
-    return difference is not None and played.step == len(played.case.steps) - 1 and difference.signature == signature
+    difference = run.difference
+    return difference is not None and run.step == len(run.case.steps) - 1 and difference.signature == signature

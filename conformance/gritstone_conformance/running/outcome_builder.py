@@ -58,34 +58,34 @@ class OutcomeBuilder:
         """Return the outcome of a case that is skipped, for example because it needs a feature that is not claimed."""
         return replace(self.blank(item, "skip"), reason=reason)
 
-    def played(self, played: VectorRun) -> Outcome:
+    def of_vector(self, run: VectorRun) -> Outcome:
         """Return the outcome of a vector."""
-        item, case = played.item, played.case
-        outcome = replace(self.blank(item, "pass"), requests=played.requests, seconds=played.seconds)
-        if played.fault is not None:
-            return self.broken(outcome, played.fault, reproduced=played.reproduced)
-        if played.difference is None:
+        item, case = run.item, run.case
+        outcome = replace(self.blank(item, "pass"), requests=run.requests, seconds=run.seconds)
+        if run.fault is not None:
+            return self.broken(outcome, run.fault, reproduced=run.reproduced)
+        if run.difference is None:
             return outcome
-        step = case.steps[played.step]
-        difference = played.difference
-        told = Divergent(
-            step=played.step,
+        step = case.steps[run.step]
+        difference = run.difference
+        divergence = Divergent(
+            step=run.step,
             op=step.op,
             path=str(excerpt(difference.path)),
             expected=excerpt(difference.expected),
             got=excerpt(difference.got),
             steps=len(case.steps),
             args=excerpt(step.args),
-            around=[each.to_json() for each in diff_context(played.reply, difference.path)],
+            around=[each.to_json() for each in diff_context(run.reply, difference.path)],
             message=_message(difference),
         )
-        if isinstance(played.reply, Trouble):
-            return self._in_trouble(outcome, played.reply.message, told)
+        if isinstance(run.reply, Trouble):
+            return self._in_trouble(outcome, run.reply.message, divergence)
         inside = decoded_difference(difference.path, difference.expected, difference.got)
         rule = attributed_rule(step.rule or case.rules[0], step, difference)
-        return self._failed(replace(outcome, detail=inside), rule, difference.signature, told)
+        return self._failed(replace(outcome, detail=inside), rule, difference.signature, divergence)
 
-    def tested(self, item: Planned, tested: PropertyRun) -> Outcome:
+    def of_property(self, item: Planned, tested: PropertyRun) -> Outcome:
         """Return the outcome of a property."""
         outcome = replace(self.blank(item, "pass"), requests=tested.requests, seconds=tested.seconds)
         if tested.divergence is not None:
@@ -98,11 +98,11 @@ class OutcomeBuilder:
         self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True
     ) -> Outcome:
         """Return the outcome of a case with a fault: a failure if it violates a rule of the case, or an error."""
-        said = fault.detail[:_LONGEST_DETAIL]
-        detail = said if reproduced else f"{UNREPRODUCED}: {said}".rstrip(": ")
+        words = fault.detail[:_LONGEST_DETAIL]
+        detail = words if reproduced else f"{UNREPRODUCED}: {words}".rstrip(": ")
         if can_fail and fault.rule is not None and fault.rule in outcome.rules:
-            told = replace(outcome, cause=fault.cause, detail=detail)
-            return self._failed(told, fault.rule, fault.cause, None)
+            failed = replace(outcome, cause=fault.cause, detail=detail)
+            return self._failed(failed, fault.rule, fault.cause, None)
         return replace(outcome, verdict="error", cause=fault.cause, detail=detail, rule=fault.rule)
 
     def own_fault(self, item: Planned, problem: Exception) -> Outcome:
@@ -112,9 +112,9 @@ class OutcomeBuilder:
         """
         frames = traceback.extract_tb(problem.__traceback__)
         where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-        said = f"the suite itself failed{where}: {type(problem).__name__}: {problem}"
-        told = [said, *getattr(problem, "__notes__", ())]
-        return replace(self.blank(item, "error"), cause=OWN_FAULT, detail="; ".join(told)[:_LONGEST_DETAIL])
+        message = f"the suite itself failed{where}: {type(problem).__name__}: {problem}"
+        words = [message, *getattr(problem, "__notes__", ())]
+        return replace(self.blank(item, "error"), cause=OWN_FAULT, detail="; ".join(words)[:_LONGEST_DETAIL])
 
     def watched(self, item: Planned, faults: Sequence[SubjectFault], lines: int) -> Outcome:
         """Return the outcome of a watch: whether a fault of the run violates its rule.
@@ -146,7 +146,7 @@ class OutcomeBuilder:
     def _diverged(self, outcome: Outcome, tested: PropertyRun, divergence: Divergence) -> Outcome:
         difference, last = divergence.difference, divergence.steps[-1] if divergence.steps else None
         got = difference.got if isinstance(difference.got, dict) else {}
-        told = Divergent(
+        shown = Divergent(
             step=max(len(divergence.steps) - 1, 0),
             op=last.op if last else "",
             path=str(excerpt(difference.path)),
@@ -164,15 +164,16 @@ class OutcomeBuilder:
         if tested.shrink is not None:
             outcome = replace(outcome, shrink_cut=tested.shrink.cut, shrink_s=tested.shrink.seconds)
         if last is not None and not difference.path and "error" in got:
-            return self._in_trouble(outcome, str(got["error"]), told)
+            return self._in_trouble(outcome, str(got["error"]), shown)
         rule = divergence.rule if last is None else attributed_rule(divergence.rule, last, difference)
-        return self._failed(outcome, rule, difference.signature, told)
+        return self._failed(outcome, rule, difference.signature, shown)
 
-    def _failed(self, outcome: Outcome, rule: str, signature: str, told: Divergent | None) -> Outcome:
-        return replace(outcome, verdict="fail", rule=rule, level=self.level(rule), signature=signature, divergence=told)
+    def _failed(self, outcome: Outcome, rule: str, signature: str, divergence: Divergent | None) -> Outcome:
+        failed = replace(outcome, verdict="fail", rule=rule, level=self.level(rule))
+        return replace(failed, signature=signature, divergence=divergence)
 
-    def _in_trouble(self, outcome: Outcome, message: str, told: Divergent) -> Outcome:
-        return replace(outcome, verdict="error", cause="adapter", detail=message[:_LONGEST], divergence=told)
+    def _in_trouble(self, outcome: Outcome, message: str, divergence: Divergent) -> Outcome:
+        return replace(outcome, verdict="error", cause="adapter", detail=message[:_LONGEST], divergence=divergence)
 
 
 def _message(difference: Difference) -> str | None:

@@ -134,20 +134,20 @@ def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Ou
 def run_item(item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings) -> Outcome:
     """Run a single vector or property; return its outcome before the dependencies between cases are applied."""
     if isinstance(item.source, Property):
-        return _own_faults_told(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
+        return _with_own_faults(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
     (outcome,) = _vectors((item,), subject, recorder, settings)
     return outcome
 
 
-def _own_faults_told(
-    item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, play: Callable[[], Outcome]
+def _with_own_faults(
+    item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, run: Callable[[], Outcome]
 ) -> Outcome:
     """Return the outcome of a case; if the code of the suite fails, an error that says so.
 
     Spec: :rule:`suite.verdict.own-case`.
     """
     try:
-        return play()
+        return run()
     except UsageError:
         raise
     except Exception as problem:  # noqa: BLE001 - a fault of the suite in one case does not end the run
@@ -163,35 +163,35 @@ def _properties(
     for index, item in enumerate(items):
         left_s = until - time.monotonic()
         share_s = None if math.isinf(left_s) else left_s / (len(items) - index + behind)
-        play = partial(_property, item, subject, recorder, settings, share_s)
-        yield _own_faults_told(item, subject, recorder, play)
+        run = partial(_property, item, subject, recorder, settings, share_s)
+        yield _with_own_faults(item, subject, recorder, run)
 
 
 def _vectors(
     items: Sequence[Planned], subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
     """Run vectors in batches; after a fault of the suite, the remaining ones run one by one."""
-    told: set[str] = set()
+    judged: set[str] = set()
     try:
         for outcome in _pipelined(items, subject, recorder, settings):
-            told.add(outcome.case)
+            judged.add(outcome.case)
             yield outcome
     except UsageError:
         raise
     except Exception:  # noqa: BLE001 - the loop below finds the case that failed
         subject.refresh()
         for item in items:
-            if item.name not in told:
-                yield _own_faults_told(item, subject, recorder, partial(_alone, item, subject, recorder, settings))
+            if item.name not in judged:
+                yield _with_own_faults(item, subject, recorder, partial(_alone, item, subject, recorder, settings))
 
 
-def _with_other_set_up(played: VectorRun, subject: ObservedSubject) -> Planned | None:
+def _with_other_set_up(run: VectorRun, subject: ObservedSubject) -> Planned | None:
     """Return the case without the import that the implementation does not support, or None."""
-    case, difference = played.case, played.difference
-    if difference is None or not is_unable_to_import(case.name, case.steps[played.step], difference, subject):
+    case, difference = run.case, run.difference
+    if difference is None or not is_unable_to_import(case.name, case.steps[run.step], difference, subject):
         return None
     again = without_import(case)
-    return None if again == case else replace(played.item, source=again)
+    return None if again == case else replace(run.item, source=again)
 
 
 def _remarked(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
@@ -216,20 +216,20 @@ def _pipelined(
         else:
             yield recorder.skipped(item, reason)
     undecided = {item.name: item for item in able}
-    for played in run_vectors(able, subject, subject.ledger.shrinking.until):
-        del undecided[played.item.name]
-        again = _with_other_set_up(played, subject)
+    for run in run_vectors(able, subject, subject.ledger.shrinking.until):
+        del undecided[run.item.name]
+        again = _with_other_set_up(run, subject)
         if again is not None:
             yield from _remarked(_pipelined((again,), subject, recorder, settings))
             continue
-        outcome = recorder.played(played)
-        if played.difference is not None:
-            outcome = _explained(outcome, played.case.steps[: played.step + 1], played.difference, subject)
-        if played.fault is not None and played.earlier:
-            death = _Death(played.case, played.fault, played.earlier)
-            yield _blamed(played.item, death, outcome, subject, settings)
-        elif outcome.verdict == "fail" and played.difference is not None:
-            yield _failed_vector(outcome, played, subject, recorder, settings)
+        outcome = recorder.of_vector(run)
+        if run.difference is not None:
+            outcome = _explained(outcome, run.case.steps[: run.step + 1], run.difference, subject)
+        if run.fault is not None and run.earlier:
+            death = _Death(run.case, run.fault, run.earlier)
+            yield _blamed(run.item, death, outcome, subject, settings)
+        elif outcome.verdict == "fail" and run.difference is not None:
+            yield _failed_vector(outcome, run, subject, recorder, settings)
         else:
             yield outcome
     for item in undecided.values():
@@ -256,9 +256,9 @@ def _property(
         if is_unable_to_import(item.name, last, divergence.difference, subject):
             return _property(item, subject, recorder, settings, span_s)
     if divergence is None or not divergence.steps:
-        return _broken_property(item, tested, recorder.tested(item, tested), subject, settings)
+        return _broken_property(item, tested, recorder.of_property(item, tested), subject, settings)
     case = _thinned(item, tested, divergence, subject, settings)
-    outcome = recorder.tested(item, tested)
+    outcome = recorder.of_property(item, tested)
     if divergence.replayable and tested.divergence is not None:
         outcome = _explained(outcome, tested.divergence.steps, tested.divergence.difference, subject)
     if outcome.verdict == "fail" and tested.trace is not None:
@@ -331,16 +331,16 @@ def _shared(failure: _Failure, subject: ObservedSubject, recorder: OutcomeBuilde
     if sharing is None:
         return outcome
     words = [sharing.words(), f"its own rule is {own}" if sharing.is_proven else None, outcome.detail]
-    told = replace(outcome, detail="; ".join(filter(None, words)))
+    shared = replace(outcome, detail="; ".join(filter(None, words)))
     if not sharing.is_proven:
-        return told
+        return shared
     blamed = sharing.blamed
     poison = None if blamed is None else blamed.poison
-    told = replace(told, rule=SHARED_STATE, level=recorder.level(SHARED_STATE), poisoned_by=poison)
+    shared = replace(shared, rule=SHARED_STATE, level=recorder.level(SHARED_STATE), poisoned_by=poison)
     if blamed is None or not settings.saves:
-        return told
+        return shared
     found = case_of_death(failure.item, blamed.case, blamed.words(), signature, settings.seed)
-    return replace(told, found=save(found, settings.home))
+    return replace(shared, found=save(found, settings.home))
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,14 +368,14 @@ def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: ObservedSub
     blamed = blame(death.case, death.fault, death.earlier, subject, alone=death.alone)
     detail = outcome.detail or ""
     if blamed is None:
-        said = detail if detail.startswith(UNREPRODUCED) else f"{UNREPRODUCED}: {detail}".rstrip(": ")
-        return replace(outcome, detail=said)
+        words = detail if detail.startswith(UNREPRODUCED) else f"{UNREPRODUCED}: {detail}".rstrip(": ")
+        return replace(outcome, detail=words)
     detail = detail.removeprefix(UNREPRODUCED).removeprefix(": ")
-    told = replace(outcome, detail=": ".join(filter(None, (blamed.words(), detail))), poisoned_by=blamed.poison)
+    explained = replace(outcome, detail=": ".join(filter(None, (blamed.words(), detail))), poisoned_by=blamed.poison)
     if not settings.saves:
-        return told
+        return explained
     found = case_of_death(item, blamed.case, blamed.words(), death.fault.cause, settings.seed)
-    return replace(told, found=save(found, settings.home))
+    return replace(explained, found=save(found, settings.home))
 
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:
@@ -388,12 +388,12 @@ def _unclaimed(item: Planned, claims: Claims) -> str | None:
 
 
 def _failed_vector(
-    outcome: Outcome, played: VectorRun, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
+    outcome: Outcome, run: VectorRun, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Outcome:
     """Return a failure of a vector, once it is known whether earlier cases caused it, with its file."""
-    case = replace(played.case, steps=played.case.steps[: played.step + 1])
-    failure = _Failure(played.item, outcome, case, subject.history.before(played.case))
-    told = _shared(failure, subject, recorder, settings)
-    if told.found is not None or not settings.saves:
-        return told
-    return replace(told, found=save(copy_of(played.case, outcome.signature or ""), settings.home))
+    case = replace(run.case, steps=run.case.steps[: run.step + 1])
+    failure = _Failure(run.item, outcome, case, subject.history.before(run.case))
+    shared = _shared(failure, subject, recorder, settings)
+    if shared.found is not None or not settings.saves:
+        return shared
+    return replace(shared, found=save(copy_of(run.case, outcome.signature or ""), settings.home))

@@ -100,29 +100,29 @@ def run_property(
     before = subject.ledger.requests
     started = time.perf_counter()
     until = None if span_s is None else time.monotonic() + span_s
-    player = _Player(prop, subject, run, until)
+    runner = _Runner(prop, subject, run, until)
     given = prop.given(subject.claims) if callable(prop.given) else prop.given
     ledger = subject.ledger
     ledger.until = math.inf if until is None else ledger.shrinking.until
     try:
         if given:
-            _draw(prop, player, dict(given), run, run.seed)
+            _draw(prop, runner, dict(given), run, run.seed)
             draws = random.Random(f"{run.seed}:{prop.name}")
             while until is not None:  # the player ends it
-                _draw(prop, player, dict(given), run, draws.getrandbits(64))
+                _draw(prop, runner, dict(given), run, draws.getrandbits(64))
         else:
-            player.play({})
+            runner.run({})
     except (Divergence, _EnoughError):
         pass  # the player keeps the smallest
     except CannotRestartError:
-        player.tested.unable = True
+        runner.tested.unable = True
     except SearchTimeOverError:
-        player.tested.is_cut = True
-        if player.tested.shrink is not None:
-            player.tested.shrink.cut = "span"
+        runner.tested.is_cut = True
+        if runner.tested.shrink is not None:
+            runner.tested.shrink.cut = "span"
     finally:
         ledger.until = math.inf
-    tested = player.tested
+    tested = runner.tested
     if tested.own_fault is not None:
         raise tested.own_fault
     if run.profile == "gate" and tested.divergence is None and tested.fault is None and not tested.unable:
@@ -144,7 +144,7 @@ def _check_reach(prop: Property, tested: PropertyRun) -> None:
             raise DataError(f"{prop.name} declares a situation that too few examples reach, {situation!r}: {words}")
 
 
-class _Player:
+class _Runner:
     """Runs examples of one property and keeps the smallest failure."""
 
     def __init__(self, prop: Property, subject: ObservedSubject, run: RunSettings, until: float | None) -> None:
@@ -154,7 +154,7 @@ class _Player:
         self._subject = subject
         self._run = run
 
-    def play(self, drawn: dict[str, Any]) -> None:
+    def run(self, drawn: dict[str, Any]) -> None:
         """Run one example; raises Divergence for the engine to shrink."""
         if not self._may_go_on():
             raise _EnoughError
@@ -230,12 +230,12 @@ class _Player:
             raise _EnoughError
 
 
-def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettings, draws: int) -> None:
+def _draw(prop: Property, runner: _Runner, given: dict[str, Any], run: RunSettings, draws: int) -> None:
     import hypothesis
     from hypothesis.errors import Flaky
 
     def example(**drawn: Any) -> None:
-        player.play(drawn)
+        runner.run(drawn)
 
     # one function runs all properties, so the name of the property is its key in the database of examples
     example._hypothesis_internal_add_digest = prop.name.encode()  # type: ignore[attr-defined]
@@ -246,9 +246,9 @@ def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettin
         with _constant_draws(), _home(run.home / "hypothesis"):
             test()
     except Flaky:
-        if player.tested.divergence is None:
+        if runner.tested.divergence is None:
             raise
-        player.tested.repeatable = False
+        runner.tested.repeatable = False
 
 
 @contextmanager

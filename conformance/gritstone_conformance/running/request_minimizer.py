@@ -33,7 +33,7 @@ from gritstone_conformance.trial import Divergence
 
 __all__ = ["ExpectationCheck", "minimize"]
 
-_MOST_PLAYS: Final = 200
+_MOST_RUNS: Final = 200
 _MOST_STEPS: Final = 20_000  # steps of all runs together
 _ASKED: Final = frozenset(op for op in REPLY_SHAPES if op.startswith(("grit.", "wit.")))
 _RUNTIME: Final = "runtime."
@@ -56,27 +56,27 @@ def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrin
         subject: runs the candidates: at most 200, and at most 20,000 steps in total.
         shrink: the time limit.
     """
-    player = _Player(case, divergence.difference.signature, subject, shrink)
-    if not player.shows(case.steps):
+    runner = _Runner(case, divergence.difference.signature, subject, shrink)
+    if not runner.shows(case.steps):
         return None
-    steps = _left_out(list(case.steps), player)
-    thinned = Divergence(player.difference or divergence.difference, steps, divergence.rule)
+    steps = _left_out(list(case.steps), runner)
+    thinned = Divergence(runner.difference or divergence.difference, steps, divergence.rule)
     thinned.remark = divergence.remark
     return thinned
 
 
-def _left_out(steps: list[Step], player: _Player) -> list[Step]:
+def _left_out(steps: list[Step], runner: _Runner) -> list[Step]:
     """Return the steps without those that are not needed, as far as the limits allow."""
-    if player.may_play() and player.shows(steps[-1:]):
+    if runner.may_run() and runner.shows(steps[-1:]):
         return steps[-1:]
     size = len(steps) // 2
     while size:
         start = 0
         while start < len(steps) - 1:
-            if not player.may_play():
+            if not runner.may_run():
                 return steps
             fewer = steps[:start] + steps[min(start + size, len(steps) - 1) :]
-            if player.shows(fewer):
+            if runner.shows(fewer):
                 steps = fewer
             else:
                 start += size
@@ -84,11 +84,11 @@ def _left_out(steps: list[Step], player: _Player) -> list[Step]:
     return steps
 
 
-class _Player:
+class _Runner:
     """Runs candidates and stores the difference that the smallest successful one shows."""
 
     def __init__(self, case: Case, signature: str, subject: ObservedSubject, shrink: Shrink) -> None:
-        self.plays = 0
+        self.runs = 0
         self.steps = 0
         self.difference: Difference | None = None
         self._case = case
@@ -97,20 +97,20 @@ class _Player:
         self._shrink = shrink
         self._soundness = ExpectationCheck(case, subject.claims, shrink.in_time)
 
-    def may_play(self) -> bool:
+    def may_run(self) -> bool:
         """Return whether another run is within the limits."""
-        return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
+        return self.runs < _MOST_RUNS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
 
     def shows(self, steps: Sequence[Step]) -> bool:
         self.steps += len(steps)
         if len(steps) < len(self._case.steps) and not self._soundness.holds(steps):
             return False
-        self.plays += 1
+        self.runs += 1
         case = replace(self._case, steps=tuple(steps))
         planned = Planned(case.name, "vector", case.identity, case.rules, case.requires, case)
-        (played,) = run_vectors([planned], self._subject)
-        difference = played.difference
-        if difference is None or played.step != len(steps) - 1 or difference.signature != self._signature:
+        (run,) = run_vectors([planned], self._subject)
+        difference = run.difference
+        if difference is None or run.step != len(steps) - 1 or difference.signature != self._signature:
             return False
         self.difference = difference
         return True

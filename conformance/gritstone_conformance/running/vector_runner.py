@@ -177,19 +177,19 @@ def run_vectors(items: Iterable[Planned], subject: ObservedSubject, until: float
     while waiting and time.monotonic() < until:
         batch = next_batch(waiting, most)
         unjudged = run_batch(batch, subject)
-        for played in reversed(unjudged):
-            played.start_over()
-            waiting.appendleft(played)
-        for played in batch[: len(batch) - len(unjudged)]:
-            if played.go_on():
-                waiting.appendleft(played)
+        for run in reversed(unjudged):
+            run.start_over()
+            waiting.appendleft(run)
+        for run in batch[: len(batch) - len(unjudged)]:
+            if run.go_on():
+                waiting.appendleft(run)
                 continue
-            yield _decided(played, subject)
-            if played.fault is not None and played.fault.cause == "not-run":
-                yield from _left_over(waiting, played.fault)
+            yield _decided(run, subject)
+            if run.fault is not None and run.fault.cause == "not-run":
+                yield from _left_over(waiting, run.fault)
                 return
-    for played in waiting:
-        played.finish()
+    for run in waiting:
+        run.finish()
 
 
 def next_batch(waiting: deque[VectorRun], most: int = _BATCH_REQUESTS) -> list[VectorRun]:
@@ -197,12 +197,12 @@ def next_batch(waiting: deque[VectorRun], most: int = _BATCH_REQUESTS) -> list[V
     batch: list[VectorRun] = []
     requests = chars = 0
     while waiting and requests < most and chars < _BATCH_CHARS:
-        played = waiting.popleft()
-        batch.append(played)
-        if not played.is_last_part:
+        run = waiting.popleft()
+        batch.append(run)
+        if not run.is_last_part:
             break
-        requests += len(played.part)
-        chars += sum(_chars(played.case.steps[index].args) for index in played.part)
+        requests += len(run.part)
+        chars += sum(_chars(run.case.steps[index].args) for index in run.part)
     return batch
 
 
@@ -215,37 +215,37 @@ def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[Vect
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
-    for played in batch:
+    for run in batch:
         starts.append(len(asked))
-        if played.part.start == 0:
-            subject.history.note(played.case)
-        asked += played.requests_now()
+        if run.part.start == 0:
+            subject.history.note(run.case)
+        asked += run.requests_now()
     answers = subject.ask_each(asked)
     share = (time.perf_counter() - started) / len(asked)
     unjudged = []
-    for played, start, stop in zip(batch, starts, [*starts[1:], len(asked)], strict=True):
-        played.seconds += share * (stop - start)
-        if not played.take(answers[start:stop]):
-            unjudged.append(played)
+    for run, start, stop in zip(batch, starts, [*starts[1:], len(asked)], strict=True):
+        run.seconds += share * (stop - start)
+        if not run.take(answers[start:stop]):
+            unjudged.append(run)
     return unjudged
 
 
 def _left_over(waiting: Iterable[VectorRun], fault: SubjectFault) -> Iterator[VectorRun]:
     """Yield the cases that are not sent any more."""
-    for played in waiting:
-        played.fault = fault
-        yield played
+    for run in waiting:
+        run.fault = fault
+        yield run
 
 
-def _decided(played: VectorRun, subject: ObservedSubject) -> VectorRun:
+def _decided(run: VectorRun, subject: ObservedSubject) -> VectorRun:
     """Return a judged case; if it has a fault, it first runs again alone."""
-    fault = played.fault
-    if fault is None and not played.is_last_part:
-        subject.ask_each(played.closings())
+    fault = run.fault
+    if fault is None and not run.is_last_part:
+        subject.ask_each(run.closings())
     if fault is not None and fault.cause not in _NOT_ASKED_AGAIN:
-        _ask_again(played, subject)
-    played.finish()
-    return played
+        _ask_again(run, subject)
+    run.finish()
+    return run
 
 
 def _ask_again(guilty: VectorRun, subject: ObservedSubject) -> None:

@@ -25,7 +25,7 @@ from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.plan_runner import RunResult, execute, execute_nothing
 from gritstone_conformance.text import unfolded
 
-__all__ = ["Listener", "ListenerMaker", "Player", "conclude", "foreseen", "verify"]
+__all__ = ["Listener", "ListenerMaker", "PlanRunner", "conclude", "foreseen", "verify"]
 
 
 class Listener(Protocol):
@@ -47,36 +47,36 @@ class Listener(Protocol):
 ListenerMaker: TypeAlias = Callable[[SuiteData, Plan], Listener]
 
 
-Player: TypeAlias = Callable[[Plan, Subject, RuleBook, RunSettings, Callable[[Outcome], None]], RunResult]
+PlanRunner: TypeAlias = Callable[[Plan, Subject, RuleBook, RunSettings, Callable[[Outcome], None]], RunResult]
 
 
-def verify(context: RunContext, listener: ListenerMaker, player: Player = execute) -> int:
+def verify(context: RunContext, listener: ListenerMaker, runner: PlanRunner = execute) -> int:
     """Verify one implementation and write the report.
 
     Args:
         context: the run.
         listener: creates the listener from the data and the plan.
-        player: runs the plan.
+        runner: runs the plan.
 
     Returns:
         The exit code.
     """
     data, settings = load_data(), context.settings
     plan = plan_run(data, context.selection, settings.seed)
-    told = listener(data, plan)
+    console = listener(data, plan)
     started = timestamp()
     remove_old(context.report)
     try:
         subject = Subject(context.target.opener(), context.attach_settings)
     except SubjectFault as fault:
         header = header_of(context, data, None, started)
-        told.begin(header, [*unfolded(f"hello failed: {fault}"), "run `gritstone doctor` for details"])
+        console.begin(header, [*unfolded(f"hello failed: {fault}"), "run `gritstone doctor` for details"])
         outcomes = execute_nothing(plan, fault, data.book)
-        return conclude(context, data, header, outcomes, 0, told)
+        return conclude(context, data, header, outcomes, 0, console)
     header = header_of(context, data, subject.claims.raw, started)
-    told.begin(header, subject.notes)
-    result = player(plan, subject, data.book, replace(settings, progress=told.progress), told.notice)
-    return conclude(context, data, header, result.outcomes, result.restarts, told)
+    console.begin(header, subject.notes)
+    result = runner(plan, subject, data.book, replace(settings, progress=console.progress), console.notice)
+    return conclude(context, data, header, result.outcomes, result.restarts, console)
 
 
 def conclude(

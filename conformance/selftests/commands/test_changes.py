@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.commands.diff import changes_between, told
+from gritstone_conformance.commands.diff import change_lines, changes_between
 from gritstone_conformance.reporting.upgrading import change_of, preview
 from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import load_rules
@@ -30,7 +30,7 @@ BAD = report(
 def test_newly_failing_case_is_broken() -> None:
     change = changes_between(GOOD, BAD)
     assert change.is_worse
-    assert told(change) == [
+    assert change_lines(change) == [
         f"BROKEN  {ORDER:<28} grit/tree/a   {LAX}",
         f"rule    {ORDER:<28} pass -> fail",
         f"profile {'grit':<28} conforms -> does not conform",
@@ -41,7 +41,7 @@ def test_newly_failing_case_is_broken() -> None:
 def test_newly_passing_case_is_fixed() -> None:
     change = changes_between(BAD, GOOD)
     assert not change.is_worse
-    assert told(change) == [
+    assert change_lines(change) == [
         f"FIXED   {ORDER:<28} grit/tree/a   was: {LAX}",
         f"rule    {ORDER:<28} fail -> pass",
         f"profile {'grit':<28} does not conform -> conforms",
@@ -51,8 +51,8 @@ def test_newly_passing_case_is_fixed() -> None:
 
 def test_failure_with_another_signature_is_listed() -> None:
     other = report(made_outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
-    assert told(changes_between(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
-    lines = told(changes_between(BAD, other))
+    assert change_lines(changes_between(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
+    lines = change_lines(changes_between(BAD, other))
     assert lines[0] == f"DIFFERS {ORDER:<28} grit/tree/a   was: {LAX}   now: error late"
     assert lines[-1] == "0 fixed   0 broken   1 still failing (1 with another signature)"
 
@@ -68,21 +68,21 @@ def test_new_and_retired_cases_are_counted() -> None:
     )
     change = changes_between(GOOD, newer)
     assert (change.added, change.retired) == (("grit/tree/n", "grit/tree/o"), ("grit/tree/a",))
-    lines = told(change)
+    lines = change_lines(change)
     assert lines[0] == "vectors: ffffffff -> eeeeeeee"
     assert f"NEW     {ORDER:<28} grit/tree/o   {LAX}" in lines
     assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile no longer conforms"
     part = report(*GOOD.outcomes[:1])
     part = replace(part, footer={**part.footer, "conforms": {}})
-    assert told(changes_between(GOOD, part))[-1].endswith("2 cases asked before only")
-    assert told(changes_between(part, GOOD))[-1].endswith("2 cases asked now only")
+    assert change_lines(changes_between(GOOD, part))[-1].endswith("2 cases asked before only")
+    assert change_lines(changes_between(part, GOOD))[-1].endswith("2 cases asked now only")
 
 
 def test_newly_skipped_case_is_not_broken() -> None:
     skipped = report(made_outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
     change = changes_between(GOOD, skipped)
     assert not change.is_worse
-    assert told(change)[-1].endswith("1 not judged now")
+    assert change_lines(change)[-1].endswith("1 not judged now")
     back = changes_between(skipped, BAD)
     assert [each.case for each in back.newly_failing] == ["grit/tree/a"]
 
@@ -94,14 +94,14 @@ def test_changed_versions_and_claims_are_described() -> None:
         "features": ["durable"],
     }
     other = report(*GOOD.outcomes, hello=hello, spec="0.2", suite="0.2.0", seed=7)
-    assert told(changes_between(GOOD, other))[:5] == [
+    assert change_lines(changes_between(GOOD, other))[:5] == [
         "implementation: fake 1 -> fake 2\\x1b[2J",
         "spec: 0.1 -> 0.2",
         "suite: 0.1.0 -> 0.2.0",
         "seed: 1 -> 7",
         "claims features: durable",
     ]
-    assert "claims no longer features: durable" in told(changes_between(other, GOOD))
+    assert "claims no longer features: durable" in change_lines(changes_between(other, GOOD))
 
 
 def test_diff_exit_codes_and_json(run: Run) -> None:

@@ -49,7 +49,7 @@ def test_each_condition_is_compared_with_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = iter([having(True), having(True), having(False)])
-    monkeypatch.setattr(battery._Player, "play", lambda *_: (next(answers), HELLO))
+    monkeypatch.setattr(battery._Runner, "run", lambda *_: (next(answers), HELLO))
     monkeypatch.setattr(battery, "load_data", lambda: SuiteData(fake_book(), VectorSet((), "0" * 64)))
     none = Condition("none", lambda *_: Missing("there is none"))
     monkeypatch.setattr(battery, "CONDITIONS", (*FEW, none))

@@ -16,7 +16,7 @@ from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.matrix import Implementation
-from gritstone_conformance.comparing.resuming import play_matrix
+from gritstone_conformance.comparing.resuming import run_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Refused
@@ -72,7 +72,7 @@ def hosts() -> Iterator[list[Implementation]]:
 
 
 def assert_equal_steps(hosts: list[Implementation], journey: Journey) -> None:
-    matrix = play_matrix(hosts, FORMATS.values(), [journey])
+    matrix = run_matrix(hosts, FORMATS.values(), [journey])
     assert matrix.differences == []
     assert {pair for pair, cuts in matrix.cuts.items() if cuts} == {(a, b) for a in "ABC" for b in "ABC"}
     assert matrix.steps > len(matrix.cuts)

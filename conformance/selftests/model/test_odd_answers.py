@@ -8,7 +8,7 @@ import pytest
 
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
 from gritstone_conformance.comparing.matrix import Implementation, Matrix, Stuck
-from gritstone_conformance.comparing.resuming import play_matrix
+from gritstone_conformance.comparing.resuming import run_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.pieces import Endless, joined_pieces
@@ -118,7 +118,7 @@ class InventsSteps(GuestHost):
 def test_exports_without_the_differing_object_are_compared() -> None:
     hosts = [Implementation(InventsSteps(), "one"), Implementation(InventsSteps(), "other")]  # type: ignore[arg-type]
     hosts[1].subject.made = 100  # type: ignore[attr-defined]
-    matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
+    matrix = run_matrix(hosts, [CBOR], JOURNEYS[:1])
     assert "the export is incomplete" in matrix.differences[0].words
 
 

@@ -214,6 +214,6 @@ def _is_claimed(item: Planned, claims: Claims) -> bool:
 def _run(item: Planned, subject: ObservedSubject, home: Path) -> Outcome:
     recorder = OutcomeBuilder(_data().book)
     if isinstance(item.source, Property):
-        return recorder.tested(item, run_property(item.source, subject, RunSettings(shrink_s=0.0, home=home)))
+        return recorder.of_property(item, run_property(item.source, subject, RunSettings(shrink_s=0.0, home=home)))
     (run,) = run_vectors([item], subject)
-    return recorder.played(run)
+    return recorder.of_vector(run)

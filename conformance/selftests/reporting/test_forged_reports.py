@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.commands.diff import changes_between, told
-from gritstone_conformance.commands.report import told_lines
+from gritstone_conformance.commands.diff import change_lines, changes_between
+from gritstone_conformance.commands.report import report_lines
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
@@ -77,8 +77,8 @@ def make_everything(path: Path) -> None:
     report = read_report(path)
     for make in (make_page, make_junit, make_badge, make_endpoint):
         make(report, data()).encode()
-    "\n".join(told_lines(report, path, data(), 80)).encode()
-    "\n".join(told(changes_between(specimen(), report))).encode()
+    "\n".join(report_lines(report, path, data(), 80)).encode()
+    "\n".join(change_lines(changes_between(specimen(), report))).encode()
     json.dumps(changes_between(report, specimen()).to_json()).encode()
 
 

@@ -278,6 +278,6 @@ def test_entry_round_trips_through_a_report() -> None:
 def test_control_characters_of_an_entry_are_escaped() -> None:
     one = entry(case="grit/tree/a\x1b[2J", reason="\x1b]0;x\x07", signature="\x1b[1m")
     (stale,) = judged(one)[1]
-    assert "\x1b" not in "".join(stale.told()) + one.words()
+    assert "\x1b" not in "".join(stale.lines()) + one.words()
     (stale,) = judged(entry(case="grit/tree/a", signature="\x1b[1m"))[1]
-    assert "\x1b" not in "".join(stale.told())
+    assert "\x1b" not in "".join(stale.lines())

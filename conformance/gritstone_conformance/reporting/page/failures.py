@@ -142,18 +142,18 @@ def _origin(outcome: Outcome) -> str:
     return f"({outcome.kind})"
 
 
-def _steps(told: Divergent) -> Iterator[Node]:
-    place = f"step {told.step + 1} of {told.steps}"
-    yield from _fact(place, element("code", {}, show_request(told.op, told.args, WIDEST)))
-    if told.path:
-        yield from _fact("path", element("code", {}, told.path))
-    sides = show_sides(told.path, told.expected, told.got, WIDEST)
+def _steps(divergence: Divergent) -> Iterator[Node]:
+    place = f"step {divergence.step + 1} of {divergence.steps}"
+    yield from _fact(place, element("code", {}, show_request(divergence.op, divergence.args, WIDEST)))
+    if divergence.path:
+        yield from _fact("path", element("code", {}, divergence.path))
+    sides = show_sides(divergence.path, divergence.expected, divergence.got, WIDEST)
     for label, words in zip(("expected", "got"), sides, strict=True):
         yield element("dt", {"class": label}, label)
         yield element("dd", {"class": label}, element("code", {}, words))
-    if told.message:
-        yield from _fact("message", element("code", {}, printable(told.message, _LOG_WIDTH)))
-    apart = show_first_byte(told.path, told.expected, told.got)
+    if divergence.message:
+        yield from _fact("message", element("code", {}, printable(divergence.message, _LOG_WIDTH)))
+    apart = show_first_byte(divergence.path, divergence.expected, divergence.got)
     if apart is not None:
         yield from _fact("differs", element("code", {}, apart))
 
@@ -163,14 +163,14 @@ def _log(detail: str) -> Iterator[Node]:
 
 
 def _pictures(outcome: Outcome) -> Iterator[Node | None]:
-    told, history = outcome.divergence, outcome.history
+    divergence, history = outcome.divergence, outcome.history
     if history is not None:
-        got = told.got if told is not None else outcome.detail
+        got = divergence.got if divergence is not None else outcome.detail
         yield _figure(draw_tree("heads", history["path"], history["around"], "a legal history", got))
         yield draw_graph(history)
-    elif told is not None:
-        root = "answer" if told.path.startswith("/refused") else "ok"
-        yield _figure(draw_tree(root, told.path, told.around or (), told.expected, told.got))
+    elif divergence is not None:
+        root = "answer" if divergence.path.startswith("/refused") else "ok"
+        yield _figure(draw_tree(root, divergence.path, divergence.around or (), divergence.expected, divergence.got))
 
 
 def _figure(tree: Node | None) -> Node | None:

@@ -57,14 +57,14 @@ def _siblings(pairs: Sequence[Json], where: str, left_out: int = 0) -> Node:
 
 def _leaf(level: Json, expected: Json, got: Json) -> Node:
     sides = zip(("expected", "got"), show_sides("/", expected, got, _WIDTH), strict=True)
-    told = (
+    values = (
         element("div", {"class": f"said {label}"}, element("b", {}, label), " ", element("code", {}, words))
         for label, words in sides
     )
     here = element(
         "strong", {"class": "here"}, element("span", {"aria-hidden": "true"}, "▸ "), short_ids(level["member"])
     )
-    return element("li", {"class": "on leaf"}, here, *told)
+    return element("li", {"class": "on leaf"}, here, *values)
 
 
 def _name(name: str) -> Node:

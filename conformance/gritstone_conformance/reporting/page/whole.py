@@ -143,11 +143,11 @@ def _masthead(material: Material) -> Node:
 
 def _tally_words(material: Material) -> str:
     footer = material.report.footer
-    said = ", ".join(f"{footer['cases'][verdict]} {verdict}" for verdict in VERDICTS)
+    counts = ", ".join(f"{footer['cases'][verdict]} {verdict}" for verdict in VERDICTS)
     rules = footer["rules"]
     asked = rules["pass"] + rules["fail"] + rules["error"]
     claimed = f"{asked} of {rules['total']} rules asked, {rules['pass']} pass; " if footer["conforms"] else ""
-    return f"{claimed}{'cases' if claimed else 'Cases'}: {said}."
+    return f"{claimed}{'cases' if claimed else 'Cases'}: {counts}."
 
 
 def _contents(*, has_failures: bool) -> Node:
@@ -165,7 +165,7 @@ def _stale(material: Material) -> Node | None:
     if not material.judgement.stale:
         return None
     entries = [
-        element("li", {}, *(element("span", {"class": "line"}, line) for line in stale.told()))
+        element("li", {}, *(element("span", {"class": "line"}, line) for line in stale.lines()))
         for stale in material.judgement.stale
     ]
     head = element("h2", {"id": "stale-head"}, "Stale entries of expected failures")
