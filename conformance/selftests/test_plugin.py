@@ -35,7 +35,7 @@ def test_items_are_cases_and_report_equals_that_of_verify(tmp_path: Path, monkey
     for workers in ((), ("-n", "2", "--dist", "worksteal")):
         done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", *workers)
         assert done.returncode == 0, done.stdout
-        assert "no claim follows" in done.stdout
+        assert "this is not a claim" in done.stdout
         report = read_report(tmp_path / ".gritstone/pytest.jsonl")
         assert verdicts == {found.case: found.verdict for found in report.outcomes if found.kind == "vector"}
         assert report.header["iut"] == verified.header["iut"]

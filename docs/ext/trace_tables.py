@@ -28,7 +28,7 @@ from selftests.mutants.marks import proofs_by_rule
 _SHOWN: Final = 3  # names of cases or mutants in a row
 _VERDICTS: Final = Path(__file__).resolve().parents[1] / "verdicts"
 _ORDER: Final = ("reference", "javascript", "go")
-_SAID: Final = {"skip": "not asked"}
+_SAID: Final = {"skip": "not tested"}
 _NONE: Final = "—"
 
 

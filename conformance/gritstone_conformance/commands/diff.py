@@ -158,7 +158,7 @@ def _sum(changes: Changes) -> str:
     parts += [f"{len(changes.newly_failing)} newly failing"] if changes.newly_failing else []
     parts += [f"{len(changes.unjudged)} not judged now"] if changes.unjudged else []
     if changes.same_cases:
-        one_sided = (len(changes.added), "asked now only"), (len(changes.retired), "asked before only")
+        one_sided = (len(changes.added), "run only now"), (len(changes.retired), "run only before")
         parts += [f"{counted(number, 'case')} {words}" for number, words in one_sided if number]
     else:
         parts += [counted(len(changes.added), "new case"), f"{len(changes.retired)} retired"]

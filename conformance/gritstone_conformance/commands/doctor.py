@@ -41,11 +41,11 @@ def run_command(options: argparse.Namespace) -> int:
                 bad.append(name)
             case UnaskedRung():
                 unasked += 1
-                say(f"{number:>2} {name:<22} not asked: {seen.why}")
+                say(f"{number:>2} {name:<22} not checked: {seen.why}")
             case _:
                 say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {seen}".rstrip())
     if bad:
-        rest = f", {unasked} not asked" if unasked else ""
+        rest = f", {unasked} not checked" if unasked else ""
         say(f"{counted(len(bad), 'rung is', 'rungs are')} bad{rest}. Start with the first: {bad[0]}")
     return 1 if bad else 0
 

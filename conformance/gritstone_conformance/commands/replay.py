@@ -106,18 +106,19 @@ def _tell(
     case: Case, outcome: Outcome, verdicts: Mapping[str, str], teller: Teller, word: str, known: Expectation | None
 ) -> int:
     was = was_signature(case)
-    tail = (f"   was: {was}" if was else "") + (f"   known: {known.words()}" if known else "")
+    before = f"   (when saved: {was})" if was else ""
+    tail = f"   known: {known.words()}" if known else ""
     if outcome.verdict == "pass":
-        say(f"FIXED  {case.name}{tail}")
+        say(f"FIXED  {case.name}{before}{tail}")
         return 0
     if outcome.verdict == "skip":
         raise UsageError(f"{case.name} cannot be run: {outcome.reason}")
     if outcome.verdict == "error":
-        say(f"ERROR  {case.name}{tail}")
+        say(f"ERROR  {case.name}{before}{tail}")
     elif was is None or was == outcome.signature:
         say(f"FAILS  {case.name}{tail}")
     else:
-        say(f"DIFFERS  {case.name}{tail}   now: {outcome.signature}")
+        say(f"DIFFERS  {case.name}   (when saved: {was}; now: {outcome.signature}){tail}")
     for line in teller.block(outcome, verdicts, replay=word):
         say(line)
     return 1

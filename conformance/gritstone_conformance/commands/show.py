@@ -93,7 +93,7 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
 def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome]) -> list[str]:
     width = terminal_width() - 2
     needs = f" · needs {' '.join(rule.needs)}" if rule.needs else ""
-    lines = [f"{rule.id} · {rule.level} · since {rule.since}{needs} · {rule.chapter}"]
+    lines = [f"{rule.id} · {rule.level} · since {rule.since}{needs} · chapter {rule.chapter}"]
     lines += textwrap.wrap(rule.text, width, initial_indent="  ", subsequent_indent="  ")
     if rule.untested is not None:
         lines.append(f"  untested: {rule.untested}")
@@ -102,12 +102,37 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
     verdict = rule_verdicts(outcomes).get(rule.id)
     if verdict is not None:
         lines.append(f"  verdict: {verdict}")
+    lines += _cases_of_rule(rule, items, outcomes)
+    mutants = mutants_by_rule().get(rule.id, ())
+    return lines + (_wrapped_names("mutants", mutants) if mutants else [])
+
+
+def _cases_of_rule(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the names of the cases of a rule, grouped by verdict, failure and topic."""
     by_name = {outcome.case: outcome for outcome in outcomes}
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for item in sorted(items, key=lambda item: item.name):
         outcome = by_name.get(item.name)
         if rule.id in item.rules or (outcome is not None and outcome.rule == rule.id):
-            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {_verdict_words(outcome)}" if outcome else ""))
-    return lines + [f"  mutant    {name}" for name in mutants_by_rule().get(rule.id, ())]
+            verdict, _, failure = _verdict_words(outcome).partition(" ") if outcome else ("cases", "", "")
+            topic, _, name = item.name.rpartition("/")
+            groups.setdefault((verdict, failure, topic), []).append(name)
+    lines = []
+    for (verdict, failure, topic), names in sorted(groups.items()):
+        lines += [f"  {verdict:<9} {failure}"] if failure else []
+        lines += _wrapped_names("" if failure else verdict, [f"{topic}/:", *names])
+    return lines
+
+
+def _wrapped_names(label: str, names: Sequence[str]) -> list[str]:
+    return textwrap.wrap(
+        " ".join(names),
+        terminal_width(),
+        initial_indent=f"  {label:<9} ",
+        subsequent_indent=f"{'':<14}",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _verdict_words(outcome: Outcome) -> str:

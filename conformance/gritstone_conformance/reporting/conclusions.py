@@ -20,6 +20,7 @@ from gritstone_conformance.reporting.messages import (
     known_failures,
     signature_key,
     subject_name,
+    unsupported_operation,
 )
 from gritstone_conformance.results.expectations import blamed_rule
 from gritstone_conformance.results.judgement import UNCLAIMED, Judgement
@@ -55,21 +56,21 @@ def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str 
     for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
         mine = [outcome for outcome in outcomes if outcome.profile == profile]
         if all(outcome.verdict == "skip" and outcome.reason == f"profile {profile} {UNCLAIMED}" for outcome in mine):
-            lines.append(f"{profile:<8} is not claimed: {counted(len(mine), 'case')} not asked")
+            lines.append(f"{profile:<8} is not claimed: {counted(len(mine), 'case')} not run")
             continue
         tally = Counter(outcome.verdict for outcome in mine)
         if profile not in judgement.required and tally["pass"] == len(mine):
             continue
         counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
         seconds = sum(outcome.seconds for outcome in mine)
-        lines.append(f"{profile:<8} {_rule_words(profile, judgement, asked)}   {counts}   {seconds:.1f} s in cases")
+        lines.append(f"{profile:<8} {_rule_words(profile, judgement, asked)}; cases: {counts}   {seconds:.1f} s")
         lines += [f"{'':<8} {words}" for words in skip_words(mine)]
     return lines
 
 
 def _rule_words(profile: str, judgement: Judgement, glob: str) -> str:
     passed, asked, total = judgement.asked((profile,), glob)
-    return f"{asked} of {total} rules asked, {passed} pass" if asked else f"no MUST of {profile} asked"
+    return f"{asked} of {total} rules tested, {passed} pass" if asked else f"no MUST rule of {profile} tested"
 
 
 def closing_lines(
@@ -78,7 +79,7 @@ def closing_lines(
     """Return the lines with the conclusion; a claim names its whole scope."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
-    lines += _dependent(outcomes)
+    lines += [*_unsupported(outcomes), *_dependent(outcomes)]
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
     lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.lines())]
     own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
@@ -108,7 +109,7 @@ def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judge
     if bad:
         parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
     if not judgement.conforms and "bundle" not in (iut or {}):
-        parts.append("a part of the cases: no claim follows")
+        parts.append("only a part of the cases was selected, so this is not a claim")
     return parts
 
 
@@ -119,7 +120,7 @@ def claim_scope(iut: Json, judgement: Judgement) -> str:
     """
     _, asked, total = judgement.asked(profile for profile, yes in judgement.conforms.items() if yes)
     names = (" ".join(iut[name]) or f"no {name}" for name in ("formats", "features"))
-    return "; ".join([*map(printable, names), f"{asked} of {total} rules asked"])
+    return "; ".join([*map(printable, names), f"{asked} of {total} rules tested"])
 
 
 def unasked_lines(judgement: Judgement) -> list[str]:
@@ -131,7 +132,7 @@ def unasked_lines(judgement: Judgement) -> list[str]:
     for rule, why in judgement.unasked.items():
         by_reason.setdefault(why, []).append(rule)
     return [
-        f"not asked: {counted(len(rules), 'rule')}, {printable(why)}: {' '.join(rules)}"
+        f"not tested: {counted(len(rules), 'rule')}, {printable(why)}: {' '.join(rules)}"
         for why, rules in sorted(by_reason.items())
     ]
 
@@ -157,7 +158,7 @@ def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
     lines = []
     failed = _failing(outcomes, "SHOULD")
     if failed:
-        lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
+        lines.append(f"{counted(len(failed), 'SHOULD rule fails', 'SHOULD rules fail')}: {' '.join(sorted(failed))}")
     lines += _error_counts(outcomes)
     unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
     if unproven:
@@ -168,14 +169,14 @@ def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
 def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[str]:
     """Return for each rule the number of cases that fail like a shown one, and the command that lists them."""
     failed = [outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None]
-    kinds = Counter(signature_key(outcome) for outcome in failed)
+    kinds = Counter(signature_key(outcome) for outcome in failed if unsupported_operation(outcome) is None)
     more: Counter[str] = Counter()
     for (_, rule, _), number in kinds.items():
         more[rule] += number - 1
     shown = [rule for rule in sorted(more) if more[rule] and fnmatchcase(rule, asked)][:SHOWN]
     report = "" if where == str(LAST_REPORT) else f" --report {shlex.quote(where)}"
     return [
-        f"{counted(more[rule], 'more case fails', 'more cases fail')} {rule} in the same way: "
+        f"{counted(more[rule], 'more case violates', 'more cases violate')} {rule} in the same way: "
         f"`gritstone show {rule}{report}` lists them"
         for rule in shown
     ]
@@ -185,17 +186,34 @@ def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
     """Return the rules that were not requested and fail in the same cases."""
     failing = (outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None)
     others = sorted({blamed_rule(outcome) for outcome in failing if not is_asked(outcome, asked)})
-    return [f"the same cases fail by rules that were not asked for: {' '.join(others)}"] if others else []
+    return [f"these cases also violate rules that were not selected: {' '.join(others)}"] if others else []
+
+
+def _unsupported(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return the line about operations that are claimed and not supported, each with its number of cases."""
+    unforeseen = (unsupported_operation(outcome) for outcome in outcomes if outcome.expected is None)
+    lacking = Counter(filter(None, unforeseen))
+    if not lacking:
+        return []
+    return [
+        f"{counted(lacking.total(), 'case fails', 'cases fail')} because the adapter replies `unsupported`: "
+        + ", ".join(f"{number} × {operation}" for operation, number in lacking.most_common())
+        + "; implement the operation, remove the claim that requires it, or select other cases with -k"
+    ]
 
 
 def _dependent(outcomes: Iterable[Outcome]) -> list[str]:
     """Return a line for each failed rule on which other failed rules depend, with these rules.
 
+    Failures because of an operation that is not supported are left out: they do not depend on another rule.
+
     Spec: :rule:`suite.report.depends`.
     """
     by_base: dict[str, set[str]] = {}
     for outcome in outcomes:
-        if outcome.depends_on is not None and outcome.rule is not None and outcome.expected is None:
+        if outcome.depends_on is None or outcome.rule is None or outcome.expected is not None:
+            continue
+        if unsupported_operation(outcome) is None:
             by_base.setdefault(outcome.depends_on, set()).add(outcome.rule)
     return [
         f"fix {base} first: {counted(len(rules), 'failed rule depends', 'failed rules depend')} on it:"

@@ -36,6 +36,7 @@ __all__ = [
     "signature_key",
     "smallest_of_each",
     "subject_name",
+    "unsupported_operation",
 ]
 
 SHOWN: Final = 10
@@ -143,8 +144,19 @@ def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
     return outcome.found.rpartition("/")[2].removesuffix(".json")
 
 
+def unsupported_operation(outcome: Outcome) -> str | None:
+    """Return the operation that the case needs, if it fails because the adapter replies ``unsupported`` to it."""
+    first = outcome.divergence
+    if outcome.verdict != "fail" or first is None or not isinstance(first.got, dict) or "unsupported" not in first.got:
+        return None
+    return None if first.path or "unsupported" in (first.expected or ()) else first.op
+
+
 def signature_key(outcome: Outcome) -> tuple[str, ...]:
-    """Return the key that groups failures."""
+    """Return the key that groups failures: by rule and signature, or by an operation that is not supported."""
+    operation = unsupported_operation(outcome)
+    if operation is not None:
+        return "unsupported", operation
     if outcome.verdict == "fail":
         return "fail", outcome.rule or "", outcome.signature or ""
     return "error", outcome.cause or ""
@@ -202,8 +214,8 @@ class Teller:
         if outcome.verdict == "error":
             return f"ERROR {outcome.case}   {printable(outcome.cause or '')}{note}"
         shrunk = ""
-        if outcome.shrunk_from is not None and outcome.divergence is not None:
-            shrunk = f"   shrunk: {counted(outcome.shrunk_from, 'request')} -> {outcome.divergence.steps}"
+        if outcome.divergence is not None and outcome.shrunk_from not in (None, outcome.divergence.steps):
+            shrunk = f"   shrunk: {counted(outcome.shrunk_from or 0, 'request')} -> {outcome.divergence.steps}"
         return f"FAIL {outcome.rule:<28} {outcome.case}{shrunk}{note}"
 
     def _difference_lines(self, outcome: Outcome) -> list[str]:

@@ -23,8 +23,8 @@ from gritstone_conformance.text import counted, printable, say
 
 __all__ = ["Preview", "VersionChange", "change_of", "compare_versions", "preview"]
 
-_VERDICTS: Final = ("fail", "error", "not asked", "pass")
-_SHOWN: Final = ("fail", "error", "not asked")
+_VERDICTS: Final = ("fail", "error", "not tested", "pass")
+_SHOWN: Final = ("fail", "error", "not tested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Preview:
 
     Attributes:
         name: its name and version.
-        rules: ``pass``, ``fail``, ``error`` and ``not asked`` to the new MUST rules that bind it.
+        rules: ``pass``, ``fail``, ``error`` and ``not tested`` to the new MUST rules that bind it.
         unbound: how many new MUST rules do not bind it, because it does not make the required claim.
         conforms: profile to whether it conforms by the old and by the new version; empty if only some cases were run.
     """
@@ -123,7 +123,7 @@ def preview(book: RuleBook, change: VersionChange, report: Report) -> Preview:
             unbound += 1
         else:
             verdict = verdicts.get(rule_id, "skip")
-            sorted_out["not asked" if verdict == "skip" else verdict].append(rule_id)
+            sorted_out["not tested" if verdict == "skip" else verdict].append(rule_id)
     before, after = (_conforms(book, version, report) for version in (change.old, change.new))
     return Preview(
         name=subject_name(report.header["iut"]),
@@ -171,7 +171,7 @@ def _preview_lines(change: VersionChange, seen: Preview) -> Iterator[str]:
         if was != now:
             yield f"{profile:<10} {words[was]} -> {words[now]}"
     asked = sum(map(len, seen.rules.values()))
-    parts = [f"{len(seen.rules[verdict])} {verdict}" for verdict in ("pass", "fail", "error", "not asked")]
+    parts = [f"{len(seen.rules[verdict])} {verdict}" for verdict in ("pass", "fail", "error", "not tested")]
     beside = f"; {seen.unbound} more do not bind it" if seen.unbound else ""
     summary = f"of {counted(asked, 'new MUST')} that {'binds' if asked == 1 else 'bind'} it, {', '.join(parts)}{beside}"
     yield f"{seen.name} under {change.new}: {summary}{'   exit 1' if seen.is_worse else ''}"

@@ -44,7 +44,7 @@ from gritstone_conformance.trial import Divergence, Property
 
 __all__ = ["RunResult", "execute", "execute_nothing", "run_item"]
 
-SEARCH_ONLY: Final = "runs with --search only"
+SEARCH_ONLY: Final = "needs --search"
 _NEW_OBJECTS: Final = 20_000
 """The threshold of Python's garbage collector; with its default of 700 it takes a twelfth of a run."""
 

@@ -74,8 +74,8 @@ def test_new_and_retired_cases_are_counted() -> None:
     assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile no longer conforms"
     part = report(*GOOD.outcomes[:1])
     part = replace(part, footer={**part.footer, "conforms": {}})
-    assert change_lines(changes_between(GOOD, part))[-1].endswith("2 cases asked before only")
-    assert change_lines(changes_between(part, GOOD))[-1].endswith("2 cases asked now only")
+    assert change_lines(changes_between(GOOD, part))[-1].endswith("2 cases run only before")
+    assert change_lines(changes_between(part, GOOD))[-1].endswith("2 cases run only now")
 
 
 def test_newly_skipped_case_is_not_broken() -> None:
@@ -161,9 +161,9 @@ def test_changed_level_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("verdict", "words", "code"),
     [
-        ("pass", "1 pass, 0 fail, 0 error, 0 not asked", 0),
-        ("fail", "0 pass, 1 fail, 0 error, 0 not asked   exit 1", 1),
-        ("skip", "0 pass, 0 fail, 0 error, 1 not asked", 0),
+        ("pass", "1 pass, 0 fail, 0 error, 0 not tested", 0),
+        ("fail", "0 pass, 1 fail, 0 error, 0 not tested   exit 1", 1),
+        ("skip", "0 pass, 0 fail, 0 error, 1 not tested", 0),
     ],
 )
 def test_report_lists_the_effects_of_an_upgrade(
@@ -174,7 +174,7 @@ def test_report_lists_the_effects_of_an_upgrade(
     monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
     one = report(made_outcome("grit/tree/a", verdict), made_outcome("grit/blob/c", rules=(BLOB,)))
     seen = preview(book, change_of(book, "0.1", "0.2"), one)
-    assert seen.rules["not asked" if verdict == "skip" else verdict] == (ORDER,)
+    assert seen.rules["not tested" if verdict == "skip" else verdict] == (ORDER,)
     assert seen.unbound == 1
     path = saved(Path("r.jsonl"), one)
     got, out, _ = run("diff", "--spec", "0.1", "0.2", "--report", path)

@@ -347,7 +347,7 @@ def test_shards_can_be_merged(run: Run) -> None:
         run(*verify(REFERENCE, *MIXED, "--shard", f"{index}/2", "--report", f"{index}.jsonl"))
     code, out, _ = run("report", "0.jsonl", "1.jsonl", "--merge", "merged.jsonl")
     assert code == 0
-    assert "no claim follows" in out
+    assert "this is not a claim" in out
     whole, merged = read_report(Path("whole.jsonl")), read_report(Path("merged.jsonl"))
     assert whole.footer["verdicts"] == merged.footer["verdicts"]
     code, _, err = run("report", "0.jsonl", "--merge", "half.jsonl")
@@ -405,7 +405,7 @@ def test_defect_is_reported_replayed_and_then_fixed(run: Run, tmp_path: Path) ->
     code, out, _ = run("replay", Path(command[2]).stem[:8], "--iut", REFERENCE)
     assert code == 0
     assert out.startswith("FIXED  grit/tree/")
-    assert "was: expected refused:invalid got ok" in out
+    assert "(when saved: expected refused:invalid got ok)" in out
     code, out, _ = run("replay", command[2], "--iut", planted("unsupported"))
     assert code == 1
     assert out.startswith("DIFFERS  grit/tree/")
@@ -442,8 +442,12 @@ def test_show_prints_a_rule_with_cases_and_verdicts(run: Run) -> None:
         assert code == 0
         assert "MUST" in out.splitlines()[0]
         assert "verdict: pass" in out
-        assert "vector    grit/tree/names-descending   pass" in out
-        assert "mutant    framed-tree-takes-any-order" in out
+        line = re.search(r"^  pass      grit/tree/: (.*(?:\n {14}.*)*)", out, re.MULTILINE)
+        assert line is not None, out
+        assert "names-descending" in line[1].split()
+        mutants = re.search(r"^  mutants   (.*)", out, re.MULTILINE)
+        assert mutants is not None, out
+        assert "framed-tree-takes-any-order" in mutants[1].split()
 
 
 def test_show_prints_a_property_and_a_watch(run: Run) -> None:

@@ -152,7 +152,7 @@ def test_failed_conformance_is_never_shown_as_success(form: str) -> None:
 
 
 _MUSTS = len(data().book.musts("grit"))
-BASIS = f"framed-sha256 · no features · {_MUSTS} of {_MUSTS} rules asked"
+BASIS = f"framed-sha256 · no features · {_MUSTS} of {_MUSTS} rules tested"
 
 
 @pytest.mark.parametrize(

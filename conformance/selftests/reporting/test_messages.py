@@ -140,11 +140,11 @@ NEEDY = replace(NEEDY, rules={name: replace(rule, needs=NEEDS.get(name, ())) for
 def test_claim_names_everything_it_depends_on() -> None:
     judgement = judge_run(GOOD, NEEDY, ("grit",), ("framed-sha256",))
     line = closing_lines(HEADER, GOOD, judgement, "r.jsonl")[-1]
-    scope = "(framed-sha256; no features; 1 of 3 rules asked; suite 0.1.0, vectors 9e3e384f)"
+    scope = "(framed-sha256; no features; 1 of 3 rules tested; suite 0.1.0, vectors 9e3e384f)"
     assert line == f"fake 1 conforms to grit of spec 0.6 {scope}   r.jsonl"
     assert profile_lines(GOOD, judgement) == [
-        "harness  1 of 1 rules asked, 1 pass   1 pass   0 fail   0 error   0 skip   0.0 s in cases",
-        "grit     1 of 3 rules asked, 1 pass   1 pass   0 fail   0 error   0 skip   1.2 s in cases",
+        "harness  1 of 1 rules tested, 1 pass; cases: 1 pass   0 fail   0 error   0 skip   0.0 s",
+        "grit     1 of 3 rules tested, 1 pass; cases: 1 pass   0 fail   0 error   0 skip   1.2 s",
     ]
     able = {**HEADER, "iut": {**HELLO, "features": ["durable", "erase"]}}
     assert "(framed-sha256; durable erase; 1 of 3 rules" in closing_lines(able, GOOD, judgement, "r.jsonl")[-1]
@@ -160,8 +160,8 @@ def test_unjudged_rules_are_listed_with_the_reason() -> None:
         "grit.store.lasts": "feature durable is not claimed",
     }
     assert closing_lines(HEADER, (*GOOD, skipped), judgement, "r.jsonl")[:2] == [
-        "not asked: 1 rule, cbor-blake3 is not claimed: grit.cbor.any",
-        "not asked: 1 rule, feature durable is not claimed: grit.store.lasts",
+        "not tested: 1 rule, cbor-blake3 is not claimed: grit.cbor.any",
+        "not tested: 1 rule, feature durable is not claimed: grit.store.lasts",
     ]
     assert footer_line(GOOD, judgement, 0, "")["unasked"] == judgement.unasked
     assert judge_run(GOOD, NEEDY, ("grit",), (), scope=Scope(whole=False)).unasked == {}
@@ -188,9 +188,11 @@ def test_failed_rule_of_a_claimed_format_refutes_the_claim() -> None:
 def test_partial_runs_count_the_selected_cases() -> None:
     book = fake_book([RULE, "grit.blob.any", "harness.frame.line"])
     part = judge_run(GOOD, book, ("grit",), (), scope=Scope(whole=False))
-    assert profile_lines(GOOD, part)[1].startswith("grit     1 of 2 rules asked, 1 pass   1 pass")
+    assert profile_lines(GOOD, part)[1].startswith("grit     1 of 2 rules tested, 1 pass; cases: 1 pass")
     bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), scope=Scope(whole=False))
-    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     1 of 1 rules asked, 0 pass   1 pass   1 fail")
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith(
+        "grit     1 of 1 rules tested, 0 pass; cases: 1 pass   1 fail"
+    )
 
 
 def test_skips_name_the_missing_claim() -> None:
@@ -213,7 +215,7 @@ def test_unclaimed_profile_takes_one_line() -> None:
     skipped = replace(good("wit/a/b", "wit.a.b", reason="profile wit is not claimed"), verdict="skip")
     outcomes = (*GOOD, skipped)
     assert profile_lines(outcomes, judge_run(outcomes, SMALL, ("grit",), ()))[2:] == [
-        "wit      is not claimed: 1 case not asked"
+        "wit      is not claimed: 1 case not run"
     ]
 
 
@@ -223,10 +225,10 @@ def test_unsupported_conclusion_is_not_claimed() -> None:
     (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
     assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.6   exit 1   r.jsonl"
     part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(whole=False))
-    assert "no claim follows" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
+    assert "this is not a claim" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
     missing = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), ())
     lines = closing_lines(HEADER, GOOD, missing, "r.jsonl")
-    assert lines[0] == "not asked: 1 rule, no case in this suite: grit.blob.any"
+    assert lines[0] == "not tested: 1 rule, no case in this suite: grit.blob.any"
     assert "does not conform" in lines[1]
 
 
@@ -234,15 +236,34 @@ def test_similar_failures_are_counted_and_can_be_listed() -> None:
     outcomes = (*(failed(f"grit/tree/{at}") for at in "abc"), failed("grit/tree/d", signature="another way"), *GOOD)
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
     assert closing_lines(HEADER, outcomes, judgement, ".gritstone/report.jsonl")[0] == (
-        "2 more cases fail grit.tree.key-order in the same way: `gritstone show grit.tree.key-order` lists them"
+        "2 more cases violate grit.tree.key-order in the same way: `gritstone show grit.tree.key-order` lists them"
     )
     first = closing_lines(HEADER, outcomes[2:], judgement, "a b.jsonl")[0]
     assert "in the same way" not in first
     elsewhere = closing_lines(HEADER, outcomes[1:], judgement, "a b.jsonl")[0]
     assert elsewhere == (
-        "1 more case fails grit.tree.key-order in the same way: "
+        "1 more case violates grit.tree.key-order in the same way: "
         "`gritstone show grit.tree.key-order --report 'a b.jsonl'` lists them"
     )
+
+
+def test_unsupported_operation_is_reported_once_instead_of_its_rules() -> None:
+    told = Divergent(0, "grit.open", "", {"ok": {}}, {"unsupported": "durable"}, 3, {"store": "s"})
+    rules = (RULE, RULE, "grit.tree.key-unique")
+    lacking = tuple(
+        failed(f"grit/tree/{at}", rule=rule, signature="expected ok got unsupported", divergence=told, depends_on=on)
+        for at, (rule, on) in enumerate(zip(rules, (None, None, RULE), strict=True))
+    )
+    expected = replace(told, expected={"unsupported": "grit.open"}, got={"unsupported": "x"})
+    other = failed("grit/tree/wrong-feature", divergence=expected)
+    assert smallest_of_each((*lacking, other)) == [lacking[0], other]
+    outcomes = (*lacking, *GOOD)
+    judgement = judge_run(outcomes, fake_book([*rules, "harness.frame.line"]), ("grit",), ())
+    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
+        "3 cases fail because the adapter replies `unsupported`: 3 × grit.open; "
+        "implement the operation, remove the claim that requires it, or select other cases with -k"
+    )
+    assert not any("first:" in line for line in closing_lines(HEADER, outcomes, judgement, "r.jsonl"))
 
 
 def test_rule_selection_reports_other_rules_in_one_line() -> None:
@@ -250,10 +271,12 @@ def test_rule_selection_reports_other_rules_in_one_line() -> None:
     outcomes, asked = (other, *GOOD), "grit.tree.key-order"
     book = fake_book([RULE, "grit.tree.key-unique", "harness.frame.line"])
     part = judge_run(outcomes, book, ("grit",), (), scope=Scope(whole=False))
-    assert profile_lines(outcomes, part, asked)[1].startswith("grit     1 of 1 rules asked, 1 pass   1 pass   1 fail")
+    assert profile_lines(outcomes, part, asked)[1].startswith(
+        "grit     1 of 1 rules tested, 1 pass; cases: 1 pass   1 fail"
+    )
     told = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
-    assert told[0] == "the same cases fail by rules that were not asked for: grit.tree.key-unique"
-    assert "not asked for" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]
+    assert told[0] == "these cases also violate rules that were not selected: grit.tree.key-unique"
+    assert "not selected" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]
     out = io.StringIO()
     shown = console(out, Selection(rule=asked))
     shown.begin(HEADER, [])
@@ -267,7 +290,9 @@ def test_supporting_cases_have_no_line() -> None:
     part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
     assert [line.split()[0] for line in profile_lines(GOOD, part)] == ["harness"]
     bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
-    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     no MUST of grit asked   1 pass   1 fail")
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith(
+        "grit     no MUST rule of grit tested; cases: 1 pass   1 fail"
+    )
 
 
 @pytest.mark.rule("suite.rules.frozen")
@@ -297,7 +322,7 @@ def test_errors_of_one_cause_are_counted() -> None:
 def test_violated_should_is_named() -> None:
     outcomes = (replace(failed(), level="SHOULD"), *GOOD)
     lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")
-    assert lines[0] == "1 SHOULD not kept: grit.tree.key-order"
+    assert lines[0] == "1 SHOULD rule fails: grit.tree.key-order"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,12 @@ def _expect_errors(
         trial.fail("error", fault.cause, words=f"the process ended where {what}", rule=rule)
     for (op, args), reply in zip(requests, replies, strict=True):
         if not isinstance(reply, Trouble):
-            trial.fail("error", f"{op}{args.member():.80}: {reply!r}", words=f"expected error where {what}", rule=rule)
+            trial.fail(
+                "error",
+                f"{type(reply).__name__.lower()} in reply to {op}{args.member():.80}",
+                words=f"expected error where {what}",
+                rule=rule,
+            )
 
 
 def off_schema(op: str, args: dict[str, Json], other: dict[str, Json]) -> list[dict[str, Json]]:

@@ -46,7 +46,7 @@ def _unknown(material: Material, rule: str) -> Rule:
 def _group(material: Material, profile: str, rules: Sequence[Rule]) -> Node:
     verdicts = {rule.id: _verdict(material, rule) for rule in rules}
     tally = Counter(verdicts.values())
-    words = ", ".join(f"{tally[verdict]} {verdict}" for verdict in (*SIGNS, "not asked") if tally[verdict])
+    words = ", ".join(f"{tally[verdict]} {verdict}" for verdict in (*SIGNS, "not tested") if tally[verdict])
     shown = sorted(rules, key=lambda rule: (_rank(verdicts[rule.id]), rule.id))
     return element(
         "details",
@@ -58,7 +58,7 @@ def _group(material: Material, profile: str, rules: Sequence[Rule]) -> Node:
 
 def _verdict(material: Material, rule: Rule) -> str:
     """Return the verdict on a rule; a failure whose every case is expected is a known one."""
-    verdict = material.judgement.rules.get(rule.id, "not asked")
+    verdict = material.judgement.rules.get(rule.id, "not tested")
     if verdict not in ("fail", "error"):
         return verdict
     against = [each for each in material.by_rule.get(rule.id, ()) if each.verdict == verdict]

@@ -69,7 +69,7 @@ def _row(material: Material, profile: str, mine: list[Outcome], longest: float) 
 
 def _rules(material: Material, profile: str) -> str:
     passed, asked, total = material.judgement.asked((profile,))
-    return f"{asked} of {total} asked, {passed} pass" if asked else "–"
+    return f"{asked} of {total} tested, {passed} pass" if asked else "–"
 
 
 def _skips(profiles: dict[str, list[Outcome]], judgement: Judgement) -> Node | None:

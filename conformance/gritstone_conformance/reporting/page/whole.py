@@ -146,7 +146,7 @@ def _tally_words(material: Material) -> str:
     counts = ", ".join(f"{footer['cases'][verdict]} {verdict}" for verdict in VERDICTS)
     rules = footer["rules"]
     asked = rules["pass"] + rules["fail"] + rules["error"]
-    claimed = f"{asked} of {rules['total']} rules asked, {rules['pass']} pass; " if footer["conforms"] else ""
+    claimed = f"{asked} of {rules['total']} rules tested, {rules['pass']} pass; " if footer["conforms"] else ""
     return f"{claimed}{'cases' if claimed else 'Cases'}: {counts}."
 
 
@@ -184,7 +184,7 @@ def _filters(material: Material) -> Node:
             "Search ",
             element("input", {"type": "search", "name": "q", "placeholder": "rule, text, case", "size": "22"}),
         ),
-        _choice("verdict", [*SIGNS, "not asked"]),
+        _choice("verdict", [*SIGNS, "not tested"]),
         _choice("level", list(levels)),
         _choice("profile", profiles),
         element("button", {"type": "reset"}, "Show all"),

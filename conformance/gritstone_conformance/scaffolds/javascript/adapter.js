@@ -32,11 +32,12 @@ class Refused extends Error {
 
 // Return the name and the claims; the smaller limit of both sides applies.
 function hello({ protocol, suite, spec, frame_bytes, window }) {
-  const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
-  const numbers = Array.isArray(protocol) && protocol.length > 0 && protocol.every((one) => whole(one, 1));
+  const isInteger = (value, least) => Number.isSafeInteger(value) && value >= least;
+  const numbers = Array.isArray(protocol) && protocol.length > 0 && protocol.every((each) => isInteger(each, 1));
   const version = /^(?=.{3,16}$)(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
   const texts = typeof suite === "string" && suite !== "" && typeof spec === "string" && version.test(spec);
-  if (!numbers || !texts || !whole(frame_bytes, 4_194_304) || !whole(window, 1)) throw new TypeError("invalid value");
+  if (!numbers || !texts || !isInteger(frame_bytes, 4_194_304) || !isInteger(window, 1))
+    throw new TypeError("invalid value");
   if (!protocol.includes(1)) throw new Refused("rejected", "only protocol 1 is supported");
   const { limits } = HELLO;
   const bounds = {
@@ -72,7 +73,7 @@ function answer(op, args) {
     return { ok: operation(args) };
   } catch (fault) {
     if (fault instanceof Refused) return { refused: fault.answer };
-    return { error: { message: `${fault}` } }; // invalid arguments, or an error of this program: fault-is-error
+    return { error: { message: `${fault}` } }; // invalid arguments, or a fault (harness.reply.fault-is-error)
   }
 }
 
