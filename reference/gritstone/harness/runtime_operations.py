@@ -36,7 +36,8 @@ def _with_schedule(session: Session, args: Arguments, *, chosen: bool) -> Runtim
         Rejected: the runtime has the other kind.
     """
     if _runtimes(session)[args["runtime"]].chosen is not chosen:
-        raise Rejected("wrong kind of schedule", rule="runtime.schedule.exact", expected="chosen" if chosen else "free")
+        expected = "chosen" if chosen else "free"
+        raise Rejected("wrong kind of schedule", rule="runtime.schedule.refused", expected=expected)
     return _runtime(session, args)
 
 

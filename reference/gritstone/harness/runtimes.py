@@ -47,7 +47,7 @@ class Runtimes:
     def __getitem__(self, name: str) -> Bound:
         bound = self._bound.get(name)
         if bound is None:
-            raise Missing("the runtime handle is not open", rule="harness.reply.total", got=name)
+            raise Missing("the runtime handle is not open", rule="runtime.start.handle", got=name)
         return bound
 
     def check_free(self, name: str) -> None:
@@ -57,7 +57,7 @@ class Runtimes:
             Rejected: the name is in use.
         """
         if name in self._bound:
-            raise Rejected("the runtime handle is open already", rule="harness.state.isolated", got=name)
+            raise Rejected("the runtime handle is open already", rule="runtime.start.handle", got=name)
 
     def bind(self, name: str, bound: Bound) -> None:
         """Register a runtime under a handle."""

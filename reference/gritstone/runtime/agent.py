@@ -127,7 +127,7 @@ def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:
     """
     by_key = dict(headers)
     if len(by_key) != len(headers):
-        raise Invalid("a header key is repeated", rule="runtime.agent.inject")
+        raise Invalid("a header key is repeated", rule="runtime.agent.inject-refused")
     if by_key.get("mt") == "receipt":
         raise Rejected("the headers are reserved for receipts", rule="runtime.receipt.reserved")
     return by_key or NO_HEADERS

@@ -86,9 +86,11 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
         value = world.objects.look(one)
         kinds.append(Kind.BLOB if value is None else value.kind)
     if kinds[0] is not Kind.TREE:
-        raise Rejected("the receiver is not a tree", rule="runtime.agent.inject", got=to.hex())
+        raise Rejected("the receiver is not a tree", rule="runtime.agent.inject-refused", got=to.hex())
     if kinds[1] not in _CONTENT:
-        raise Rejected("the content is neither a blob nor a tree", rule="runtime.agent.inject", got=content.hex())
+        raise Rejected(
+            "the content is neither a blob nor a tree", rule="runtime.agent.inject-refused", got=content.hex()
+        )
     walk = Walk(Workspace(world.objects), world.executor.closures)
     try:
         walk.follow(to, _CONTENT)

@@ -430,7 +430,7 @@ class Runtime:
         self.machine.world.release_held()
         found = self.machine.choices()
         if not found:
-            raise Rejected("there is nothing to choose", rule="runtime.schedule.exact")
+            raise Rejected("there is nothing to choose", rule="runtime.schedule.refused")
         actor, proposal = found[choice % len(found)]
         before = actor.head
         running = self.machine.run(actor, proposal)

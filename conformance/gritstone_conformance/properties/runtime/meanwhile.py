@@ -80,6 +80,31 @@ def collected(trial: Trial, fmt: Format) -> None:
     fixture.check(is_whole=False)
 
 
+def overtaken(trial: Trial, fmt: Format) -> None:
+    """A signal that supersedes the message of a run in progress is covered once, whether or not that run is adopted."""
+    stage = Stage(Graph(fmt))
+    actor, other = stage.core(b"a"), stage.core(b"other")
+    slow = stage.program(programs.sleep(_NAP_MS // 2) + programs.append("log", b"z"))
+    log = stage.program(programs.append("log", b"x"))
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    fixture.run()
+    fixture.inject([Injection(actor, (), slow, "signal"), Injection(other, (), log)])
+    fixture.play()
+    trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, RAN, rule="runtime.run.reply")
+    fixture.inject([Injection(actor, (), log, "signal")])
+    fixture.run()
+    args: dict[str, Json] = {"runtime": fixture.runtime, "actor": actor.hex(), "name": "get", "args": _LOG}
+    answer = trial.expect("runtime.query", args, ok(step={"$": "any"}, result={"$": "any"}), rule="runtime.query.rest")
+    wanted = {fmt.hash(fmt.encode(Blob((), data))).hex() for data in (b"x", b"zx")}
+    if answer["result"] not in wanted:
+        words = "a signal that overtakes a run is not covered once"
+        trial.fail("x, with or without z before it", answer["result"], words=words, rule="runtime.route.overtaken")
+    fixture.check()
+
+
 def drained(trial: Trial, fmt: Format) -> None:
     """A stop with ``drain`` waits for an actor that sleeps, adopts its step, and begins no run of its further mail.
 
@@ -159,6 +184,7 @@ def _steps(fixture: FreeScheduleFixture, actor: bytes) -> int:
 _LOG: Final = to_base64(b"log")
 
 PROPERTIES: Final = (
+    *in_each_format("runtime/route/overtaken", overtaken, "runtime.route.overtaken", *HISTORY_RULES, cost=300),
     *in_each_format(
         "runtime/retry/delay-ends-while-running",
         delay_ends,
