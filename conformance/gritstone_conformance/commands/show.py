@@ -119,7 +119,7 @@ def _cases_of_rule(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outc
             groups.setdefault((verdict, failure, topic), []).append(name)
     lines = []
     for (verdict, failure, topic), names in sorted(groups.items()):
-        lines += [f"  {verdict:<9} {failure}"] if failure else []
+        lines += _wrapped_names(verdict, [failure]) if failure else []
         lines += _wrapped_names("" if failure else verdict, [f"{topic}/:", *names])
     return lines
 

@@ -18,8 +18,8 @@ from gritstone_conformance.replies import Claims, Json
 
 __all__ = ["actor_rungs", "start_step", "stopped_steps", "tree_bytes"]
 
-_STORE: Final = "doctor"
-_RUNTIME: Final = "doctor"
+_STORE: Final = "s"
+_RUNTIME: Final = "r"
 
 
 @dataclass(frozen=True, slots=True)

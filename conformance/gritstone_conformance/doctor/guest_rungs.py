@@ -175,7 +175,7 @@ def _actor(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
     opened, imported, first, *_, _closed = vectors.steps("counter", f"core-a{asked.suffix}")
     actor = first.args["actor"]
     injected: dict[str, Json] = {
-        "runtime": "doctor",
+        "runtime": "r",
         "to": actor,
         "headers": [["mt", "genesis"]],
         "content": actor,
@@ -187,7 +187,7 @@ def _actor(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
         imported,
         start_step("demo", asked.agent, _STORE),
         right_step("runtime.inject", injected, message={"$": "any"}),
-        right_step("runtime.run", {"runtime": "doctor", "max_steps": 100}, cause="rest", steps={"$": "any"}, parked=[]),
+        right_step("runtime.run", {"runtime": "r", "max_steps": 100}, cause="rest", steps={"$": "any"}, parked=[]),
         right_step("grit.refs", listed, refs=[[f"heads/{actor}", asked.first_step]], more=False),
         *stopped_steps(_STORE),
     )

@@ -161,18 +161,18 @@ def open_step(store: str, fmt: str) -> Step:
 
 def _store(fmt: str, golden: _Golden) -> Rung:
     steps = (
-        open_step("doctor", fmt),
-        right_step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
-        right_step("grit.get", {"store": "doctor", "id": golden.hello_id}, bytes=golden.hello),
-        Step("grit.get", {"store": "doctor", "id": golden.tree_id}, {"refused": "missing"}),
-        right_step("grit.close", {"store": "doctor"}),
+        open_step("s", fmt),
+        right_step("grit.put", {"store": "s", "bytes": golden.hello}, id=golden.hello_id),
+        right_step("grit.get", {"store": "s", "id": golden.hello_id}, bytes=golden.hello),
+        Step("grit.get", {"store": "s", "id": golden.tree_id}, {"refused": "missing"}),
+        right_step("grit.close", {"store": "s"}),
     )
     return Rung(f"store {fmt}", steps, "the suite chooses the handles; an object that was not put is missing")
 
 
 def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
     return (
-        open_step("doctor", fmt),
+        open_step("s", fmt),
         *_filling(golden),
     )
 
@@ -180,14 +180,14 @@ def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
 def _filling(golden: _Golden) -> tuple[Step, ...]:
     change: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
     return (
-        right_step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
-        right_step("grit.put", {"store": "doctor", "bytes": golden.tree}, id=golden.tree_id),
-        right_step("grit.cas", {"store": "doctor", "changes": [change]}),
+        right_step("grit.put", {"store": "s", "bytes": golden.hello}, id=golden.hello_id),
+        right_step("grit.put", {"store": "s", "bytes": golden.tree}, id=golden.tree_id),
+        right_step("grit.cas", {"store": "s", "changes": [change]}),
     )
 
 
 def _listed(golden: _Golden) -> Step:
-    args: dict[str, Json] = {"store": "doctor", "prefix": "tags/", "after": None, "limit": 10}
+    args: dict[str, Json] = {"store": "s", "prefix": "tags/", "after": None, "limit": 10}
     return right_step("grit.refs", args, refs=[["tags/demo", golden.tree_id]], more=False)
 
 
@@ -195,9 +195,9 @@ def _refs(fmt: str, golden: _Golden) -> Rung:
     again: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
     steps = (
         *_filled(fmt, golden),
-        Step("grit.cas", {"store": "doctor", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
+        Step("grit.cas", {"store": "s", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
         _listed(golden),
-        right_step("grit.close", {"store": "doctor"}),
+        right_step("grit.close", {"store": "s"}),
     )
     return Rung(
         f"refs {fmt}", steps, "an update happens if every expected old value holds, else it is rejected: conflict"
@@ -207,8 +207,8 @@ def _refs(fmt: str, golden: _Golden) -> Rung:
 def _bundle_rung(fmt: str, golden: _Golden) -> Rung:
     steps = (
         *_filled(fmt, golden),
-        right_step("grit.export", {"store": "doctor", "cursor": None}, bytes=golden.bundle, cursor=None),
-        right_step("grit.close", {"store": "doctor"}),
+        right_step("grit.export", {"store": "s", "cursor": None}, bytes=golden.bundle, cursor=None),
+        right_step("grit.close", {"store": "s"}),
     )
     return Rung(f"bundle {fmt}", steps, "reference lines ascend by name, frames by id; the digest covers all before it")
 
@@ -219,11 +219,11 @@ def reopening(claims: Claims, directory: str) -> tuple[tuple[Step, ...], tuple[S
     if "durable" not in claims.features or not formats:
         return None
     golden = _GOLDEN[formats[0]]
-    args: dict[str, Json] = {"store": "doctor", "format": formats[0], "backend": "durable", "dir": directory}
+    args: dict[str, Json] = {"store": "s", "format": formats[0], "backend": "durable", "dir": directory}
     before = (right_step("grit.open", {**args, "create": True}), *_filling(golden))
     after = (
         right_step("grit.open", {**args, "create": False}),
         _listed(golden),
-        right_step("grit.close", {"store": "doctor"}),
+        right_step("grit.close", {"store": "s"}),
     )
     return before, after

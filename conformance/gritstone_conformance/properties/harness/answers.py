@@ -157,7 +157,7 @@ def _expect_errors(
         if not isinstance(reply, Trouble):
             trial.fail(
                 "error",
-                f"{type(reply).__name__.lower()} in reply to {op}{args.member():.80}",
+                f"{type(reply).__name__.lower()} in reply to {op} {args.member()[1:]:.80}",
                 words=f"expected error where {what}",
                 rule=rule,
             )
