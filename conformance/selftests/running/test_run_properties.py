@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.results.judgement import judge_run
-from gritstone_conformance.running import vector_runner
+from gritstone_conformance.running import property_runner, vector_runner
 from gritstone_conformance.running.found_cases import locate, was_signature
 from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.trial import Property, Trial
@@ -216,8 +218,10 @@ def test_fault_during_cleanup_is_an_error_of_the_property() -> None:
     assert (found.verdict, found.cause, found.detail) == ("error", "dead:exit-9", "while closing")
 
 
-def test_search_draws_more_and_uses_its_time(tmp_path: Path) -> None:
-    few = replace(PROPERTY, examples=2)
+def test_search_draws_more_and_uses_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, ticks = replace(PROPERTY, examples=2), itertools.count()
+    clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: next(ticks) / 200)
+    monkeypatch.setattr(property_runner, "time", clock)
 
     def lines(profile: str, **settings: Any) -> list[str]:
         subject = FakeSubject(summing(10**9))
