@@ -32,9 +32,8 @@ __all__ = [
 MOST_FILE_BYTES: Final = 256 << 20
 """The size of the largest file of an implementation that is read."""
 
-_PREFIX: Final = "gritstone-"
-_INNER: Final = "case"
-_FOLDER: Final = re.compile(re.escape(f"{tempfile.gettempdir()}/{_PREFIX}") + rf"[a-z0-9_]+/{_INNER}")
+_NAME: Final = rf"/{tempfile.gettempprefix()}[a-z0-9_]{{8}}"
+_FOLDER: Final = re.compile(re.escape(tempfile.gettempdir()) + _NAME + _NAME)
 _made: Final[set[str]] = set()
 """Folders that are not removed yet."""
 _MOST_FILES: Final = 100_000
@@ -53,10 +52,10 @@ _PIECE: Final = 1 << 20
 def fresh_folder() -> str:
     """Return the absolute path of a new, empty directory for an implementation, alone in its parent directory.
 
-    Files that an implementation writes next to it, for example before a rename, are removed with it.
+    Files that an implementation writes next to it, for example before a rename, are removed with it. Its name does not
+    reveal the suite (:rule:`suite.request.neutral`).
     """
-    folder = os.path.join(tempfile.mkdtemp(prefix=_PREFIX), _INNER)
-    os.mkdir(folder)
+    folder = tempfile.mkdtemp(dir=tempfile.mkdtemp())
     _made.add(folder)
     return folder
 
@@ -156,7 +155,7 @@ def _flatten(folder: str) -> bool:
     for path in _directories(folder):
         for below in _directories(path):
             _take_rights(below)
-            while os.path.lexists(target := os.path.join(folder, f"gritstone-{number}")):
+            while os.path.lexists(target := os.path.join(folder, f"moved-{number}")):
                 number += 1
             os.rename(below, target)
             more = True

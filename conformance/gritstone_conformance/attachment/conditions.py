@@ -98,7 +98,7 @@ def _mask(command: Command, place: Path) -> Command:
 
 def _padded(command: Command, place: Path) -> Command:
     del place
-    return _with(command, {"GRITSTONE_PADDING": "x" * _PAD_BYTES})
+    return _with(command, {"PADDING": "x" * _PAD_BYTES})
 
 
 def _one_processor(command: Command, place: Path) -> Command | Missing:

@@ -29,8 +29,13 @@ from gritstone_conformance.errors import UsageError
 
 __all__ = ["FAMILY", "Command", "Process", "kill_all_groups"]
 
-FAMILY: Final = "GRITSTONE_FAMILY"
-"""The environment variable that marks the processes started by one process, even if they leave its group."""
+FAMILY: Final = "INVOCATION_ID"
+"""The environment variable that marks the processes started by one process, even if they leave its group.
+
+Service managers set a variable of this name to a value of the same form, so it does not reveal the suite.
+"""
+_OF_THE_SUITE: Final = ("_", "PYTEST_")
+"""The variables that describe the suite itself: the program that the shell started, and what pytest sets."""
 _MOST_ROUNDS: Final = 10  # of searching for processes outside the group, which may start further ones
 
 
@@ -75,6 +80,12 @@ class Command:
         return shlex.join(self.argv)
 
 
+def _inherited() -> dict[str, str]:
+    """Return the environment of the suite without the variables that describe the suite."""
+    shell, prefix = _OF_THE_SUITE
+    return {name: value for name, value in os.environ.items() if name != shell and not name.startswith(prefix)}
+
+
 def _names_file(word: str) -> bool:
     return not word.startswith("-") and not Path(word).is_absolute() and Path(word).exists()
 
@@ -109,7 +120,7 @@ class Process:
         return subprocess.Popen(
             command.argv,
             cwd=command.cwd,
-            env={**os.environ, FAMILY: self._mark.partition("=")[2], **dict(command.env)},
+            env={**_inherited(), FAMILY: self._mark.partition("=")[2], **dict(command.env)},
             umask=command.umask,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

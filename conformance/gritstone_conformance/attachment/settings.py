@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
+from gritstone_conformance.attachment.disguise import drawn_client
 from gritstone_conformance.replies import Json
 
 __all__ = ["GRACE", "AttachSettings"]
@@ -46,6 +47,7 @@ class AttachSettings:
         frame_bytes: the longest line to send or accept, including its LF.
         window: how many requests may be unanswered at the same time.
         trace: a file to which every line sent and received is appended, or None.
+        blind: whether names that could identify the suite are drawn from the seed.
     """
 
     seed: int = 1
@@ -57,12 +59,13 @@ class AttachSettings:
     frame_bytes: int = 16 << 20
     window: int = 64
     trace: Path | None = None
+    blind: bool = False
 
     def hello_args(self) -> dict[str, Json]:
         """Return the arguments of ``hello``."""
         return {
             "protocol": [1],
-            "suite": f"gritstone {SUITE_VERSION}",
+            "suite": drawn_client(self.seed) if self.blind else f"gritstone {SUITE_VERSION}",
             "spec": self.spec,
             "frame_bytes": self.frame_bytes,
             "window": self.window,

@@ -19,6 +19,7 @@ from gritstone_conformance.attachment.breaker import Breaker
 from gritstone_conformance.attachment.claims import Hello, is_claimed, read_hello
 from gritstone_conformance.attachment.conversation import Answer, Conversation, Request
 from gritstone_conformance.attachment.deadlines import Deadlines
+from gritstone_conformance.attachment.disguise import disguised
 from gritstone_conformance.attachment.liveness import Endpoint
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.shared_state import SharedState
@@ -161,7 +162,7 @@ class Subject:
             conversation = self._ready()
         except SubjectFault as fault:
             return [fault]
-        answers = conversation.exchange(requests, self._on_answer)
+        answers = conversation.exchange(self._sent(requests), self._on_answer)
         if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
             self.faults.append(answers[-1])
             self._shared.deaths += answers[-1].is_sigkill
@@ -170,6 +171,12 @@ class Subject:
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
             self._finish(conversation, "bye")
         return answers
+
+    def _sent(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return the requests as they are sent: in a blind run with other handles."""
+        if not self._settings.blind:
+            return requests
+        return [(op, disguised(self._settings.seed, args)) for op, args in requests]
 
     def kill(self) -> None:
         """SIGKILL the process group now; the next request starts a fresh process."""

@@ -43,7 +43,7 @@ class Target:
 
 
 def attach_settings_of(options: argparse.Namespace, seed: int = 1) -> AttachSettings:
-    """Return the settings from ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace``.
+    """Return the settings from ``--deadline-scale``, ``--no-deadline``, ``--max-rss``, ``--trace`` and ``--blind``.
 
     Raises:
         UsageError: the trace file cannot be written.
@@ -58,4 +58,5 @@ def attach_settings_of(options: argparse.Namespace, seed: int = 1) -> AttachSett
         deadline_scale=None if options.no_deadline else options.deadline_scale,
         max_rss_bytes=options.max_rss,
         trace=options.trace,
+        blind=getattr(options, "blind", False),
     )

@@ -136,12 +136,16 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
     _chosen(parser)
     parser.add_argument(
-        "--seed", type=_count, metavar="N", help="seed of the order and the drawn values (gate: 1; search: random)"
+        "--seed",
+        type=_count,
+        metavar="N",
+        help="seed of the order and the drawn values (gate: 1; search, blind: random)",
     )
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="run in N processes, one adapter each")
     parser.add_argument("--shard", type=shard, metavar="I/N", help="run the I-th of N parts (I from 0)")
     parser.add_argument("--search", action="store_true", help="draw new values, and ten times as many")
     parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for this long: 90s, 30m, 2h")
+    parser.add_argument("--blind", action="store_true", help="hide the suite: draw its name, the handles and the seed")
     parser.add_argument("--strict", action="store_true", help="treat SHOULD rules like MUST rules")
     _expect(parser)
     parser.add_argument(
@@ -297,6 +301,7 @@ def _accept(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--issue", metavar="URL", help="link to the discussion; required for suite-dispute")
     parser.add_argument("--prune", action="store_true", help="remove stale entries")
+    parser.add_argument("--blind", action="store_true", help="hide the suite: draw its name, the handles and the seed")
     parser.add_argument("--strict", action="store_true", help="also accept violated SHOULD rules")
     parser.add_argument(
         "--into", type=Path, metavar="FILE", help="file to write (default: that of the run, or NAME.expect.toml)"
@@ -362,6 +367,7 @@ def _campaign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=_count, metavar="N", help="seed of the order and the first values (default: random)"
     )
+    parser.add_argument("--blind", action="store_true", help="hide the suite: draw its name, the handles and the seed")
     parser.add_argument("--strict", action="store_true", help="treat SHOULD rules like MUST rules")
     _expect(parser)
     parser.add_argument(

@@ -62,7 +62,8 @@ def _verify(options: argparse.Namespace) -> int:
 def _context(options: argparse.Namespace) -> RunContext:
     target = Target.parse(options.iut, options.connect)
     searching = options.search or options.span is not None
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32) if searching else 1
+    draws = searching or options.blind
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32) if draws else 1
     settings = RunSettings(
         profile="search" if searching else "gate",
         seed=seed,
@@ -73,7 +74,12 @@ def _context(options: argparse.Namespace) -> RunContext:
         home=options.report.parent,
     )
     selection = Selection(
-        tuple(options.profile), tuple(options.glob), options.rule, options.shard or (0, 1), by_cost=options.part
+        tuple(options.profile),
+        tuple(options.glob),
+        options.rule,
+        options.shard or (0, 1),
+        by_cost=options.part,
+        vectors_last=options.blind,
     )
     return RunContext(target, selection, settings, attach_settings_of(options, seed), options.report)
 

@@ -74,6 +74,7 @@ def header_line(book: RuleBook, vectors_digest: str, context: RunContext, iut: J
         "deadline_scale": settings.deadline_scale,
         "today": started[:10],
         "started": started,
+        **({"blind": True} if context.attach_settings.blind else {}),
         **({"folder": printable(str(settings.home), 1000)} if settings.home != DEFAULT_HOME else {}),
         **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
     }

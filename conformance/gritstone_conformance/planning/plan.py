@@ -63,6 +63,7 @@ class Selection:
         rule: select only cases that judge a matching rule, for example ``grit.tree.*``.
         shard: the index from 0, and the number of shards.
         by_cost: whether cases are assigned to shards by their cost instead of their names.
+        vectors_last: whether all properties run before the first vector.
     """
 
     profiles: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class Selection:
     rule: str | None = None
     shard: tuple[int, int] = (0, 1)
     by_cost: bool = False
+    vectors_last: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -229,7 +231,8 @@ def make_plan(
     support = _pulled_in(mine, every) - mine
     items = [replace(every[name], unasked=selection.left_out(every[name])) for name in mine]
     items += [replace(every[name], counted=False) for name in support]
-    items.sort(key=lambda item: case_order(seed, item.name))
+    last = Case if selection.vectors_last else ()
+    items.sort(key=lambda item: (isinstance(item.source, last), case_order(seed, item.name)))
     return Plan(tuple(items), seed, selection)
 
 

@@ -56,6 +56,7 @@ def opening_lines(header: Mapping[str, Json]) -> list[str]:
         f"seed {header['seed']}",
         header["profile"],
         *([f"shard {shard[0]}/{shard[1]}"] if shard[1] > 1 else []),
+        *(["blind"] if header.get("blind") else []),
         *(["lenient"] if header.get("lenient") else []),
     ]
     return [" · ".join(first), subject_line(header["iut"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -136,7 +137,8 @@ def test_cursor_spellings_and_paths_are_not_differences() -> None:
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": "x7"}))) == ([], [], 1)
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": None})))[0][0]["finding"] == "dispute"
     one, other = (
-        entry_of("grit.open", {"dir": f"/tmp/gritstone-{name}/case/store"}, DONE) for name in ("ab12", "cd34")
+        entry_of("grit.open", {"dir": f"{gettempdir()}/tmpabcdef{name}/tmpxyz_12{name}/store"}, DONE)
+        for name in ("ab", "cd")
     )
     assert one == other
 

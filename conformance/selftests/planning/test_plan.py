@@ -26,6 +26,16 @@ def test_order_follows_the_seed_as_specified() -> None:
     assert names(make_plan(CASES, (), (), Selection(), 2)) != GOLDEN
 
 
+@pytest.mark.rule("suite.request.blind")
+def test_vectors_run_last_if_requested() -> None:
+    properties = [Property(f"grit/tree/drawn-{number}", ("grit.tree.key-order",), _nothing) for number in range(4)]
+    usual = names(make_plan(CASES, properties, (), Selection(), 1))
+    last = names(make_plan(CASES, properties, (), Selection(vectors_last=True), 1))
+    drawn = [name for name in usual if "/drawn-" in name]
+    assert last == drawn + [name for name in usual if name not in drawn]
+    assert usual != last
+
+
 def test_shards_are_those_of_the_spec() -> None:
     given = ["grit/tree/two-names", "grit/tree/names-descending", "grit/blob/hello", "grit/blob/empty"]
     assert [shard_of(name, 4) for name in given] == [0, 3, 2, 1]

@@ -14,7 +14,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from gritstone_conformance.attachment import procfs
-from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.process import FAMILY, Command
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, Format
@@ -25,7 +25,6 @@ from gritstone_conformance.trial import Asked, Property, SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]
 
-_FAMILY: Final = "GRITSTONE_FAMILY"
 _GONE_S: Final = 5.0
 _SIZE_BYTES: Final = 100_000  # every implementation takes objects of this size
 _ROOM_BYTES: Final = 64 << 20
@@ -40,15 +39,15 @@ def group(trial: Trial) -> None:
     here = process_of(trial.subject)
     assert isinstance(here.opener, Command)
     mark = secrets.token_hex(16)
-    process = Subject(replace(here.opener, env=(*here.opener.env, (_FAMILY, mark))), here.settings)
+    process = Subject(replace(here.opener, env=(*here.opener.env, (FAMILY, mark))), here.settings)
     try:
         hello = here.settings.hello_args()
         listed = every_request(trial.claims, hello, trial.directory(), trial.path())
         trial.expect_many([(op, args, ANSWERED) for op, args in listed], on=process)
-        _check_family(trial, process, f"{_FAMILY}={mark}")
+        _check_family(trial, process, f"{FAMILY}={mark}")
     finally:
         process.kill()
-        for left in procfs.processes_with_variable(f"{_FAMILY}={mark}") or ():
+        for left in procfs.processes_with_variable(f"{FAMILY}={mark}") or ():
             with suppress(OSError):
                 os.kill(left, signal.SIGKILL)
 
