@@ -49,7 +49,7 @@ NEEDED: Final = {
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",
     },
-    "damage": {},
+    "damage": {"crossing/*": "only rows that need the feature damage"},
 }
 """What a case needs an operation for that none of its rules names."""
 
@@ -103,7 +103,7 @@ def test_each_listed_need_is_in_use(operation: str) -> None:
     assert set(NEEDED[operation]) - used == set()
 
 
-PRUNING: Final = ("prune", "graph/long-chain", "graph/deep-trees", "store/commands")
+PRUNING: Final = ("prune", "graph/long-chain", "graph/deep-trees", "store/commands", "crossing/")
 
 
 def test_cases_that_prune_have_prune_in_their_name() -> None:
