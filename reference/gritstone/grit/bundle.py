@@ -183,7 +183,7 @@ class BundleReader:
             if self._has(_MAX_LINE_BYTES):
                 raise Malformed(
                     "a header line of the bundle is too long",
-                    rule="grit.bundle.bytes",
+                    rule="grit.bundle.conditions",
                     offset=self._offset,
                     expected=f"at most {_MAX_LINE_BYTES} bytes",
                 )
@@ -196,7 +196,7 @@ class BundleReader:
             if line + b"\n" != BUNDLE_LINE:
                 raise Malformed(
                     "the first line is not that of a bundle",
-                    rule="grit.bundle.bytes",
+                    rule="grit.bundle.conditions",
                     offset=0,
                     expected=BUNDLE_LINE.rstrip(b"\n"),
                     got=line[:40],
@@ -213,7 +213,7 @@ class BundleReader:
         if match is None:
             raise Malformed(
                 "the second line of the bundle is not a format line",
-                rule="grit.bundle.bytes",
+                rule="grit.bundle.conditions",
                 offset=self._offset,
                 expected="'format NAME'",
                 got=line[:40],
@@ -234,7 +234,7 @@ class BundleReader:
         if match is None:
             raise Malformed(
                 "a header line of the bundle is not a reference line",
-                rule="grit.bundle.bytes",
+                rule="grit.bundle.conditions",
                 offset=self._offset,
                 expected="'ref NAME HEX'",
                 got=line,
@@ -267,7 +267,7 @@ class BundleReader:
             case other:
                 raise Malformed(
                     "unknown frame type",
-                    rule="grit.bundle.bytes",
+                    rule="grit.bundle.conditions",
                     offset=self._offset,
                     expected="6f (o), 78 (x) or 7a (z)",
                     got=f"{other:02x}",

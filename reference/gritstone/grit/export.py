@@ -87,7 +87,7 @@ def _find(snapshot: Snapshot, names: Iterable[str]) -> list[tuple[str, ObjectId]
     for name in sorted(set(names)):
         target = snapshot.target(name)
         if target is None:
-            raise Missing("no such reference", rule="grit.bundle.bytes", got=ascii(name[:250]))
+            raise Missing("no such reference", rule="grit.bundle.exact", got=ascii(name[:250]))
         found.append((name, target))
     return found
 

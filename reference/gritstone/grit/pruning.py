@@ -11,7 +11,7 @@ If an object is present, all objects that are reachable from it are present, sin
 reference that is set during a prune to a present object has its whole closure, and keeps it. The same is true after a
 kill between two updates.
 
-Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`, :rule:`grit.prune.meanwhile`.
+Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`, :rule:`grit.prune.order`, :rule:`grit.prune.meanwhile`.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ def _import_from(handle: Handle, path: str) -> Json:
         with open(path, "rb") as file:
             imported = import_bundle(handle.store, file)
     except FileNotFoundError:
-        raise Missing("the file is absent", rule="grit.bundle.stream", got=ascii(path)) from None
+        raise Missing("the file is absent", rule="grit.bundle.path", got=ascii(path)) from None
     return {"objects": imported.objects, "refs": imported.references}
 
 

@@ -121,7 +121,7 @@ def read_references(source: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[
     begin = source.tell()
     match = _FORMAT.match(source.read(_FIRST_BYTES))
     if match is None:
-        raise Malformed("no bundle", rule="grit.bundle.bytes", offset=0)
+        raise Malformed("no bundle", rule="grit.bundle.conditions", offset=0)
     name = match[1].decode()
     if name not in FORMATS:
         raise Rejected("unknown format of the bundle", rule="grit.bundle.format", code="format", got=name)

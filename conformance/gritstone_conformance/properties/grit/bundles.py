@@ -375,7 +375,7 @@ PROPERTIES: Final = (
     *each_format("bundle/old-cursors", old_cursors, "grit.bundle.cursor"),
     *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot"),
     *each_format("bundle/one-moment-pruned", one_moment_pruned, "grit.ref.snapshot", "grit.prune.exact"),
-    *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
+    *each_format("bundle/in-pieces", in_pieces, "grit.bundle.pieces", given=draws.graph_and_tape(4), examples=12),
     *each_format("bundle/refused-piece", refused_piece, "grit.bundle.dropped-pieces", given=draws.graph(2), examples=4),
     *each_format("bundle/pruned-between-pieces", whole_at_the_end, _WHOLE),
     *each_format("bundle/pruned-on-another-handle", whole_next_to_others, _WHOLE, features=("durable",)),

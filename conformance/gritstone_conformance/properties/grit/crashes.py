@@ -32,6 +32,7 @@ __all__ = ["PROPERTIES"]
 
 _PUTS: Final = 120  # objects, more than a window holds
 _GARBAGE: Final = 600
+_CHAIN: Final = 1_100  # messages, more than a prune removes in one write
 _NAMES: Final = ("tags/a", "tags/b", "x/c")
 _MARKER: Final = b"the bytes of a blob that is erased"
 _MOST_WRITES: Final = 64  # that one request may take; more are not tried
@@ -125,6 +126,32 @@ def pruned(trial: Trial, fmt: Format, share: int) -> None:
         pair.export()
     trial.expect("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": {"$": "any"}}})
     pair.export()
+
+
+def pruned_in_order(trial: Trial, fmt: Format) -> None:
+    """If the process is killed after a write of a prune, no object is left without an object that it leads to."""
+    graph = Graph(fmt)
+    content = graph.add(Blob((), b""))
+    chain: list[bytes] = []
+    for _ in range(_CHAIN):
+        chain.append(graph.add(Message(chain[-1] if chain else None, (), content)))
+    graph.references["tags/last"] = chain[-1]
+    victim = trial.spawn()
+    pair = open_durable(trial, fmt, "v", victim)
+    pair.play(*pair.take(graph.bundle()), pair.cas(Change("tags/last", chain[-1], None)))
+    trial.expect("fault.arm", {"writes": 1, "when": "after"}, {"ok": {}}, on=victim)
+    try:
+        pair.play(pair.prune(), pair.close())
+    except SubjectFault as fault:
+        if not fault.is_sigkill:
+            raise
+    found = Pair(trial, pair.model, handle="s", directory=pair.directory)
+    found.play(found.open(create=False))
+    ids: list[Json] = [each.hex() for each in (content, *chain)]
+    has = trial.expect("grit.has", {"store": "s", "ids": ids}, {"ok": {"has": {"$": "any"}}})["has"]
+    if has != sorted(has, reverse=True):
+        words = "a prune removes an object before one that leads to it"
+        trial.fail("the older objects of a chain", f"{has.count(True)} objects", words=words, rule="grit.prune.order")
 
 
 def _idle(trial: Trial, fmt: Format, graph: Graph, before: list[Request]) -> None:
@@ -368,6 +395,9 @@ PROPERTIES: Final = (
         examples=2,
     ),
     *_at_each_write("prune", _prune, "grit.prune.safe"),
+    *each_format(
+        *("crash/prune-order", pruned_in_order, "grit.prune.order"), features=("durable", "fault.kill"), kind="crash"
+    ),
     *each_format(
         *("crash/erase-at-each-write", erased, "grit.erase.atomic", "grit.erase.gone"),
         features=("durable", "erase", "fault.kill"),
