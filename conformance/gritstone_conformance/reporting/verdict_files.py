@@ -84,18 +84,21 @@ def main(argv: list[str] | None = None) -> int:
             options.write.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             print(f"{options.write}: {len(found['verdicts'])} rules")
             return 0
-        return _check(options.check, found)
+        return _check(options.check, found, options.report)
     except SuiteError as problem:
         print(f"verdicts: {problem}", file=sys.stderr)
         return 4
 
 
-def _check(file: Path, found: Mapping[str, Any]) -> int:
+def _check(file: Path, found: Mapping[str, Any], report: Path) -> int:
     lines = list(differences(load_verdicts(file), found))
     for _, line in lines:
         print(f"verdicts: {line}", file=sys.stderr)
     print(f"{file}: {len(found['verdicts'])} rules, {len(lines)} differ")
-    return 1 if any(level == "MUST" for level, _ in lines) else 0
+    if not any(level == "MUST" for level, _ in lines):
+        return 0
+    print(f"to record them: python -m gritstone_conformance.reporting.verdict_files --write {file} {report}")
+    return 1
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ def test_difference_fails_the_check(
     kept = tmp_path / "acme.json"
     main(["--write", str(kept), reported(tmp_path / "r.jsonl", "pass")])
     assert main(["--check", str(kept), reported(tmp_path / "other.jsonl", verdict, name=name)]) == 1
-    assert line in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert line in said.err
+    assert said.out.endswith(f"--write {kept} {tmp_path / 'other.jsonl'}\n")
 
 
 def test_differing_should_is_reported_and_passes_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
