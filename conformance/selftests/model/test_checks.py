@@ -17,7 +17,7 @@ from gritstone_conformance.model.admission import closure_defects
 from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.findings import Finding
-from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.formats import CBOR_BLAKE3, FRAMED_SHA256, Format
 from gritstone_conformance.model.framed import _Body, _Cut, _read_header, decode_in_any_order
 from gritstone_conformance.model.grammar import CBOR, FRAMED, check_value
 from gritstone_conformance.model.history import check_history
@@ -36,8 +36,6 @@ from gritstone_conformance.replies import Ok, Refused
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Stage
 from selftests.fakes.forging import Scribe
-
-EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 
 
 def kinds(act: Callable[[], object]) -> frozenset[str]:
@@ -126,7 +124,6 @@ def test_cbor_items_and_string_chunks_are_recognized(data: bytes, is_item: bool)
     assert is_one_item(data) == is_item
 
 
-@EITHER
 def test_tombstone_with_a_zero_id_is_reported(fmt: Format) -> None:
     good = write(fmt, {}, {b"\1" * 32: None})
     bad = write(fmt, {}, {bytes(32): None})
@@ -134,13 +131,11 @@ def test_tombstone_with_a_zero_id_is_reported(fmt: Format) -> None:
     assert "grit.id.zero" in {defect.rule for defect in scan(bad).defects}
 
 
-@EITHER
 def test_size_equals_the_length_of_the_encoding(fmt: Format) -> None:
     assert kinds(lambda: fmt.encode_within(Blob((), b"x" * 64), 64)) == {"exhausted"}
     assert fmt.encode_within(Blob((), b"x"), 64)
 
 
-@EITHER
 def test_import_counts_references(fmt: Format) -> None:
     blob = fmt.encode(Blob((), b"x"))
     bundle = write(fmt, {"tags/a": fmt.hash(blob), "tags/b": fmt.hash(blob)}, {fmt.hash(blob): blob})
@@ -177,7 +172,6 @@ def test_queries_of_a_wut_must_be_an_object(queries: bytes) -> None:
     assert bool(kinds(lambda: wuts.read_wut(data))) == (queries != b"{}")
 
 
-@EITHER
 @pytest.mark.parametrize("depth", [3, 4])
 def test_closed_object_may_exceed_the_open_depth(fmt: Format, depth: int) -> None:
     store = Store(fmt, Limits(tree_depth=3))
@@ -196,7 +190,6 @@ def test_closed_object_may_exceed_the_open_depth(fmt: Format, depth: int) -> Non
     )
 
 
-@EITHER
 def test_erased_blob_is_removed_from_the_shelf(fmt: Format) -> None:
     store = Store(fmt)
     data = fmt.encode(Blob((), b"read"))
@@ -290,7 +283,6 @@ def test_erased_blob_cannot_receive_a_message() -> None:
     assert host.ask("runtime.inject", sent) == Refused("rejected")
 
 
-@EITHER
 @pytest.mark.parametrize("headers", [(("a", "1"), ("a", "2")), (("a b", "1"),), (("a", "\n"),)])
 def test_every_defect_of_an_injection_is_reported(fmt: Format, headers: tuple[tuple[str, str], ...]) -> None:
     agent = start(Store(fmt), "test", Config(10, 100, 3)).agent
@@ -298,7 +290,6 @@ def test_every_defect_of_an_injection_is_reported(fmt: Format, headers: tuple[tu
     assert kinds(lambda: agent.inject(absent, headers, absent, "queue")) == {"missing", "invalid"}
 
 
-@EITHER
 def test_cut_is_rejected_while_mail_to_the_agent_is_unread(fmt: Format) -> None:
     agent = start(Store(fmt), "test", Config(10, 100, 3)).agent
     message = agent.inject(agent.identity, (), agent.identity, "queue")
@@ -330,7 +321,6 @@ def named(data: bytes, *headers: tuple[str, str]) -> Callable[[Stage], bytes]:
     return lambda stage: stage.graph.add(Tree((("name", stage.blob(data, *headers)),)))
 
 
-@EITHER
 def test_core_of_an_agent_has_one_form(fmt: Format) -> None:
     assert agents(fmt, named(b"test", ("ct", "s"))) == []
     for core in (
@@ -344,7 +334,6 @@ def test_core_of_an_agent_has_one_form(fmt: Format) -> None:
         assert [finding.fault for finding in agents(fmt, core)] == ["bootstrap"]
 
 
-@EITHER
 def test_runtime_store_must_have_an_agent(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     graph = scribe.stage.graph
@@ -353,7 +342,6 @@ def test_runtime_store_must_have_an_agent(fmt: Format) -> None:
     assert ("bootstrap", "runtime/agent") in found
 
 
-@EITHER
 def test_code_must_be_a_blob(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     stage = scribe.stage
@@ -364,7 +352,6 @@ def test_code_must_be_a_blob(fmt: Format) -> None:
     assert "no-wit" in {finding.fault for finding in check_history(scan(scribe.bundle())).findings}
 
 
-@EITHER
 def test_history_must_continue_an_earlier_export(fmt: Format) -> None:
     before, after = Scribe.of(fmt), Scribe.of(fmt)
     actor = before.born(b"a")
@@ -389,7 +376,6 @@ def test_history_must_continue_an_earlier_export(fmt: Format) -> None:
     assert [finding.fault for finding in check_sent(again, [once])] == ["doubled"]
 
 
-@EITHER
 def test_signal_is_not_created_twice(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     actor, one, other = scribe.born(b"a"), scribe.stage.blob(b"x"), scribe.stage.blob(b"y")

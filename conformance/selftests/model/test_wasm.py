@@ -94,7 +94,6 @@ def test_golden_table_is_not_empty() -> None:
     assert hashlib.sha256(COUNTER).hexdigest() == "907fa35b24916e0bf9f549df2d97bb410b94c2d1023813757d6fcd0e609ae126"
 
 
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 def test_counter_without_an_image_has_the_golden_ids(fmt: Format) -> None:
     bench = Bench(fmt, None)
     made = {"A": bench.core.hex(), "A, s1": bench.step(), "A, s2": bench.step()}
@@ -104,7 +103,6 @@ def test_counter_without_an_image_has_the_golden_ids(fmt: Format) -> None:
     assert bench.at("count") == b"\x01\0\0\0"
 
 
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 def test_counter_with_an_image_has_the_golden_ids(fmt: Format) -> None:
     bench = Bench(fmt, MANIFEST)
     made = {"B": bench.core.hex(), "s1": bench.step(), "B, s2": bench.step()}
@@ -119,7 +117,6 @@ def test_counter_with_an_image_has_the_golden_ids(fmt: Format) -> None:
     assert bench.at("wasm/manifest").hex() == "a46176016" + "46675656c1a000f424065696d616765f56570616765" + "7304"
 
 
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 def test_units_are_exact(fmt: Format) -> None:
     units = GOLDEN["framed-sha256", "B, s2"][1][0]
     for fuel, lacks in ((units, False), (units - 1, True)):
@@ -133,7 +130,6 @@ def test_units_are_exact(fmt: Format) -> None:
             bench.step()
 
 
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 def test_units_of_each_step_are_those_of_the_table(fmt: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     spent: list[int] = []
 

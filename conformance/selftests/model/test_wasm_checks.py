@@ -15,7 +15,7 @@ import pytest
 from gritstone_conformance.model.agent import Agent, agent_core, first_agent_step
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Declined, Failure
-from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.formats import FRAMED_SHA256, Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.proposals import Proposal
@@ -47,7 +47,6 @@ from gritstone_conformance.strategies.guests import guest_core
 from gritstone_conformance.strategies.host_calls import BUFFERS, CallScript, script_guest, slot
 from gritstone_conformance.strategies.waiters import waiter
 
-EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 KEEPS = {"image": True, "pages": 4}
 NODE = Blob((), b"wasm:code/main.wasm")
 RANDOM = {"random": bytes(range(32)), "fuel": 1_000_000}
@@ -152,7 +151,6 @@ def test_path_length_is_limited() -> None:
     assert told(lambda: read_path(f"{names}/a".encode(), "cbor-blake3")) == ("problem", str(INVALID))
 
 
-@EITHER
 @pytest.mark.parametrize("path", [b"code/main.wasm", b"code", b"code/other"])
 def test_node_must_lead_to_a_module(fmt: Format, path: bytes) -> None:
     life = Life(script_guest(), {}, fmt, wit=Blob((), b"wasm:" + path))
@@ -206,7 +204,6 @@ def test_query_name_length_is_limited() -> None:
         assert told(partial(READING["query"], asking, life.actor, b"q" * size, args, 0)) == ended
 
 
-@EITHER
 def test_empty_result_declines_except_in_the_first_step(fmt: Format) -> None:
     nothing = CallScript().act("silent")
     life = Life(script_guest(), {}, fmt, script=Blob((), nothing.data()))

@@ -37,7 +37,6 @@ def tree(*leaves: Object, fmt: Format = FRAMED) -> Tree:
 
 
 @pytest.mark.rule("suite.message.explains")
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
 def test_object_is_described_by_the_field_that_differs(fmt: Format) -> None:
     expected = fmt.encode(Blob((("a", "1"),), b"x"))
     words = told("/bytes", expected, fmt.encode(Blob((("a", "2"),), b"x")))

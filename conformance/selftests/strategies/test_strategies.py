@@ -24,7 +24,6 @@ from gritstone_conformance.strategies.tape import Tape
 
 FAULTS = [(FORMATS["framed-sha256"], fault) for fault in FRAMED_FAULTS]
 FAULTS += [(FORMATS["cbor-blake3"], fault) for fault in CBOR_FAULTS]
-BY_FORMAT = pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
 
 
 def tapes(count: int, length: int = 96) -> list[Tape]:
@@ -40,7 +39,6 @@ def test_tape_of_zeros_takes_the_first_choice() -> None:
     assert Tape(b"\1\2").turned(1).data == b"\2\1"
 
 
-@BY_FORMAT
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_drawn_object_has_an_encoding(fmt: Format, kind: str) -> None:
     for tape in tapes(300):
@@ -51,7 +49,6 @@ def test_every_drawn_object_has_an_encoding(fmt: Format, kind: str) -> None:
         assert fmt.encode(objects.shuffled(tape, value)) == data
 
 
-@BY_FORMAT
 def test_objects_reach_the_lengths_at_which_encodings_change(fmt: Format) -> None:
     names: Counter[int] = Counter()
     counts: Counter[int] = Counter()
@@ -63,7 +60,6 @@ def test_objects_reach_the_lengths_at_which_encodings_change(fmt: Format) -> Non
     assert any(count > 23 for count in counts)
 
 
-@BY_FORMAT
 def test_valid_texts_are_valid_and_invalid_ones_invalid(fmt: Format) -> None:
     for tape in tapes(2000, 24):
         assert not check_name(texts.name(tape, fmt.name), fmt.name)
@@ -94,7 +90,6 @@ def test_every_rule_about_bytes_has_a_fault() -> None:
     assert {"grit.tree.key-order", "grit.mailbox.key-unique", "grit.id.zero", "grit.step.fields"} <= framed & cbor
 
 
-@BY_FORMAT
 def test_edited_bytes_are_rejected_or_round_trip(fmt: Format) -> None:
     seen: Counter[str] = Counter()
     for tape in tapes(2000):
@@ -114,7 +109,6 @@ def test_items_round_trip() -> None:
         assert render(parse(data)) == data
 
 
-@BY_FORMAT
 def test_graphs_are_closed_and_have_every_kind(fmt: Format) -> None:
     kinds: Counter[str] = Counter()
     spaces: Counter[str] = Counter()
@@ -131,7 +125,6 @@ def test_graphs_are_closed_and_have_every_kind(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("rule", BUNDLE_FAULTS)
-@BY_FORMAT
 def test_faults_of_bundles_are_rejected(fmt: Format, rule: str) -> None:
     for fault in BUNDLE_FAULTS[rule]:
         refusals = 0
