@@ -77,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.rule("suite.audit.lenient")
 def test_each_object_in_another_order_is_reported_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, changed = disordered(exports("framed-sha256")[1])
+    data, changed = disordered(exports(FRAMED_SHA256)[1])
     assert changed
     code, report = audit(folder, data, "--lenient", "--at-rest")
     out = capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_each_object_in_another_order_is_reported_once(folder: Path, capsys: pyt
 
 @pytest.mark.rule("suite.audit.lenient")
 def test_strict_audit_of_unordered_objects_skips_the_history(folder: Path) -> None:
-    data, _ = disordered(exports("framed-sha256")[1])
+    data, _ = disordered(exports(FRAMED_SHA256)[1])
     code, report = audit(folder, data)
     assert code == 1
     assert "grit/audit/objects" in failed(report)
@@ -102,7 +102,7 @@ def test_strict_audit_of_unordered_objects_skips_the_history(folder: Path) -> No
 
 @pytest.mark.rule("suite.audit.lenient")
 def test_illegal_history_in_another_order_is_reported(folder: Path) -> None:
-    legal = exports("framed-sha256")[1]
+    legal = exports(FRAMED_SHA256)[1]
     heads = [name for name in scan(legal).references if name.startswith("heads/")]
     actor = bytes.fromhex(heads[0].partition("/")[2])
     illegal = reforge(legal, actor, 1, inbox=None)
@@ -119,7 +119,7 @@ def test_illegal_history_in_another_order_is_reported(folder: Path) -> None:
 
 @pytest.mark.rule("suite.audit.lenient")
 def test_later_export_is_compared_in_canonical_order(folder: Path) -> None:
-    old, new, _ = exports("framed-sha256")
+    old, new, _ = exports(FRAMED_SHA256)
     (folder / "old.grit").write_bytes(disordered(old)[0])
     report = audit(folder, disordered(new)[0], "--lenient", "--before", "old.grit")[1]
     assert failed(report) == ["grit/audit/order"]
@@ -127,7 +127,7 @@ def test_later_export_is_compared_in_canonical_order(folder: Path) -> None:
 
 @pytest.mark.rule("suite.audit.lenient")
 def test_canonical_store_passes_a_lenient_audit(folder: Path) -> None:
-    code, report = audit(folder, exports("framed-sha256")[1], "--lenient", "--at-rest")
+    code, report = audit(folder, exports(FRAMED_SHA256)[1], "--lenient", "--at-rest")
     assert code == 0
     assert {outcome.case: outcome.verdict for outcome in report.outcomes}["grit/audit/order"] == "pass"
 

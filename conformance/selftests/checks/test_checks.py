@@ -20,7 +20,7 @@ import pytest
 from selftests.checks.accusing import Vocabulary
 from selftests.checks.switchboard import Switchboard, find_checks, switched
 from selftests.checks.switching import Seen
-from selftests.mutants.zoo import note_check
+from selftests.mutants.zoo import record_check
 
 HERE = Path(__file__).resolve().parent
 CHECKS = find_checks()
@@ -64,7 +64,7 @@ def test_disabled_check_is_detected(
     check: str, seen: dict[str, Seen], record_property: Callable[[str, object], None]
 ) -> None:
     rule = "suite.mutant.oracle" if check.startswith("model/") else "suite.check.alive"
-    note_check(record_property, check, rule, broke=seen[check].broke)
+    record_check(record_property, check, rule, broke=seen[check].broke)
     assert seen[check].by is not None, f"{CHECKS[check].source}: {seen[check].words}"
 
 

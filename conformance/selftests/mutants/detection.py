@@ -37,7 +37,7 @@ from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.running.vector_runner import run_vectors
 from gritstone_conformance.trial import Property
 from selftests.mutants.forked import Forking, can_fork
-from selftests.mutants.mutate import Mutant, told
+from selftests.mutants.mutate import Mutant, edits_in_environment
 
 __all__ = ["Found", "detect", "opener", "run_gate"]
 
@@ -157,7 +157,7 @@ def _start(launcher: Launcher) -> Subject:
 def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
     """Yield how to attach a mutant: by its command, or, if the fault is in how it listens, at its socket."""
     attach_settings = AttachSettings(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
-    with told(mutant):
+    with edits_in_environment(mutant):
         if not mutant.listens:
             yield Launcher(opener(command, mutant), attach_settings)
             return

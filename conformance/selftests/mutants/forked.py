@@ -7,7 +7,6 @@ with other variables, behind another program) starts a new process, as in a norm
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import select
@@ -22,90 +21,64 @@ from pathlib import Path
 from typing import Any, Final
 
 from gritstone_conformance.attachment.process import Command, Process
-from selftests.mutants.mutate import Mutant, told
+from selftests.mutants.mutate import EDITS_VARIABLE, Mutant, edits_in_environment, to_json
 
 __all__ = ["Forking", "can_fork", "run"]
 
-_PROGRAM: Final = "selftests.mutants.forkserver"
-_PACKAGES: Final = ("gritstone", "gritstone_conformance")
 _SERVERS: Final = 6
 """How many servers are kept for each package."""
-_READY_S: Final = 60.0
-"""The time limit for importing a package."""
-_OUTPUT: Final = "output.txt"
 
 
-class _Server:
-    """A connection to a server that forks mutants."""
+def _ask(channel: socket.socket, order: dict[str, Any], passed: Sequence[int] = ()) -> dict[str, Any]:
+    """Send an order to a server; return its answer."""
+    socket.send_fds(channel, [json.dumps(order).encode()], list(passed))
+    answer = channel.recv(1 << 10)
+    assert answer, "the server of forks has ended"
+    return dict(json.loads(answer))
 
-    def __init__(self, channel: socket.socket) -> None:
-        channel.settimeout(_READY_S)
-        self._channel = channel
-        self._lines = channel.makefile("rb")
 
-    def send(self, order: dict[str, Any], passed: Sequence[int] = ()) -> None:
-        """Send an order."""
-        socket.send_fds(self._channel, [json.dumps(order).encode() + b"\n"], list(passed))
-
-    def read(self) -> dict[str, Any]:
-        """Return the next answer."""
-        line = self._lines.readline()
-        assert line, "the server of forks has ended"
-        return dict(json.loads(line))
-
-    def close(self) -> None:
-        """End the server."""
-        self._lines.close()
-        self._channel.close()
+def _socketpair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(60)  # seconds in which a server imports its package
+    return ours, theirs
 
 
 class _Root:
-    """The process that has imported only libraries, and the servers that were forked from it most recently."""
+    """The process that has imported only libraries, and the servers that were forked from it most recently.
+
+    All of them end with this process, which closes the sockets.
+    """
 
     def __init__(self, package: str) -> None:
-        ours, theirs = socket.socketpair()
+        self._channel, theirs = _socketpair()
         with theirs:
-            words = [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), package]
+            words = [sys.executable, "-m", "selftests.mutants.forkserver", str(theirs.fileno()), package]
             self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()])
-        self._root = _Server(ours)
-        self._servers: dict[frozenset[str], _Server] = {}
-        atexit.register(self.close)
+        self._servers: dict[frozenset[str], socket.socket] = {}
 
-    def without(self, modules: frozenset[str]) -> _Server:
-        """Return a server that has imported none of some modules."""
+    def without(self, modules: frozenset[str]) -> socket.socket:
+        """Return the channel to a server that has imported none of some modules."""
         if modules not in self._servers:
-            ours, theirs = socket.socketpair()
+            ours, theirs = _socketpair()
             with theirs:
-                self._root.send({"without": sorted(modules)}, [theirs.fileno()])
-            server = _Server(ours)
-            server.read()
-            self._servers[modules] = server
+                _ask(self._channel, {"without": sorted(modules)}, [theirs.fileno()])
+            self._servers[modules] = ours
             if len(self._servers) > _SERVERS:
                 self._servers.pop(next(iter(self._servers))).close()
         return self._servers[modules]
 
-    def close(self) -> None:
-        """End all servers and their process."""
-        for server in (*self._servers.values(), self._root):
-            server.close()
-        self._process.wait()
 
-
-@cache
-def _root(package: str) -> _Root:
-    return _Root(package)
+_root = cache(_Root)
 
 
 class _Child(subprocess.Popen[bytes]):
     """A process that was forked by a server, which reports its exit code."""
 
     def __init__(self, mutant: Mutant, words: Sequence[str], streams: Sequence[int], cwd: str) -> None:
-        (package,) = _packages(mutant)
-        self._server = _root(package).without(frozenset(edit.module for edit in mutant.edits))
-        edits = [(edit.file, edit.old, edit.new) for edit in mutant.edits]
-        order = {"start": [mutant.id, edits], "words": list(words), "cwd": cwd, "environ": dict(os.environ)}
-        self._server.send(order, streams)
-        self.pid = self._server.read()["pid"]
+        self._server = _root(mutant.edits[0].package).without(frozenset(edit.module for edit in mutant.edits))
+        environ = {**os.environ, EDITS_VARIABLE: to_json(mutant)}
+        order = {"start": mutant.command(*words)[2:], "cwd": cwd, "environ": environ}
+        self.pid = _ask(self._server, order, streams)["pid"]
         self.returncode = None
 
     def wait(self, timeout: float | None = None) -> int:
@@ -117,19 +90,15 @@ class _Child(subprocess.Popen[bytes]):
                     raise subprocess.TimeoutExpired([], timeout)
             finally:
                 os.close(ended)
-        self._server.send({"wait": self.pid})
-        self.returncode = int(self._server.read()["code"])
+        self.returncode = int(_ask(self._server, {"wait": self.pid})["code"])
         return self.returncode
-
-
-def _packages(mutant: Mutant) -> set[str]:
-    return {edit.file.partition("/")[0] for edit in mutant.edits}
 
 
 def can_fork(mutant: Mutant) -> bool:
     """Return whether a mutant may be forked: it edits one package, on Linux."""
-    is_one = len(_packages(mutant)) == 1 and _packages(mutant) <= {*_PACKAGES}
-    return is_one and not mutant.fresh_process and sys.platform == "linux"
+    packages = {edit.package for edit in mutant.edits}
+    is_known = packages in ({"gritstone"}, {"gritstone_conformance"})
+    return is_known and not mutant.fresh_process and sys.platform == "linux"
 
 
 def run(mutant: Mutant, words: Sequence[str], home: Path, timeout_s: float) -> str:
@@ -138,23 +107,21 @@ def run(mutant: Mutant, words: Sequence[str], home: Path, timeout_s: float) -> s
     Returns:
         How it ended, and the end of its output.
     """
-    with told(mutant), open(os.devnull, "rb") as none, open(home / _OUTPUT, "wb") as file:
-        streams = none.fileno(), file.fileno(), file.fileno()
+    output = home / "output.txt"
+    with edits_in_environment(mutant), open(os.devnull, "rb") as none, output.open("wb") as file:
         child: subprocess.Popen[bytes]
         if can_fork(mutant):
-            child = _Child(mutant, words, streams, str(home))
+            child = _Child(mutant, words, (none.fileno(), file.fileno(), file.fileno()), str(home))
         else:
-            stdin, stdout, stderr = streams
-            child = subprocess.Popen(
-                mutant.command(*words), cwd=home, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-            )
+            command = mutant.command(*words)
+            child = subprocess.Popen(command, cwd=home, stdin=none, stdout=file, stderr=file, start_new_session=True)
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             return f"nothing for {timeout_s} s"
-    return f"exit code {code}: {(home / _OUTPUT).read_text(errors='replace')[-2000:]}"
+    return f"exit code {code}: {output.read_text(errors='replace')[-2000:]}"
 
 
 class _Forked(Process):

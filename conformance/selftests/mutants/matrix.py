@@ -17,7 +17,7 @@ import pytest
 
 from selftests.mutants.detection import run_gate
 from selftests.mutants.mutate import Mutant, detectable
-from selftests.mutants.zoo import note
+from selftests.mutants.zoo import record_mutant
 
 
 def in_part(name: str, part: str) -> bool:
@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_gate_reports_the_rule_of_the_mutant(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    note(record_property, mutant)
+    record_mutant(record_property, mutant)
     found = run_gate(mutant.command("gritstone.harness"), mutant, tmp_path)
     record_property("loose", " ".join(sorted(found.failed - {mutant.violates, *mutant.also})))
     assert mutant.violates in found.failed, sorted(found.failed)

@@ -39,7 +39,7 @@ OF_SUITE = ("gritstone_conformance/", "selftests/")
 EVERYWHERE = Path(__file__).with_name("everywhere")
 """The folder of the ``sitecustomize`` module that applies the edits in ``$MUTANT_EDITS`` to each Python process."""
 
-_TOLD = "MUTANT_EDITS"
+EDITS_VARIABLE = "MUTANT_EDITS"
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -61,6 +61,11 @@ class Edit:
     def module(self) -> str:
         """The dotted name of the module that is edited."""
         return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @property
+    def package(self) -> str:
+        """The name of the top-level package that is edited."""
+        return self.file.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,43 +244,44 @@ def install(mutant: Mutant) -> None:
 
 def install_from_environment() -> None:
     """Install the edits in ``$MUTANT_EDITS``; called by ``sitecustomize`` in each Python process below a mutant."""
-    install(_told())
+    install(_from_environment())
 
 
-def _told() -> Mutant:
-    name, edits = json.loads(os.environ.get(_TOLD, '["", []]'))
+def _from_environment() -> Mutant:
+    name, edits = json.loads(os.environ.get(EDITS_VARIABLE, '["", []]'))
     return Mutant(name, "", tuple(Edit(*edit) for edit in edits))
 
 
-def _words(mutant: Mutant) -> str:
+def to_json(mutant: Mutant) -> str:
+    """Return the id and the edits of a mutant as text."""
     return json.dumps([mutant.id, [(edit.file, edit.old, edit.new) for edit in mutant.edits]])
 
 
 @contextmanager
-def told(mutant: Mutant) -> Iterator[None]:
+def edits_in_environment(mutant: Mutant) -> Iterator[None]:
     """Put the edits of a mutant into the environment of children, so that they need not read the catalogue."""
-    before = os.environ.get(_TOLD)
-    os.environ[_TOLD] = _words(mutant)
+    before = os.environ.get(EDITS_VARIABLE)
+    os.environ[EDITS_VARIABLE] = to_json(mutant)
     try:
         yield
     finally:
         if before is None:
-            del os.environ[_TOLD]
+            del os.environ[EDITS_VARIABLE]
         else:
-            os.environ[_TOLD] = before
+            os.environ[EDITS_VARIABLE] = before
 
 
-def hand_down(mutant: Mutant) -> None:
+def pass_to_children(mutant: Mutant) -> None:
     """Apply the edits of a mutant to each Python process that this process starts."""
-    os.environ[_TOLD] = _words(mutant)
+    os.environ[EDITS_VARIABLE] = to_json(mutant)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EVERYWHERE), os.environ.get("PYTHONPATH"))))
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Install the fault and run the rest of the command line like Python."""
     name, dashes, option, target, *rest = argv
     assert (dashes, option) == ("--", "-m"), "usage: mutate.py ID -- -m MODULE [ARG ...]"
-    mutant = _told()
+    mutant = _from_environment()
     if mutant.id != name or not mutant.edits:
         mutant = find_mutant(name)
     if mutant.proxy is not None:
@@ -283,7 +289,7 @@ def main(argv: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, liar, mutant.proxy, "--", sys.executable, "-m", target, *rest])
     install(mutant)
     if mutant.is_of_suite:
-        hand_down(mutant)
+        pass_to_children(mutant)
     return run(mutant, target, rest)
 
 

@@ -25,14 +25,14 @@ from selftests.mutants.marks import proofs_by_rule
 from selftests.mutants.mutate import Mutant
 from selftests.paths import SELFTESTS, SUITE
 
-__all__ = ["Told", "prove"]
+__all__ = ["ProofResults", "prove"]
 
 PATIENCE_S = 100
 """How long a child may take."""
 
 
 @dataclass(slots=True)
-class Told:
+class ProofResults:
     """The results of the tests.
 
     Attributes:
@@ -46,7 +46,7 @@ class Told:
     broken: list[str] = field(default_factory=list)
 
 
-def prove(mutant: Mutant, home: Path) -> Told:
+def prove(mutant: Mutant, home: Path) -> ProofResults:
     """Run the tests that prove the rule that a fault of the suite violates.
 
     Args:
@@ -57,26 +57,26 @@ def prove(mutant: Mutant, home: Path) -> Told:
     tests = [proof.test for proof in proofs_by_rule()[mutant.violates] if not proof.slow]
     name, bracket, values = (mutant.by or "").partition("[")
     known = [f"{test}{bracket}{values}" for test in tests if test.partition("::")[2] == name]
-    told = _prove(known, home, mutant) if known else Told()
+    results = _prove(known, home, mutant) if known else ProofResults()
     others = [test for test in tests if test not in known]
-    return told if told.found or not others else _prove(others, home, mutant)
+    return results if results.found or not others else _prove(others, home, mutant)
 
 
-def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> Told:
-    written = home / "told.json"
+def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> ProofResults:
+    written = home / "results.json"
     written.unlink(missing_ok=True)
     words = ["selftests.mutants.proving", str(written), *(str(SELFTESTS / test) for test in tests)]
     end = forked.run(mutant, words, home, PATIENCE_S)
     if not written.exists():
-        return Told(broken=[f"the child ended before any test did: {end}"])
-    return Told(**json.loads(written.read_bytes()))
+        return ProofResults(broken=[f"the child ended before any test did: {end}"])
+    return ProofResults(**json.loads(written.read_bytes()))
 
 
 class _Watcher:
     """Records how each test ends; the first that finds the fault ends the session."""
 
     def __init__(self, tests: Sequence[str]) -> None:
-        self.told = Told()
+        self.results = ProofResults()
         self._files = {Path(test.partition("::")[0]) for test in tests}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -90,13 +90,13 @@ class _Watcher:
         """Distinguish an assertion of the test from every other end."""
         report = yield
         if report.passed and report.when == "call":
-            self.told.passed += 1
+            self.results.passed += 1
         if report.failed and call.excinfo is not None:
             if report.when == "call" and _is_own_assertion(call.excinfo):
-                self.told.found.append(item.nodeid)
+                self.results.found.append(item.nodeid)
                 item.session.shouldfail = "found"  # `shouldstop` would have its traceback drawn
             else:
-                self.told.broken.append(f"{item.nodeid}: {report.when}: {call.excinfo.exconly()}")
+                self.results.broken.append(f"{item.nodeid}: {report.when}: {call.excinfo.exconly()}")
         return report
 
     def pytest_collection_finish(self) -> None:
@@ -117,7 +117,7 @@ class _Watcher:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record what cannot be collected."""
         if report.failed:
-            self.told.broken.append(f"{report.nodeid}: {report.longreprtext}")
+            self.results.broken.append(f"{report.nodeid}: {report.longreprtext}")
 
 
 def _is_own_assertion(caught: pytest.ExceptionInfo[BaseException]) -> bool:
@@ -136,7 +136,7 @@ def main(words: Sequence[str]) -> int:
     options += ["-p", "selftests.terminal", "-p", "selftests.formats"]  # the fixtures of conftest.py
     options += ["-p", "no:unraisableexception"]  # a resource that a fault leaves open is not an assertion of a test
     code = pytest.main([*options, f"--basetemp={path}.tmp", *tests], plugins=[watcher])
-    Path(path).write_text(json.dumps(asdict(watcher.told)), encoding="utf-8")
+    Path(path).write_text(json.dumps(asdict(watcher.results)), encoding="utf-8")
     return int(code)
 
 

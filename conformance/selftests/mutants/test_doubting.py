@@ -13,7 +13,7 @@ import pytest
 
 from selftests.mutants import forked
 from selftests.mutants.mutate import CATALOGUE, Mutant, read_mutants
-from selftests.mutants.zoo import note
+from selftests.mutants.zoo import record_mutant
 
 MUTANTS = {
     mutant.id: mutant
@@ -26,10 +26,10 @@ MUTANTS = {
 def test_wrong_model_fails_the_reference_under_its_rule(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    note(record_property, mutant)
+    record_mutant(record_property, mutant)
     assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
     end = forked.run(mutant, ["selftests.mutants.doubting", mutant.id, str(tmp_path)], tmp_path, 120)
-    told = tmp_path / "found.json"
-    assert told.exists(), end
-    found = json.loads(told.read_bytes())
+    written = tmp_path / "found.json"
+    assert written.exists(), end
+    found = json.loads(written.read_bytes())
     assert mutant.violates in found["failed"], found

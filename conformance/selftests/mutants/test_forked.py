@@ -14,7 +14,7 @@ from gritstone_conformance.attachment.conditions import with_hash_seed
 from gritstone_conformance.attachment.process import Command, Process
 from selftests.mutants.detection import detect
 from selftests.mutants.forked import Forking, can_fork
-from selftests.mutants.mutate import STALE, Edit, Mutant, load_mutants, told
+from selftests.mutants.mutate import STALE, Edit, Mutant, edits_in_environment, load_mutants
 from selftests.mutants.proving import prove
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mutants are forked only on Linux")
@@ -67,8 +67,8 @@ def _ended(process: Process) -> tuple[str, str, str]:
     assert process.wait_exit(_WAIT_S)
     ends = process.ends
     assert ends.log is not None
-    said, log = (os.read(number, 1 << 16).decode() for number in (ends.read, ends.log))
-    return said, log, process.kill()
+    output, log = (os.read(number, 1 << 16).decode() for number in (ends.read, ends.log))
+    return output, log, process.kill()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def _ended(process: Process) -> tuple[str, str, str]:
 def test_each_edited_module_is_imported_once_and_with_its_edits(files: list[str]) -> None:
     mutant = _saying(*files)
     forking, plain = _commands(mutant)
-    with told(mutant):
+    with edits_in_environment(mutant):
         forked, started = _ended(forking.open()), _ended(plain.open())
     assert sorted(forked[0].split()) == sorted(started[0].split()) == sorted(edit.module for edit in mutant.edits)
     assert forked[1:] == started[1:] == ("", "exit-0")
@@ -99,7 +99,7 @@ def test_what_is_forked_finds_itself_where_what_is_started_does(
     monkeypatch.setenv("GRITSTONE_PLACE", "so")
     mutant = Mutant("reports all", "", (Edit("gritstone/harness/__main__.py", "    gc.freeze()\n", _REPORTS_ALL),))
     forking, plain = _commands(mutant)
-    with told(mutant):
+    with edits_in_environment(mutant):
         forked, started = _ended(forking.open()), _ended(plain.open())
     assert forked[0] == started[0]
     assert str(tmp_path) in forked[0]
@@ -122,9 +122,9 @@ def test_what_is_forked_finds_itself_where_what_is_started_does(
 def test_what_is_forked_ends_as_what_is_started(words: str, end: str) -> None:
     mutant = Mutant("ends", "", (Edit("gritstone/harness/__main__.py", "    gc.freeze()\n", f"    {words}\n"),))
     forking, plain = _commands(mutant)
-    with told(mutant):
-        (said, log, ended), started = _ended(forking.open()), _ended(plain.open())
-    assert (said, ended) == (started[0], started[2])
+    with edits_in_environment(mutant):
+        (output, log, ended), started = _ended(forking.open()), _ended(plain.open())
+    assert (output, ended) == (started[0], started[2])
     assert log.splitlines()[-1:] == started[1].splitlines()[-1:]
     assert ended == end
 

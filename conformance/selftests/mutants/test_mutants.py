@@ -26,7 +26,7 @@ from selftests.mutants.mutate import (
     detectable,
     load_mutants,
 )
-from selftests.mutants.zoo import note
+from selftests.mutants.zoo import record_mutant
 from selftests.paths import CHECKOUT
 
 HERE = Path(__file__).resolve().parent
@@ -47,7 +47,7 @@ def test_mutant_is_reported_under_its_rule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # some leave files where they run
-    note(record_property, mutant)
+    record_mutant(record_property, mutant)
     found = detect(mutant.command("gritstone.harness"), mutant, tmp_path)
     loose = found.failed - {mutant.violates, *mutant.also}
     record_property("loose", " ".join(sorted(loose)))

@@ -11,8 +11,8 @@ from gritstone_conformance.rules import load_rules
 from selftests.mutants import proving
 from selftests.mutants.marks import Proof, proofs_by_rule
 from selftests.mutants.mutate import CATALOGUE, Edit, Mutant, read_mutants, source_of
-from selftests.mutants.proving import Told, prove
-from selftests.mutants.zoo import note
+from selftests.mutants.proving import ProofResults, prove
+from selftests.mutants.zoo import record_mutant
 
 BOOK = load_rules()
 PROOFS = proofs_by_rule()
@@ -52,10 +52,10 @@ def test_first_test_of_a_mutant_is_marked_with_its_rule() -> None:
 def test_suite_mutant_is_detected_by_a_test_of_its_rule(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    note(record_property, mutant)
+    record_mutant(record_property, mutant)
     assert mutant.is_of_suite
-    told = prove(mutant, tmp_path)
-    assert told.found, told
+    results = prove(mutant, tmp_path)
+    assert results.found, results
 
 
 CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
@@ -77,10 +77,10 @@ def harmless(rule: str) -> Mutant:
     ],
 )
 def test_proofs_pass_without_a_fault(rule: str, tmp_path: Path) -> None:
-    told = prove(harmless(rule), tmp_path)
-    assert told.passed
-    assert not told.found
-    assert not told.broken
+    results = prove(harmless(rule), tmp_path)
+    assert results.passed
+    assert not results.found
+    assert not results.broken
 
 
 def unlisted(old: str, new: str) -> Mutant:
@@ -89,9 +89,9 @@ def unlisted(old: str, new: str) -> Mutant:
 
 
 def test_edit_that_breaks_the_import_detects_nothing(tmp_path: Path) -> None:
-    told = prove(unlisted("import re\n", "import re, no_such_module\n"), tmp_path)
-    assert (told.passed, told.found, len(told.broken)) == (0, [], 1)
-    assert "no_such_module" in told.broken[0]
+    results = prove(unlisted("import re\n", "import re, no_such_module\n"), tmp_path)
+    assert (results.passed, results.found, len(results.broken)) == (0, [], 1)
+    assert "no_such_module" in results.broken[0]
 
 
 COMPARES = '    if "any" in expect:\n'
@@ -99,22 +99,22 @@ COMPARES = '    if "any" in expect:\n'
 
 @pytest.mark.parametrize("line", ["assert not expect", "raise ZeroDivisionError", "raise SystemExit"])
 def test_exception_of_the_suite_detects_nothing(tmp_path: Path, line: str) -> None:
-    told = prove(unlisted(COMPARES, f"    {line}\n{COMPARES}"), tmp_path)
-    assert told.found == []
-    assert told.broken
+    results = prove(unlisted(COMPARES, f"    {line}\n{COMPARES}"), tmp_path)
+    assert results.found == []
+    assert results.broken
 
 
 def test_silent_child_detects_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "PATIENCE_S", 3)
-    told = prove(unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"), tmp_path)
-    assert told == Told(broken=["the child ended before any test did: nothing for 3 s"])
+    results = prove(unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"), tmp_path)
+    assert results == ProofResults(broken=["the child ended before any test did: nothing for 3 s"])
 
 
 def test_undetected_fault_survives(tmp_path: Path) -> None:
-    told = prove(unlisted('"nothing")', '"no answer")'), tmp_path)
-    assert told.passed
-    assert not told.found
-    assert not told.broken
+    results = prove(unlisted('"nothing")', '"no answer")'), tmp_path)
+    assert results.passed
+    assert not results.found
+    assert not results.broken
 
 
 def test_marks_are_read_from_the_sources(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gritstone_conformance.rules import Rule
 from selftests.mutants.detection import detect, run_gate
 from selftests.mutants.matrix import in_part
 from selftests.mutants.mutate import Edit, Mutant, StaleMutantError, detectable, read_mutants
-from selftests.mutants.zoo import Summary, Zoo, note, unproven_rules
+from selftests.mutants.zoo import Summary, Zoo, record_mutant, unproven_rules
 from selftests.paths import LIAR, PLANTED
 
 HERE = Path(__file__).resolve().parent
@@ -144,7 +144,7 @@ def test_stale_mutant_fails_its_test() -> None:
         recorded: list[tuple[str, object]] = []
         stale = Mutant("stale", "suite.exit.law", (Edit("gritstone_conformance/errors.py", old, "x"),))
         with pytest.raises(StaleMutantError, match="times in"):
-            note(lambda name, value, into=recorded: into.append((name, value)), stale)  # type: ignore[misc]
+            record_mutant(lambda name, value, into=recorded: into.append((name, value)), stale)  # type: ignore[misc]
         assert ("stale", "stale") in recorded
 
 

@@ -1,8 +1,8 @@
 """The summary of the zoo, computed from the properties that the tests of one session recorded.
 
-A test that runs one mutant is marked ``zoo`` and calls ``note``. ``conftest.py`` passes the test reports of the session
-to this module, including those of all workers. Only mutants that ran in the session are counted, and the summary of a
-session that ran only some of the mutants states this.
+A test that runs one mutant is marked ``zoo`` and calls ``record_mutant``. ``conftest.py`` passes the test reports of
+the session to this module, including those of all workers. Only mutants that ran in the session are counted, and the
+summary of a session that ran only some of the mutants states this.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from gritstone_conformance.rules import Rule
 from selftests.mutants.mutate import Mutant, StaleMutantError, check_fresh
 
-__all__ = ["Summary", "Zoo", "note", "note_check", "note_kill", "unproven_rules"]
+__all__ = ["Summary", "Zoo", "record_check", "record_fault", "record_mutant", "unproven_rules"]
 
 Recorder = Callable[[str, object], None]
 """The fixture ``record_property``."""
 
 
-def note(record_property: Recorder, mutant: Mutant) -> None:
+def record_mutant(record_property: Recorder, mutant: Mutant) -> None:
     """Record the mutant that this test runs; if it is stale, record this too and raise StaleMutantError."""
-    note_kill(record_property, mutant.id, mutant.violates)
+    record_fault(record_property, mutant.id, mutant.violates)
     try:
         check_fresh(mutant)
     except StaleMutantError:
@@ -29,13 +29,13 @@ def note(record_property: Recorder, mutant: Mutant) -> None:
         raise
 
 
-def note_kill(record_property: Recorder, name: str, rule: str) -> None:
+def record_fault(record_property: Recorder, name: str, rule: str) -> None:
     """Record that this test runs the mutant ``name``, which must be reported under ``rule``."""
     record_property("mutant", name)
     record_property("violates", rule)
 
 
-def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool = False) -> None:
+def record_check(record_property: Recorder, check: str, rule: str, *, broke: bool = False) -> None:
     """Record that this test switches off a check of the judge or the model, as ``rule`` requires.
 
     Args:
@@ -66,7 +66,7 @@ class Zoo:
     """The results of the mutants of one session.
 
     Attributes:
-        killed: mutant -> the rule under which it was reported.
+        detected: mutant -> the rule under which it was reported.
         survivors: mutants that were not reported, or not under their rule.
         loose: mutant -> rules that failed although its entry does not name them.
         stale: mutants whose edits do not apply.
@@ -74,7 +74,7 @@ class Zoo:
         broken: checks that were detected only because the suite broke.
     """
 
-    killed: dict[str, str] = field(default_factory=dict)
+    detected: dict[str, str] = field(default_factory=dict)
     survivors: set[str] = field(default_factory=set)
     loose: dict[str, str] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
@@ -89,7 +89,7 @@ class Zoo:
     @property
     def size(self) -> int:
         """The number of mutants that ran."""
-        return len(self.killed) + len(self.survivors) + len(self.stale)
+        return len(self.detected) + len(self.survivors) + len(self.stale)
 
     def add(self, properties: Iterable[tuple[str, object]], *, passed: bool) -> None:
         """Add the recorded properties of one test; a test outside the zoo has none of them."""
@@ -105,7 +105,7 @@ class Zoo:
         if "stale" in recorded:
             self.stale.add(recorded["mutant"])
         elif passed:
-            self.killed[recorded["mutant"]] = recorded["violates"]
+            self.detected[recorded["mutant"]] = recorded["violates"]
         else:
             self.survivors.add(recorded["mutant"])
 
@@ -134,7 +134,7 @@ class Summary:
     @property
     def proven(self) -> set[str]:
         """The rules under which a mutant was reported."""
-        return self.musts & set(self.zoo.killed.values())
+        return self.musts & set(self.zoo.detected.values())
 
     @property
     def excluded(self) -> dict[str, str]:
@@ -157,7 +157,7 @@ class Summary:
         """Return the lines of the summary."""
         zoo = self.zoo
         lines = [
-            f"mutants {zoo.size} · detected {len(zoo.killed)} · survivors {len(zoo.survivors)} · "
+            f"mutants {zoo.size} · detected {len(zoo.detected)} · survivors {len(zoo.survivors)} · "
             f"loose {len(zoo.loose)} · rules {len(self.musts)} · mutant-proven {len(self.proven)} · "
             f"excluded {len(self.excluded)} · stale {len(zoo.stale)}"
         ]
