@@ -1,6 +1,6 @@
 // BLAKE3 with 32 bytes of output, without key or context. @noble/hashes computes the same and the tests hold this against
 // it; this one keeps the sixteen words of state and of message in local variables, which is several times as fast and
-// what makes bundles of hundreds of megabytes possible within the deadlines.
+// makes bundles of hundreds of megabytes possible within the deadlines.
 
 const BLOCK_BYTES = 64;
 const CHUNK_BLOCKS = 16;

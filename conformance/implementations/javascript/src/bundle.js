@@ -91,7 +91,7 @@ function readFormatName(reader) {
   return match[1];
 }
 
-/** The name of the format that a bundle says it is of. Throws Refusal malformed. */
+/** The name of the format in the header of a bundle. Throws Refusal malformed. */
 export const formatNameOf = (source) => readFormatName(new Reader(source));
 
 function readHeader(reader, format) {
@@ -150,7 +150,7 @@ function readEnd(reader, frames) {
   if (stated !== digest) throw invalid("the digest is not that of the bytes before it", "digest");
 }
 
-/** What a verified bundle holds; objects are read from its source again. */
+/** The contents of a verified bundle; objects are read from its source again. */
 class Bundle {
   constructor(format, refs, frames, source) {
     this.format = format;
@@ -171,7 +171,7 @@ class Bundle {
     return this.source.read(offset, size);
   }
 
-  /** The object of an id, or null for a tombstone. Throws Refusal invalid if it is no frame. */
+  /** The object of an id, or null for a tombstone. Throws Refusal invalid if the bundle has no frame for it. */
   object(id) {
     const frame = this.frames.get(id);
     if (frame === undefined) throw invalid(`${id} is no frame`);
@@ -179,7 +179,7 @@ class Bundle {
     return this.format.decode(this.encoding(frame));
   }
 
-  // As object(), but what has no edges is not read again.
+  // As object(), but an object without edges is not read again.
   #walked(id) {
     const kind = this.frames.get(id)?.kind;
     return kind === "blob" ? { kind } : this.object(id);
@@ -187,7 +187,7 @@ class Bundle {
 
   checkGraph() {
     for (const [name, target] of this.refs) {
-      // What a space wants is never a blob, so a tombstone fits only where nothing is wanted.
+      // No space requires a blob, so a tombstone fits only in a space without a required kind.
       const frame = this.frames.get(target);
       if (frame === undefined) throw invalid(`the target of ${name} is no frame`);
       if (!wantsKind(name)) continue;

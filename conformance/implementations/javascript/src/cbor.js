@@ -23,11 +23,11 @@ function readArgument(reader, size) {
   const high = size === 8 ? reader.bytes.readUInt32BE(reader.at) : 0;
   const low = reader.bytes.readUIntBE(reader.at + (size === 8 ? 4 : 0), Math.min(size, 4));
   reader.at += size;
-  if (high >= 2 ** 21) return (BigInt(high) << 32n) + BigInt(low); // what a number does not hold exactly
+  if (high >= 2 ** 21) return (BigInt(high) << 32n) + BigInt(low); // a number cannot represent it exactly
   return high * 2 ** 32 + low;
 }
 
-/** Read one head: {major, value, shortest}. Throws for whatever is no head of a definite, untagged item. */
+/** Read one head: {major, value, shortest}. Throws unless it is the head of a definite, untagged item. */
 function readHead(reader) {
   if (reader.at === reader.bytes.length) throw malformed("the bytes end before an item");
   const initial = reader.bytes[reader.at];

@@ -4,7 +4,7 @@
 //   lock/      the lock of all writers        spool-*    an import in pieces; has no name while it holds any bytes
 //
 // Each operation first reads what others appended since, or, if `log` is another file than the open one, all of it. Reads
-// need no lock: a record is either whole or not there. What is added and updated inside group() is appended as one write
+// need no lock: a record is either complete or absent. What is added and updated inside group() is appended as one write
 // when the group ends. Erasing and pruning write a new log with the remaining
 // records, so no bytes of removed objects stay in the directory. A process that has the old file open continues to read it.
 
@@ -48,15 +48,15 @@ export class DurableBackend {
   #file = null;
   #lock;
   #spools = 0;
-  #group = null; // {parts, size, updated, entries} of what is to be appended
+  #group = null; // {parts, size, updated, entries} of the changes to append
   #isAppending = false; // objects were added outside a group since the last sync
   #isRewriting = false;
   unsynced = false;
   epoch = 0; // changes whenever stored bytes may have changed or gone
   foreignRewrites = 0; // how often another process took the log's place, so that objects may have gone
-  holders = new Set(); // those whose pins() a prune has to keep
+  holders = new Set(); // a prune keeps the pins() of each
 
-  /** Open what is in a directory, or make it. Throws Refusal missing, rejected with the code format. */
+  /** Open the store of a directory, or create it. Throws Refusal missing, rejected with the code format. */
   static open(folder, format, create) {
     const log = path.join(folder, "log");
     if (!create && !fs.existsSync(log)) throw missing("there is no store");
@@ -88,7 +88,7 @@ export class DurableBackend {
     return this.#index.references;
   }
 
-  /** See what every process has written up to now. Spec: grit.store.put-visible, grit.ref.fresh. */
+  /** Read the changes that all processes have written so far. Spec: grit.store.put-visible, grit.ref.fresh. */
   refresh() {
     const log = path.join(this.folder, "log");
     const { ino, dev, size } = fs.statSync(log, { bigint: true });
@@ -122,7 +122,7 @@ export class DurableBackend {
   }
 
   /**
-   * Run `work` exclusively, and append what it adds and updates as one write when it has ended. It sees its own changes
+   * Run `work` exclusively, and append its additions and updates as one write when it has ended. It sees its own changes
    * at once. If it throws, or there is no room, none of them remains.
    */
   group(work) {
@@ -218,7 +218,7 @@ export class DurableBackend {
     if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
   }
 
-  // It stands behind the objects it leads to, and a killed writer leaves the beginning of what it wrote.
+  // It follows the objects that it refers to, and a killed writer leaves a prefix of its write.
   #updateInGroup(references) {
     const payload = updatePayload([], references);
     this.#gather(hashedRecord("U", payload));
@@ -246,7 +246,7 @@ export class DurableBackend {
     this.#rewrite((other) => other !== id, [id]);
   }
 
-  /** Alter one stored byte, and nothing that is remembered of it. */
+  /** Change one stored byte, but not the data that is cached for it. */
   damage(id, offset, xor) {
     this.epoch += 1;
     const entry = this.find(id);
@@ -256,7 +256,7 @@ export class DurableBackend {
     writeAll(entry.file.fd, [byte], position);
   }
 
-  /** Keep what the entries of now lead to readable until the function that this gives is called. */
+  /** Keep the objects of the current entries readable until the returned function is called. */
   hold() {
     const file = this.#file.use();
     return () => file.leave();
@@ -315,7 +315,7 @@ export class DurableBackend {
 }
 
 function writeLog(file, records, load) {
-  const fd = durableWrite(() => fs.openSync(file, "w")); // which cuts what a killed process left there
+  const fd = durableWrite(() => fs.openSync(file, "w")); // truncates what a killed process left there
   try {
     let position = 0;
     let waiting = [];

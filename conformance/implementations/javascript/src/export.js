@@ -9,7 +9,7 @@ import { missing } from "./refusal.js";
 const WRITE_BYTES = 1 << 20;
 
 /**
- * Take the snapshot that an export shows: {buffers, release}. Call release() when the buffers are no longer wanted.
+ * Take the snapshot that an export shows: {buffers, release}. Call release() when the buffers are no longer needed.
  *
  * `names` undefined means all references. Throws Refusal missing (a name, or something in the closure), invalid, exhausted.
  * Spec: grit.ref.snapshot, grit.graph.edges, grit.bundle.exact.
@@ -19,7 +19,7 @@ function takeSnapshot(store, names) {
   backend.refresh();
   const refs = namedReferences(backend.references, names);
   const ids = store.closure(refs.map(([, target]) => target)).sort();
-  // Entries stay good while they are held, whatever is pruned, erased or written again.
+  // Entries stay valid while they are held, even if objects are pruned, erased or written again.
   const entries = new Map(ids.map((id) => [id, backend.tombstones.has(id) ? null : store.entry(id)]));
   const release = backend.hold();
   const encodingOf = (id) => (entries.get(id) === null ? null : store.verified(id, entries.get(id)));
@@ -78,11 +78,11 @@ function writeBuffers(fd, buffers) {
   return { size, digest: last.toString("hex") };
 }
 
-/** An export that is given in pieces. */
+/** An export that is read in pieces. */
 export class PieceExport {
   #buffers;
   #release;
-  #rest = Buffer.alloc(0); // read from the bundle, not yet given
+  #rest = Buffer.alloc(0); // read from the bundle, not yet returned
   #isRead = false;
 
   constructor(store, names) {
@@ -108,7 +108,7 @@ export class PieceExport {
     return { bytes: bytes.subarray(0, PIECE_BYTES), isLast: this.#isRead && this.#rest.length === 0 };
   }
 
-  /** End it; nothing is given afterwards. */
+  /** End it; no further piece is returned. */
   close() {
     this.#release();
   }

@@ -1,4 +1,4 @@
-// Killed on demand: every call that changes what a durable store consists of goes through durableWrite(), which counts
+// Deaths on demand: every call that changes the files of a durable store goes through durableWrite(), which counts
 // it and, when the suite has armed it, ends this process by SIGKILL at one of them. Counted over all stores of the
 // process, so this is the one state that belongs to the process and not to a client.
 
@@ -8,7 +8,7 @@ let armed = null; // {at: the number of the write, when}
 function dieIf(when) {
   if (armed === null || armed.when !== when || armed.at !== writes + 1) return;
   process.kill(process.pid, "SIGKILL");
-  for (;;); // nothing happens any more
+  for (;;); // waits for the signal
 }
 
 /** Carry out one call that writes, renames, links, unlinks or syncs. Spec: harness.fault.exact, harness.fault.counts-all. */

@@ -1,4 +1,4 @@
-// Files: whole writes, whole reads, and which faults of the system mean that the medium is full.
+// Files: complete writes, complete reads, and the system errors that mean that the medium is full.
 
 import fs from "node:fs";
 import { durableWrite } from "./faults.js";

@@ -34,7 +34,7 @@ export function startHash({ hash }) {
   return { update: (bytes) => running.update(bytes), digest: () => hash.finish(running) };
 }
 
-/** The id that any bytes would have. Throws Refusal exhausted. Spec: grit.id.whole. */
+/** The id of any bytes. Throws Refusal exhausted. Spec: grit.id.whole. */
 export function hashBytes(ofFormat, bytes) {
   checkSize(bytes);
   return ofFormat.hash.finish(ofFormat.hash.start().update(bytes));

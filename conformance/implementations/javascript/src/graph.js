@@ -108,9 +108,9 @@ export function formClosure(roots, read, treeDepth) {
 }
 
 /**
- * Check that what `edges`, each [id, kinds it may lead to], reach is whole, as formClosure() does, without a look at what
- * is known of it: `whole` are ids -> kinds whose closures are, and `knowledge` holds blobs and trees that were met before.
- * Gives the walk: its ids, and eachValue() for what `knowledge` may learn once all that was met is stored.
+ * Check that what `edges`, each [id, kinds it may lead to], reach is whole, as formClosure() does, without reading the objects
+ * known to be complete: `whole` maps ids with a complete closure to their kinds; `knowledge` has the blobs and trees read before.
+ * Returns the walk: its ids, and eachValue() for the facts that `knowledge` may store when all visited objects are stored.
  */
 export function checkClosure(edges, read, treeDepth, knowledge, whole = new Map()) {
   const known = (id) => {

@@ -13,7 +13,7 @@ import { Store } from "./store.js";
 class Handle {
   #exporting = null; // {pieces, cursor}
   #spool = null;
-  #exports; // counts the exports of this word, so that no cursor comes twice
+  #exports; // counts the exports of this word, so that each cursor is used once
 
   constructor(store, release, exports) {
     this.store = store;
@@ -64,7 +64,7 @@ class Handle {
     return importFile(this.store, path);
   }
 
-  /** Take a piece of an import; what the whole counts with the last. A refusal drops the pieces. */
+  /** Receive a piece of an import; the last one returns the counts of the import. A refusal drops the pieces. */
   importPiece(bytes, more) {
     try {
       this.#spool ??= this.store.backend.spool() ?? new MemorySpool();

@@ -1,4 +1,4 @@
-// What this adapter says of itself and claims.
+// The claims of this adapter.
 
 import { FORMATS } from "./formats.js";
 import { FRAME_BYTES, LIMITS, WINDOW } from "./limits.js";
@@ -23,7 +23,7 @@ export const FEATURES = Object.freeze([
   "wasm.signature",
 ]);
 
-/** The answer to hello. Throws Refusal rejected if the suite speaks none of our protocols. */
+/** The answer to hello. Throws Refusal rejected if the suite supports none of our protocols. */
 export function sayHello({ protocol, frame_bytes, window }, features) {
   if (!protocol.includes(PROTOCOL)) throw rejected(`only protocol ${PROTOCOL} is spoken`);
   return {

@@ -38,7 +38,7 @@ function* batches(bundle) {
   yield batch;
 }
 
-// Another process may be writing to the source file, so only what hashes correctly now is stored.
+// Another process may be writing to the source file, so only objects whose hash is right now are stored.
 function encoding(store, bundle, id, frame) {
   const bytes = bundle.encoding(frame);
   if (hashBytes(store.format, bytes) !== id) throw new Error("the source of an import changed while it was read");

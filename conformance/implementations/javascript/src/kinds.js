@@ -45,7 +45,7 @@ export function eachEdge(object, follow) {
   }
 }
 
-/** The object with each edge replaced by what `rename` gives for it; everything else is the same. */
+/** The object with each edge replaced by the result of `rename`; everything else is the same. */
 export function replaceEdges(object, rename) {
   const copy = { kind: object.kind };
   for (const { name, type } of KINDS[object.kind]) {

@@ -1,11 +1,11 @@
-// What one process knows of the objects of a store and need not find out again, as long as nothing that is stored was
+// Facts about the objects of a store that one process has computed and that stay true as long as no stored object was
 // altered or removed. Everything here can be dropped at any time, and is when it grows.
 
 const OBJECT_COST = 1 << 25; // bytes, roughly, in each of two generations
 const FACTS = 1 << 17; // in each of two generations
 const SMALL = 300; // bytes that an object costs in addition to its content, roughly
 
-/** A map that forgets what was not asked for lately: two generations, the older of which goes when the newer is full. */
+/** A bounded map of recently used entries: two generations; the older one is dropped when the newer one is full. */
 class Generations {
   #young = new Map();
   #old = new Map();
@@ -46,7 +46,7 @@ const KNOWLEDGE = new WeakMap(); // backend -> Knowledge
 /** Of one backend. */
 export class Knowledge {
   #objects = new Generations(OBJECT_COST);
-  #whole = new Generations(FACTS); // id of a blob or tree whose closure is whole -> its nesting, 0 for a blob
+  #whole = new Generations(FACTS); // id of a blob or tree whose closure is complete -> its nesting, 0 for a blob
   #roots = new Generations(FACTS); // id of a message -> the id at the root of its chain
   #epoch;
 
@@ -68,7 +68,7 @@ export class Knowledge {
     return generations;
   }
 
-  /** The object of an id; `load` gives its bytes where it is not known. */
+  /** The object of an id; `load` returns its bytes if it is not cached. */
   object(id, load, decode) {
     const objects = this.#current(this.#objects);
     const known = objects.find(id);
@@ -83,7 +83,7 @@ export class Knowledge {
     this.#current(this.#objects).set(id, object, SMALL + 3 * size);
   }
 
-  /** The nesting of a blob or tree whose whole closure is known to be there, or undefined. */
+  /** The nesting of a blob or tree whose closure is known to be complete, or undefined. */
   nesting(id) {
     return this.#current(this.#whole).find(id);
   }

@@ -1,4 +1,4 @@
-// What this implementation declares. All of them are above their floors on purpose, and none is a power of two: a suite
+// The declared limits. All of them are above their floors on purpose, and none is a power of two: a suite
 // that tests the floor instead of the declared value is found out.
 
 /** Limits of the profiles `grit` and `wasm`. */

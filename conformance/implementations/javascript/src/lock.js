@@ -1,11 +1,11 @@
-// One lock for all processes that have a store open, out of nothing but atomic creation of symbolic links.
+// One lock for all processes that have a store open, made only of atomically created symbolic links.
 //
 // The folder `lock` holds links named by numbers; the link with the highest number names the holder: its target is
 // `free`, or pid and start time of a process. A process that finds it free, or its process dead, creates the next number; of
-// several only one can. Giving back creates one more number, `free`. A killed holder therefore needs no cleaning up, and
+// several only one can. The release creates one more number, `free`. Therefore a killed holder needs no cleanup, and
 // the link that counts is never removed: older numbers are removed by a holder, a few behind the highest, and a
-// process that was asleep and created a number which is no longer the highest sees that and takes it back. The link that
-// gives back is made before the lock is taken and then only renamed, so a full medium cannot keep the lock taken.
+// process that slept and then created a number that is no longer the highest detects this and removes it. The link of
+// the release is made before the lock is acquired and then only renamed, so a full medium cannot prevent the release.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -45,7 +45,7 @@ function isAlive(owner) {
   return stat !== null && stat.started === started && stat.state !== "Z" && stat.state !== "X";
 }
 
-/** A lock in a folder that exists. Not reentrant: one process takes it once at a time. */
+/** A lock in an existing folder. Not reentrant: one process acquires it once at a time. */
 export class Lock {
   #folder;
   #spare; // where the next `free` waits; not a number, so it is not taken for a holder
@@ -109,7 +109,7 @@ export class Lock {
     try {
       return fs.readlinkSync(path.join(this.#folder, String(number)));
     } catch (error) {
-      if (error.code === "ENOENT") return null; // removed meanwhile: another process holds a higher one
+      if (error.code === "ENOENT") return null; // removed meanwhile: another process has a higher one
       throw error;
     }
   }

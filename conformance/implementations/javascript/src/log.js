@@ -8,8 +8,8 @@
 //
 // A killed writer leaves at most a last record that is too short; it is not read, and the next writer overwrites it. A whole
 // head or payload with a wrong checksum is damage, and nothing is written behind it. An
-// object whose payload is whole is taken as it is: whether it still hashes to its id is asked when it is read, so bytes
-// that were altered later spoil one object and not what follows it.
+// object with a complete payload is accepted without a check: its hash is compared with its id when it is read, so bytes
+// that were changed later damage one object and not the next ones.
 
 import { createHash } from "node:crypto";
 import fs from "node:fs";
@@ -47,7 +47,7 @@ export function recordHead(type, size, hash) {
   return head;
 }
 
-/** A whole record whose hash is the SHA-256 of its payload, as buffers. */
+/** A complete record whose hash is the SHA-256 of its payload, as buffers. */
 export function hashedRecord(type, payload) {
   return [recordHead(type, payload.length, sha256(payload)), payload];
 }
@@ -63,7 +63,7 @@ export class LogFile {
     this.fd = fs.openSync(path, "r+");
     const { ino, dev } = fs.fstatSync(this.fd, { bigint: true });
     this.identity = `${dev}:${ino}`;
-    this.end = 0; // where the last whole record that was read or written ends
+    this.end = 0; // the end of the last complete record that was read or written
   }
 
   use() {
@@ -89,12 +89,12 @@ export class LogFile {
     return position;
   }
 
-  /** Drop what a killed writer left behind the last whole record. Only while holding the lock. */
+  /** Drop what a killed writer left after the last complete record. Only while holding the lock. */
   dropTail(size) {
     if (size > this.end) durableWrite(() => fs.ftruncateSync(this.fd, this.end));
   }
 
-  /** Read the whole records from the known end to `size`: calls visit({type, hash, offset, size, payload()}). */
+  /** Read the complete records from the known end to `size`: calls visit({type, hash, offset, size, payload()}). */
   scan(size, visit) {
     const window = { start: 0, bytes: Buffer.alloc(0) };
     while (this.end + HEAD_BYTES <= size) {

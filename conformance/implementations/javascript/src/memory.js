@@ -1,9 +1,9 @@
-// The backend that lives in memory. A backend keeps bytes, tombstones and references and has no laws of its own: those
-// are in store.js. Buffers that are stored are never written to, so what holds one keeps what it saw.
+// The backend in memory. A backend stores bytes, tombstones and references and has no rules of its own: those
+// are in store.js. Stored buffers are never written to, so a reader of a buffer can keep it.
 
 import { References } from "./references.js";
 
-/** See DurableBackend for what each member means. */
+/** DurableBackend describes the members. */
 export class MemoryBackend {
   #objects = new Map(); // id -> {bytes}
   tombstones = new Set();

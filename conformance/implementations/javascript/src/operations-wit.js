@@ -24,7 +24,7 @@ function workspaceOf(store) {
   return new Workspace(store);
 }
 
-/** An id of which something has to be there: its object. Throws Refusal missing, with the code erased for a tombstone. */
+/** The object of an id that must be stored. Throws Refusal missing, with the code erased for a tombstone. */
 function present(workspace, what) {
   const object = workspace.read(what);
   if (object === null) throw missing(`${what} has been erased`, "erased");

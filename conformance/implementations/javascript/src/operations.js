@@ -1,7 +1,7 @@
-// The operations: for each its arguments, what has to be claimed for them, and how it is carried out.
+// The operations: the arguments of each, the claims that it requires, and the function that runs it.
 //
-// The order of checks is that of the harness: is the operation known, do the arguments fit, is what they need claimed, is
-// the handle open, and then everything else. Those of wit, runtime and wasm are loaded when the first of them is asked for:
+// The order of checks is that of the harness: is the operation known, are the arguments valid, are their claims made, is
+// the handle open, and then everything else. Those of wit, runtime and wasm are loaded when the first of them is requested:
 // that takes longer than all the rest of a start.
 
 import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
@@ -182,7 +182,7 @@ async function load(profile) {
   LATER.delete(profile);
 }
 
-/** One client of the adapter: what it has open and the limits in force. */
+/** One client of the adapter: its open handles and the limits in force. */
 export class Client {
   handles = new Handles();
   runtimes = new Runtimes();
@@ -199,7 +199,7 @@ export class Client {
   }
 
   /**
-   * Carry out a request: {ok} or {unsupported}, or a promise of {ok} where it has to wait for something. Throws, or the
+   * Run a request: {ok} or {unsupported}, or a promise of {ok} if it has to wait. Throws, or the
    * promise is rejected with, Misfit, Refusal, or anything else for our own faults.
    */
   carryOut(op, args) {

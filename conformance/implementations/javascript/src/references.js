@@ -1,4 +1,4 @@
-// References: the grammar of their names, what each space wants as a target, and the table of a store's references.
+// References: the grammar of their names, the kind of target of each space, and the table of a store's references.
 // Names are ASCII, so their order as JavaScript strings is their order as bytes, against any other text too.
 
 import { ZERO_ID, isIdText } from "./ids.js";

@@ -43,7 +43,7 @@ export const handle = matching(/^[a-z][a-z0-9-]{0,31}$/, "a handle");
 export const formatName = matching(/^[a-z][a-z0-9-]{0,63}$/, "the name of a format");
 export const specVersion = matching(/^(?=.{1,16}$)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)$/, "a version");
 
-/** An absolute path without NUL (which no path has). */
+/** An absolute path; NUL is invalid in paths. */
 export const path = (value, where) => {
   if (!word(value, where).startsWith("/") || value.includes("\0")) throw misfit(where, "not an absolute path");
   return value;

@@ -42,7 +42,7 @@ export class MemorySpool {
   }
 }
 
-/** Pieces in a file without a name, so that no file of the directory ever holds them. Spec: grit.erase.gone. */
+/** Pieces in a file without a name, so that no file of the directory ever contains them. Spec: grit.erase.gone. */
 export class FileSpool {
   #fd;
   size = 0;
@@ -53,7 +53,7 @@ export class FileSpool {
   }
 
   append(bytes) {
-    withRoom(() => writeAll(this.#fd, [bytes], this.size, (call) => call())); // no start will ever see it
+    withRoom(() => writeAll(this.#fd, [bytes], this.size, (call) => call())); // it is never opened again
     this.size += bytes.length;
   }
 

@@ -1,4 +1,4 @@
-// The laws of a store over any backend: the state of an id decides what each operation does.
+// The rules of a store over any backend: the state of an id determines the result of each operation.
 
 import { decodeObject, hashBytes } from "./formats.js";
 import { formClosure } from "./graph.js";
@@ -121,7 +121,7 @@ export class Store {
 
   /**
    * Store objects [[id, bytes, object], ...] and change references [{name, old, new}, ...], all in one update whose targets are
-   * known to be right; false, and nothing is done, where a reference has not its expected target. Throws Refusal exhausted.
+   * known to be right; false, without a change, if a reference does not have its expected target. Throws Refusal exhausted.
    */
   commit(objects, changes) {
     return this.backend.group(() => {

@@ -43,7 +43,7 @@ type Member struct {
 // Map is a map with text keys in the order of the encoding.
 type Map []Member
 
-// Get gives the value of a member, or nil.
+// Get returns the value of a member, or nil.
 func (m Map) Get(key string) any {
 	for _, member := range m {
 		if member.Key == key {

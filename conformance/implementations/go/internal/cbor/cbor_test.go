@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The manifest of the worked example, and what is no item in the deterministic encoding.
+// The manifest of the worked example, and bytes that are not an item in the deterministic encoding.
 func TestDecode(t *testing.T) {
 	manifest := "a4617601646675656c1a000f424065696d616765f565706167657304"
 	data, err := hex.DecodeString(manifest)

@@ -219,7 +219,7 @@ func (b *Bundle) checkClosure() error {
 	return nil
 }
 
-// Import takes a verified bundle over, grit.bundle.import-atomic.
+// Import stores a verified bundle, grit.bundle.import-atomic.
 func (s *Store) Import(b *Bundle) error {
 	count := len(s.refs)
 	for _, ref := range b.Refs {

@@ -51,7 +51,7 @@ func encodeCbor(o *Object) []byte {
 	return out
 }
 
-// cborReader reads an object from front to back. A head that does not fit is refused as what it is: malformed if
+// cborReader reads an object from start to end. An unexpected head is refused by its own form: malformed if
 // the bytes end in it or it has reserved additional information, else invalid.
 type cborReader struct{ rest []byte }
 

@@ -37,7 +37,7 @@ func init() {
 	Cbor.decode = func(data []byte) (*Object, error) { return decodeCbor(data) }
 }
 
-// FormatNamed gives the format of a name, or nil.
+// FormatNamed returns the format of a name, or nil.
 func FormatNamed(name string) *Format {
 	switch name {
 	case Framed.Name:
@@ -59,10 +59,10 @@ func compareEncoded(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// Hash gives the format's hash of any bytes, grit.id.whole.
+// Hash returns the format's hash of any bytes, grit.id.whole.
 func (f *Format) Hash(data []byte) ID { return f.hash(data) }
 
-// Decode gives the object that bytes encode, or refuses them: grit.object.total, grit.object.size-limit.
+// Decode returns the object that bytes encode, or refuses them: grit.object.total, grit.object.size-limit.
 func (f *Format) Decode(data []byte) (*Object, error) {
 	if len(data) > ObjectBytes {
 		return nil, exhausted("%d bytes", len(data))
@@ -70,7 +70,7 @@ func (f *Format) Decode(data []byte) (*Object, error) {
 	return f.decode(data)
 }
 
-// Encode gives the one encoding of an object and its id: grit.object.one-spelling, grit.object.encode-refuses.
+// Encode returns the one encoding of an object and its id: grit.object.one-spelling, grit.object.encode-refuses.
 func (f *Format) Encode(object *Object) ([]byte, ID, error) {
 	ordered := *object
 	ordered.Headers = slices.Clone(object.Headers)

@@ -99,7 +99,7 @@ func (r *framedReader) headers() (headers []Header, err error) {
 	}
 }
 
-// framedHeader takes the header of an object apart: grit.framed.header, grit.framed.length.
+// framedHeader parses the header of an object: grit.framed.header, grit.framed.length.
 func framedHeader(data []byte) (Kind, []byte, error) {
 	end := bytes.IndexByte(data[:min(len(data), 28)], 0)
 	if end < 0 {

@@ -14,7 +14,7 @@ var (
 	onlyStep    = []Kind{Step}
 )
 
-// Edges gives the edges of an object, grit.graph.edges.
+// Edges returns the edges of an object, grit.graph.edges.
 func (o *Object) Edges() []Edge {
 	var edges []Edge
 	add := func(id ID, kinds []Kind) {
@@ -50,7 +50,7 @@ type Reader interface {
 	Load(id ID) (*Object, error)
 }
 
-// Seen is what a walk has found of an object whose closure is whole.
+// Seen is the result of a walk for an object whose closure is complete.
 type Seen struct {
 	Kind    Kind
 	Nesting int32
@@ -59,11 +59,11 @@ type Seen struct {
 // Walk forms closures. It keeps its own stack and reads each object once, grit.graph.iterative.
 type Walk struct {
 	Reader Reader
-	Done   map[ID]Seen           // what this walk has met
-	Known  func(ID) (Seen, bool) // what is known to be whole; may be nil
+	Done   map[ID]Seen           // the objects that this walk has visited
+	Known  func(ID) (Seen, bool) // the objects known to be complete; may be nil
 }
 
-// NewWalk begins with nothing met.
+// NewWalk returns a walk that has visited nothing.
 func NewWalk(reader Reader) *Walk { return &Walk{Reader: reader, Done: map[ID]Seen{}} }
 
 func (w *Walk) seen(id ID) (Seen, bool) {

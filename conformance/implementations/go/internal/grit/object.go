@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// ID names an object: the hash of its encoding. The zero ID stands for none.
+// ID identifies an object: the hash of its encoding. The zero ID means that there is none.
 type ID [32]byte
 
 // None is the ID of nothing.
 var None ID
 
-// String gives the text form, grit.id.text.
+// String returns the text form, grit.id.text.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Bytes gives the 32 bytes as a new slice.
+// Bytes returns the 32 bytes as a new slice.
 func (id ID) Bytes() []byte { return append([]byte(nil), id[:]...) }
 
 // ParseID reads the text form of an id.
@@ -50,7 +50,7 @@ var kindNames = map[Kind]string{Blob: "blob", Tree: "tree", Message: "message", 
 
 func (k Kind) String() string { return kindNames[k] }
 
-// KindNamed gives the kind of a name.
+// KindNamed returns the kind of a name.
 func KindNamed(name string) (Kind, bool) {
 	for kind, text := range kindNames {
 		if text == name {
@@ -84,7 +84,7 @@ type Object struct {
 	Erased   bool     // a tombstone, which counts as a blob
 }
 
-// Find gives what an entry of a tree or mailbox leads to, or None.
+// Find returns the target of an entry of a tree or mailbox, or None.
 func (o *Object) Find(key string) ID {
 	for i := range o.Entries {
 		if o.Entries[i].Key == key {
@@ -94,7 +94,7 @@ func (o *Object) Find(key string) ID {
 	return None
 }
 
-// Header gives the value of a header, or the empty text.
+// Header returns the value of a header, or the empty text.
 func (o *Object) Header(key string) string {
 	for _, header := range o.Headers {
 		if header.Key == key {
@@ -104,7 +104,7 @@ func (o *Object) Header(key string) string {
 	return ""
 }
 
-// Refusal says that the input is at fault: a class, and a code where the text names one.
+// Refusal reports that the input is at fault: a class, and a code where the text names one.
 type Refusal struct{ Class, Code, Message string }
 
 func (r *Refusal) Error() string {
@@ -129,7 +129,7 @@ func malformed(format string, args ...any) error { return Refuse("malformed", ""
 func invalid(format string, args ...any) error   { return Refuse("invalid", "", format, args...) }
 func exhausted(format string, args ...any) error { return Refuse("exhausted", "", format, args...) }
 
-// asciiText reports whether all bytes lie from low to 7E and none is a slash where slashes are not allowed.
+// asciiText reports whether all bytes are between low and 7E, without a slash where slashes are not allowed.
 func asciiText(text string, low byte, slash bool) bool {
 	for i := range len(text) {
 		if c := text[i]; c < low || c > 0x7e || c == '/' && !slash {

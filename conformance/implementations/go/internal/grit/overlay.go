@@ -1,15 +1,15 @@
 package grit
 
-// Overlay is a store with objects that are not stored yet. What a transition makes stands in one until it is a step.
+// Overlay is a store with objects that are not stored yet. It has the objects of a transition until they are a step.
 type Overlay struct {
 	Store *Store
 	made  map[ID]*record
 }
 
-// NewOverlay begins with nothing made.
+// NewOverlay returns an overlay without made objects.
 func NewOverlay(store *Store) *Overlay { return &Overlay{store, map[ID]*record{}} }
 
-// Load gives an object of the overlay or of its store. A tombstone stays one, also if the blob was made again.
+// Load returns an object of the overlay or of its store. A tombstone remains one, even if the blob was made again.
 func (o *Overlay) Load(id ID) (*Object, error) {
 	if made := o.made[id]; made != nil {
 		return made.object, nil
@@ -17,7 +17,7 @@ func (o *Overlay) Load(id ID) (*Object, error) {
 	return o.Store.Load(id)
 }
 
-// Make adds an object and gives its id.
+// Make adds an object and returns its id.
 func (o *Overlay) Make(object *Object) (ID, error) {
 	data, id, err := o.Store.Format.Encode(object)
 	if err != nil {
@@ -33,7 +33,7 @@ func (o *Overlay) Make(object *Object) (ID, error) {
 	return id, nil
 }
 
-// Commit stores what an id reaches of what was made, and nothing else of it.
+// Commit stores the made objects that an id reaches, and no others.
 func (o *Overlay) Commit(id ID) {
 	stack := []ID{id}
 	for len(stack) > 0 {

@@ -27,7 +27,7 @@ func ValidRef(name string) bool {
 	return true
 }
 
-// targetFits reports whether an object is what the space of a name wants, grit.ref.target.
+// targetFits reports whether an object may be the target of a name in its space, grit.ref.target.
 func targetFits(name string, o *Object) bool {
 	space, rest, _ := strings.Cut(name, "/")
 	switch space {
@@ -41,11 +41,11 @@ func targetFits(name string, o *Object) bool {
 	return true
 }
 
-// Change is one change of a reference; None says that there is no such reference.
+// Change is one change of a reference; None means that there is no such reference.
 type Change struct {
 	Name     string
 	Old, New ID
-	NoOld    bool // the expectation is none, and not an id that happens to be all zero
+	NoOld    bool // the change expects that the reference is absent, and not the id of only zeros
 	NoNew    bool
 }
 

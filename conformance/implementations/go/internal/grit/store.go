@@ -6,7 +6,7 @@ type Store struct {
 	objects map[ID]*record
 	erased  map[ID]bool
 	refs    map[string]ID
-	whole   map[ID]Seen // objects whose closure is known to be whole
+	whole   map[ID]Seen // objects whose closure is known to be complete
 	roots   map[ID]ID   // the last message or step along previous, of those that were asked for
 }
 
@@ -43,7 +43,7 @@ func (s *Store) Put(data []byte, expected *ID) (ID, error) {
 	return id, nil
 }
 
-// Get gives the bytes of an object, hashed again: grit.store.missing.
+// Get returns the bytes of an object, hashed again: grit.store.missing.
 func (s *Store) Get(id ID) ([]byte, error) {
 	record := s.objects[id]
 	switch {
@@ -60,7 +60,7 @@ func (s *Store) Get(id ID) ([]byte, error) {
 // Has reports whether bytes are stored under an id.
 func (s *Store) Has(id ID) bool { return s.objects[id] != nil }
 
-// Load gives an object, or an erased blob for a tombstone.
+// Load returns an object, or an erased blob for a tombstone.
 func (s *Store) Load(id ID) (*Object, error) {
 	if record := s.objects[id]; record != nil {
 		return record.object, nil
@@ -88,20 +88,20 @@ func (s *Store) Erase(id ID) error {
 	return nil
 }
 
-// Known gives what is known of an object whose closure was found to be whole.
+// Known returns the record of an object whose closure was found to be complete.
 func (s *Store) Known(id ID) (Seen, bool) {
 	seen, ok := s.whole[id]
 	return seen, ok
 }
 
-// Note remembers the objects of a walk whose closures are whole. All of them are in the store.
+// Note records the objects of a walk whose closures are complete. All of them are in the store.
 func (s *Store) Note(done map[ID]Seen) {
 	for id, seen := range done {
 		s.whole[id] = seen
 	}
 }
 
-// Root gives the last message or step along previous. It remembers, so that a chain is walked once.
+// Root returns the last message or step along previous. It stores the result, so that a chain is walked once.
 func (s *Store) Root(reader Reader, id ID) (ID, error) {
 	var passed []ID
 	for {
@@ -125,7 +125,7 @@ func (s *Store) Root(reader Reader, id ID) (ID, error) {
 	return id, nil
 }
 
-// Prune removes what no reference and no pin reaches, and counts it: grit.prune.exact.
+// Prune removes and counts the objects that no reference and no pin reaches: grit.prune.exact.
 func (s *Store) Prune(pins []ID) (int, error) {
 	walk := NewWalk(s)
 	for _, target := range s.refs {

@@ -8,7 +8,7 @@ import (
 // renamed are the spaces in which a second segment that is the text form of an id follows the id.
 var renamed = []string{"heads", "failed", "moved", "adopted", "archived", "closed", "gone"}
 
-// Transcode gives the bundle of the same graph in another format: grit.transcode.shape, grit.transcode.refuse.
+// Transcode returns the bundle of the same graph in another format: grit.transcode.shape, grit.transcode.refuse.
 func Transcode(data []byte, from, to *Format) ([]byte, error) {
 	bundle, err := ReadBundle(data, from)
 	if err != nil {

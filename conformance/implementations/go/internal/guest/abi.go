@@ -56,7 +56,7 @@ func init() {
 	}
 }
 
-// hostCall is one call of a function: its arguments, and what it read.
+// hostCall is one call of a function: its arguments and the inputs that it read.
 type hostCall struct {
 	*call
 	instance *wasm.Instance
@@ -68,7 +68,7 @@ type hostCall struct {
 	buffer   []byte
 }
 
-// Call carries out what a guest imports, in the order of a host call: wasm.abi.order.
+// Call runs a function that a guest imports, in the order of a host call: wasm.abi.order.
 func (c *call) Call(name string, instance *wasm.Instance, args []uint32) (uint64, error) {
 	f := functions[name]
 	h := &hostCall{call: c, instance: instance, memory: instance.Memory(), args: args}
@@ -89,7 +89,7 @@ func (c *call) Call(name string, instance *wasm.Instance, args []uint32) (uint64
 	return uint64(uint32(result)), err
 }
 
-// ranges checks each range whole and takes the inputs: wasm.abi.range. It gives the bytes of all input ranges.
+// ranges checks each range completely and reads the inputs: wasm.abi.range. It returns the bytes of all input ranges.
 func (h *hostCall) ranges(roles string) (read uint64, err error) {
 	for i, role := range roles {
 		if role == 'v' || role == 'n' {
@@ -135,7 +135,7 @@ func (h *hostCall) give(k int, id grit.ID) {
 // object loads an object; a store that has lost it is trouble of the host.
 func (c *call) object(id grit.ID) (*grit.Object, error) { return c.overlay.Load(id) }
 
-// known reports whether an id may be passed: it is in scope, or the zero id where none is allowed: wasm.abi.scope.
+// known reports whether an id may be passed: it is in scope, or it is the zero id where that is allowed: wasm.abi.scope.
 func (c *call) known(id grit.ID, none, lifted bool) bool {
 	if id == grit.None {
 		return none
@@ -143,7 +143,7 @@ func (c *call) known(id grit.ID, none, lifted bool) bool {
 	return c.scope[id] || lifted && c.plan.manifest.raw
 }
 
-// isKind reports whether an id leads to one of some kinds; where raw lifts it, everything does, and none is anything.
+// isKind reports whether an id leads to an object of one of some kinds; with the grant raw, every id does.
 func (c *call) isKind(id grit.ID, lifted bool, kinds ...grit.Kind) (bool, error) {
 	if id == grit.None || lifted && c.plan.manifest.raw {
 		return true, nil
@@ -152,7 +152,7 @@ func (c *call) isKind(id grit.ID, lifted bool, kinds ...grit.Kind) (bool, error)
 	return err == nil && slices.Contains(kinds, object.Kind), err
 }
 
-// weigh gives the weight of an object: wasm.fuel.host-call.
+// weigh returns the weight of an object: wasm.fuel.host-call.
 func weigh(o *grit.Object) (weight uint64) {
 	for _, header := range o.Headers {
 		weight += uint64(len(header.Key) + len(header.Value) + 8)
@@ -173,7 +173,7 @@ func weigh(o *grit.Object) (weight uint64) {
 	return weight
 }
 
-// headerList reads a list of headers, each key once; ok is false for what is none.
+// headerList reads a list of headers, each key once; ok is false for an invalid list.
 func (c *call) headerList(data []byte) (headers []grit.Header, ok bool) {
 	seen := map[string]bool{}
 	for len(data) > 0 {
@@ -207,7 +207,7 @@ func (c *call) path(data []byte) (names []string, ok bool) {
 	return names, true
 }
 
-// entries gives the entries of a tree or mailbox in ascending order of the bytes of their keys.
+// entries returns the entries of a tree or mailbox in ascending order of the bytes of their keys.
 func (c *call) entries(id grit.ID, o *grit.Object) []grit.Entry {
 	if c.sorted[id] == nil {
 		entries := slices.Clone(o.Entries)
@@ -227,7 +227,7 @@ func lookup(entries []grit.Entry, key string) grit.ID {
 	return entries[i].ID
 }
 
-// make adds what a maker made, and answers with its id. What is too long for the store is a failure of the call.
+// make adds a made object and returns its id. An object that exceeds the limit of the store is a failure of the call.
 func (h *hostCall) make(o *grit.Object) (int64, error) {
 	id, err := h.overlay.Make(o)
 	var refusal *grit.Refusal

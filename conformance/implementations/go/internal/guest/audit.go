@@ -5,7 +5,7 @@ import (
 	"gritstone.example/implementation/internal/wit"
 )
 
-// audit holds an admitted result to the grants, and gives the tanks of the births that it sends: wasm.manifest.deny.
+// audit checks an admitted result against the grants, and returns the tanks of the created actors: wasm.manifest.deny.
 func (c *call) audit() (tanks uint64, err error) {
 	t := c.transition
 	step, err := c.overlay.Load(c.result)
@@ -46,7 +46,7 @@ func (a *auditor) kept(path string) (bool, error) {
 	return wit.Kept(a.overlay, a.before, a.after, path)
 }
 
-// names gives the names of the tree that a path leads to, none for nothing; tree is false where a blob stands there.
+// names returns the names of the tree that a path leads to, none if it does not exist; tree is false for a blob.
 func (c *call) names(core grit.ID, path string) (names []string, tree bool, err error) {
 	id, err := wit.Follow(c.overlay, core, path)
 	if err != nil || id == grit.None {
@@ -62,7 +62,7 @@ func (c *call) names(core grit.ID, path string) (names []string, tree bool, err 
 	return names, true, nil
 }
 
-// keeps reports whether, below a path, all that is not excepted is kept, and no blob stands at the path.
+// keeps reports whether everything below a path, except some names, is unchanged and the path does not lead to a blob.
 func (c *call) keeps(before, after grit.ID, path string, excepted func(string) bool) (bool, error) {
 	old, _, err := c.names(before, path)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *call) keeps(before, after grit.ID, path string, excepted func(string) b
 
 func creatorsOwn(name string) bool { return name == "manifest" || name == "peers" }
 
-// host asks that what is the host's was left alone: wasm.grant.host.
+// host checks that the host nodes are unchanged: wasm.grant.host.
 func (a *auditor) host() error {
 	kept, err := a.kept("wasm")
 	if err == nil && !kept && a.byUpdate {
@@ -108,7 +108,7 @@ func (c *call) guest(core grit.ID) (bool, error) {
 	return form, err
 }
 
-// stays reports whether a core is that of a Wasm actor, or the core before was none: wasm.grant.stays-guest.
+// stays reports whether a core is that of a Wasm actor, or the previous core was not: wasm.grant.stays-guest.
 func (c *call) stays(before, after grit.ID) (bool, error) {
 	is, err := c.guest(after)
 	if err != nil || is {
@@ -150,7 +150,7 @@ func (a *auditor) code() error {
 	return nil
 }
 
-// mount asks that nothing but rw mounts changed: wasm.grant.mount.
+// mount checks that only rw mounts changed: wasm.grant.mount.
 func (a *auditor) mount() error {
 	kept, err := a.kept("fs")
 	if err == nil && !kept {
@@ -322,7 +322,7 @@ func (a *auditor) tanks() (sum uint64, err error) {
 	return sum, nil
 }
 
-// manifestOf reads the manifest of the core of a birth; a blob has none.
+// manifestOf reads the manifest of the core of a created actor; a blob has none.
 func (a *auditor) manifestOf(core grit.ID) (*Manifest, bool, error) {
 	o, err := a.overlay.Load(core)
 	if err != nil || o.Kind != grit.Tree {

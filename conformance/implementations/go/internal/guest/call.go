@@ -33,7 +33,7 @@ func NewRunner() (*Runner, error) {
 	return &Runner{engine, map[moduleKey]*wasm.Module{}}, err
 }
 
-// plan is what is found in the core before any guest code runs: wasm.call.order.
+// plan has the values that are read from the core before any guest code runs: wasm.call.order.
 type plan struct {
 	manifest *Manifest
 	module   *wasm.Module
@@ -43,8 +43,8 @@ type plan struct {
 	restored bool // the image counts
 }
 
-// prepare finds manifest, node, module, state and image, in this order. core is that whose manifest and state hold,
-// code the tree at whose root the node stands.
+// prepare reads manifest, node, module, state and image, in this order. core has the manifest and the state that apply,
+// code is the tree with the node at its root.
 func (r *Runner) prepare(overlay *grit.Overlay, core, code grit.ID, entry string) (p *plan, err error) {
 	p = &plan{}
 	format := overlay.Store.Format
@@ -137,7 +137,7 @@ func (p *plan) readState(overlay *grit.Overlay, core grit.ID, entry string) erro
 	return nil
 }
 
-// budget gives the units for a call, wasm.fuel.tank.
+// budget returns the units for a call, wasm.fuel.tank.
 func (p *plan) budget() uint64 {
 	if !p.manifest.hasTank {
 		return p.manifest.fuel
@@ -163,7 +163,7 @@ type call struct {
 	globals    []uint64
 }
 
-// run makes an instance and runs the entry in it. It gives the error of an end other than by returning 0.
+// run makes an instance and runs the entry in it. It returns an error unless the entry returns 0.
 func (r *Runner) run(c *call, entry string, deadline time.Time) error {
 	c.scope, c.sorted = map[grit.ID]bool{}, map[grit.ID][]grit.Entry{}
 	budget := c.plan.budget()
@@ -193,7 +193,7 @@ func (r *Runner) run(c *call, entry string, deadline time.Time) error {
 	return nil
 }
 
-// ended gives the outcome of an end by a trap, by fuel or by time; other errors stay what they are.
+// ended returns the outcome of a trap, of exhausted fuel or of a timeout; it returns other errors unchanged.
 func ended(err error) error {
 	var trap wasm.Trap
 	switch {

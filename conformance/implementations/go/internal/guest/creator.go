@@ -5,7 +5,7 @@ import (
 	"gritstone.example/implementation/internal/wit"
 )
 
-// creatorOf gives the creator of a Wasm actor, or None: wasm.grant.creator.
+// creatorOf returns the creator of a Wasm actor, or None: wasm.grant.creator.
 func creatorOf(t *wit.Transition) (grit.ID, error) {
 	id, err := wit.Follow(t.Overlay, t.Core, "wasm/creator")
 	if err != nil || id != grit.None || t.LastStep == nil {
@@ -43,7 +43,7 @@ func (r *Runner) MayUpdate(t *wit.Transition) (bool, error) {
 	return creator != grit.None && creator == t.Proposal.Covered[0].Sender, err
 }
 
-// KeepsHostNodes reports whether a merged core leaves alone what is the host's, and is that of a Wasm actor:
+// KeepsHostNodes reports whether a merged core keeps the host nodes unchanged, and is that of a Wasm actor:
 // wasm.grant.update, wasm.grant.update-stays.
 func (r *Runner) KeepsHostNodes(t *wit.Transition, merged grit.ID) (bool, error) {
 	c := &call{overlay: t.Overlay}

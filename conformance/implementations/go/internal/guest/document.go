@@ -9,7 +9,7 @@ import (
 
 const maxU63 = 1<<63 - 1
 
-// outcome is how a call ends other than by a step or declined: a class and a code, wasm.outcome.code.
+// outcome is the end of a call that neither made a step nor declined: a class and a code, wasm.outcome.code.
 type outcome struct{ class, code string }
 
 func (o *outcome) Error() string { return o.class + ":" + o.code }
@@ -88,7 +88,7 @@ func number(value any, low, high uint64) (uint64, bool) {
 	return n, ok && n >= low && n <= high
 }
 
-// member takes one member of the document, and reports whether it may be there.
+// member reads one member of the document and reports whether it is allowed.
 func (m *Manifest) member(format *grit.Format, member cbor.Member) (ok bool) {
 	word := func(target *string, words ...string) bool {
 		*target, ok = member.Value.(string)

@@ -105,10 +105,10 @@ func TestCounter(t *testing.T) {
 		}
 		expect("A", coreA, want.a)
 		expect("B", coreB, want.b)
-		stepsA := b.life(runner, coreA, 2)
+		stepsA := b.stepsOf(runner, coreA, 2)
 		expect("A, s1", stepsA[0], want.a1)
 		expect("A, s2", stepsA[1], want.a2)
-		stepsB := b.life(runner, coreB, 3)
+		stepsB := b.stepsOf(runner, coreB, 3)
 		expect("B, s2", stepsB[1], want.b2)
 		expect("B, s3", stepsB[2], want.b3)
 
@@ -123,7 +123,7 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// at gives what a path leads to from the core of a step.
+// at returns what a path leads to from the core of a step.
 func (b builder) at(step grit.ID, path string) *grit.Object {
 	b.t.Helper()
 	object, err := b.store.Load(step)
@@ -141,8 +141,8 @@ func (b builder) at(step grit.ID, path string) *grit.Object {
 	return found
 }
 
-// life gives the steps of an actor that reads a genesis message and then one message after another.
-func (b builder) life(runner *Runner, core grit.ID, count int) (steps []grit.ID) {
+// stepsOf returns the steps of an actor that reads a genesis message and then one message after another.
+func (b builder) stepsOf(runner *Runner, core grit.ID, count int) (steps []grit.ID) {
 	b.t.Helper()
 	name := b.blob([]byte("demo"), grit.Header{Key: "ct", Value: "s"})
 	agent := b.tree(grit.Entry{Key: "name", ID: name}) // as the profile runtime defines it
@@ -183,7 +183,7 @@ func (b builder) fork(runner *Runner, step grit.ID, want string) {
 	if core.String() != want {
 		b.t.Errorf("%s: fork 0 is %s", b.store.Format.Name, core)
 	}
-	steps := b.life(runner, core, 2)
+	steps := b.stepsOf(runner, core, 2)
 	if first, _ := b.store.Load(steps[0]); first.Core != core || first.Outbox != grit.None {
 		b.t.Errorf("the first step of a fork is %+v", first)
 	}

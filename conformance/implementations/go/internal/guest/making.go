@@ -4,7 +4,7 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// level is a tree on the way of place: what was there before, if anything.
+// level is a tree on the path of place: the tree that was there before, if any.
 type level struct {
 	entries []grit.Entry
 	name    string
@@ -35,7 +35,7 @@ func (h *hostCall) place() (int64, error) {
 	return h.rebuild(levels, child, weight)
 }
 
-// descend follows a path as far as there are trees. It gives the levels, what the path led to, and the weight read.
+// descend follows a path as far as there are trees. It returns the levels, the id at the end, and the weight read.
 func (h *hostCall) descend(tree grit.ID, names []string) (levels []level, old grit.ID, weight uint64, err error) {
 	id := tree
 	for _, name := range names {

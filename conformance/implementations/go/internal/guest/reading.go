@@ -46,7 +46,7 @@ func (h *hostCall) covered() (int64, error) {
 	return 0, nil
 }
 
-// passed gives the object of the first id, or the error for one that is not in scope or of another kind, or erased
+// passed returns the object of the first id, or the error of an id that is not in scope, of another kind, or erased
 // where its bytes are asked for.
 func (h *hostCall) passed(bytesAsked bool, kinds ...grit.Kind) (o *grit.Object, problem int64, err error) {
 	if !h.known(h.ids[0], false, false) {
@@ -139,7 +139,7 @@ func (h *hostCall) link() (int64, error) {
 	return h.found(fields[h.args[1]], weigh(o))
 }
 
-// found gives an id and answers with its kind, or ABSENT for none.
+// found writes an id and returns its kind, or ABSENT if there is none.
 func (h *hostCall) found(id grit.ID, weight uint64) (int64, error) {
 	if id == grit.None {
 		return absent, h.charge(0, weight)
@@ -227,7 +227,7 @@ func (h *hostCall) queryName() (int64, error) {
 	return h.text([]byte(h.query.Name))
 }
 
-// askOther is query: without a runtime no actor has a head, so that none can be asked.
+// askOther implements query: without a runtime actors have no heads, so that they cannot be queried.
 func (h *hostCall) askOther() (int64, error) {
 	actor, args := h.ids[0], h.ids[1]
 	if len(h.texts[0]) > 65_535 || !utf8.Valid(h.texts[0]) {

@@ -22,8 +22,8 @@ type state struct {
 	call     bool
 }
 
-// readState reads the state of a core under a manifest that keeps state. What the manifest grants and the state lacks
-// is initial, and what it does not grant is as if absent. ok is false for a defect: wasm.image.strict.
+// readState reads the state of a core under a manifest that keeps state. A granted member that the state lacks has its
+// initial value, and a member without a grant is ignored. ok is false for a defect: wasm.image.strict.
 func readState(reader grit.Reader, core grit.ID, m *Manifest) (s *state, ok bool, err error) {
 	s = &state{key: m.random}
 	if m.clock != nil {
@@ -92,7 +92,7 @@ func (s *state) member(member cbor.Member, m *Manifest) (ok bool) {
 	return ok
 }
 
-// document gives the members that a manifest grants.
+// document returns the members that a manifest grants.
 func (s *state) document(m *Manifest) cbor.Map {
 	members := cbor.Map{{Key: "v", Value: uint64(1)}, {Key: "used", Value: min(s.used, maxU63)}}
 	if s.hasImage {
@@ -126,7 +126,7 @@ func (s *state) random(out []byte) {
 	}
 }
 
-// tick gives the clock and lets it count: wasm.clock.count.
+// tick returns the clock and advances it: wasm.clock.count.
 func (s *state) tick(m *Manifest) uint64 {
 	now := s.clock
 	s.clock = (s.clock + m.clock.tick) & maxU63

@@ -7,7 +7,7 @@ import (
 	"gritstone.example/implementation/internal/wit"
 )
 
-// Transition makes the step of a node of the form wasm:<path>, or gives None if the guest declined.
+// Transition makes the step of a node of the form wasm:<path>, or returns None if the guest declined.
 func (r *Runner) Transition(t *wit.Transition) (grit.ID, error) {
 	step, err := r.transition(t)
 	var o *outcome
@@ -63,7 +63,7 @@ func forkStep(t *wit.Transition) (grit.ID, error) {
 	return t.Overlay.Make(&grit.Object{Kind: grit.Step, Actor: t.Actor, Inbox: inbox, Core: t.Core})
 }
 
-// transitionCall gives a call its inputs.
+// transitionCall passes the inputs to a call.
 func transitionCall(t *wit.Transition, p *plan) (*call, error) {
 	c := &call{plan: p, overlay: t.Overlay, transition: t}
 	inbox, err := t.ReadInbox()
@@ -103,7 +103,7 @@ func (c *call) finish(tanks uint64) (grit.ID, error) {
 	return result, t.Admit(result)
 }
 
-// hostNodes gives the core with state, image and creator as the manifest grants them: wasm.image.nodes.
+// hostNodes returns the core with state, image and creator as the manifest grants them: wasm.image.nodes.
 func (c *call) hostNodes(core grit.ID, tanks uint64) (grit.ID, error) {
 	t, p := c.transition, c.plan
 	s := *p.state
@@ -142,7 +142,7 @@ func (c *call) hostNodes(core grit.ID, tanks uint64) (grit.ID, error) {
 	return withNodes(c.overlay, core, nodes)
 }
 
-// withNodes gives a core with entries of wasm replaced, or removed where they are None.
+// withNodes returns a core with entries of wasm replaced, or removed where they are None.
 func withNodes(overlay *grit.Overlay, core grit.ID, nodes map[string]grit.ID) (grit.ID, error) {
 	root, err := overlay.Load(core)
 	if err != nil {
@@ -185,7 +185,7 @@ func someNode(nodes map[string]grit.ID) bool {
 	return false
 }
 
-// makeTree makes a tree of the entries that are there; one without entries is None.
+// makeTree makes a tree of the existing entries; without entries it returns None.
 func makeTree(overlay *grit.Overlay, entries map[string]grit.ID) (grit.ID, error) {
 	tree := &grit.Object{Kind: grit.Tree}
 	for name, id := range entries {

@@ -15,15 +15,15 @@ import (
 // maxUint is the largest uint of the harness.
 const maxUint = 1<<53 - 1
 
-// fault says that arguments do not fit the schema; the answer is error.
+// fault reports that arguments violate the schema; the answer is error.
 type fault struct{ message string }
 
 func (f *fault) Error() string { return f.message }
 
 func faultf(format string, values ...any) error { return &fault{fmt.Sprintf(format, values...)} }
 
-// arguments is a closed JSON object: each member is taken once, and none may be left: harness.reply.fault-is-error.
-// The first fault stays, so that an operation asks for it once, when all members were taken.
+// arguments is a closed JSON object: each member is taken once, and none may remain: harness.reply.fault-is-error.
+// The first fault is kept, so that an operation asks for it once, after it took all members.
 type arguments struct {
 	members map[string]json.RawMessage
 	first   error
@@ -43,7 +43,7 @@ func (a *arguments) fail(format string, values ...any) {
 	}
 }
 
-// done gives the first fault, or that a member is left.
+// done returns the first fault, or the fault that a member remains.
 func (a *arguments) done() error {
 	for name := range a.members {
 		a.fail("unknown member %q", name)

@@ -9,7 +9,7 @@ import (
 
 const pieceBytes = 1 << 20
 
-// gritExport gives a bundle in pieces; the whole is written when the export begins: grit.ref.snapshot.
+// gritExport returns a bundle in pieces; it is written completely when the export begins: grit.ref.snapshot.
 func gritExport(a *Adapter, args *arguments) (answer, error) {
 	name, all := args.handle(), !args.has("names")
 	var names []string
@@ -69,7 +69,7 @@ func gritExport(a *Adapter, args *arguments) (answer, error) {
 	return answer{"bytes": piece, "cursor": h.cursor}, nil
 }
 
-// gritImport takes a bundle over when its last piece has come.
+// gritImport imports a bundle when it has received the last piece.
 func gritImport(a *Adapter, args *arguments) (answer, error) {
 	name := args.handle()
 	if args.has("from") {
@@ -102,7 +102,7 @@ func gritImport(a *Adapter, args *arguments) (answer, error) {
 	return answer{"objects": bundle.Objects, "refs": len(bundle.Refs)}, nil
 }
 
-// gritTranscode gives the bundle of the same graph in the other format.
+// gritTranscode returns the bundle of the same graph in the other format.
 func gritTranscode(_ *Adapter, args *arguments) (answer, error) {
 	from, to, data := args.format("from"), args.format("to"), bytes.Clone(args.bytes("bundle"))
 	source, err := claimed(from, args)

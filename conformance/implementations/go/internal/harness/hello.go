@@ -7,7 +7,7 @@ import (
 	"gritstone.example/implementation/internal/guest"
 )
 
-// What is claimed. frameBytes is the longest line that is read and written.
+// The claims. frameBytes is the length of the longest line that is read or written.
 const (
 	frameBytes = 16_777_216
 	window     = 64
@@ -15,7 +15,7 @@ const (
 
 var features = []string{"erase", "transcode", "external", "wasm.executor"}
 
-// hello settles the protocol; what the first answer put in force stays in force: harness.hello.any-time.
+// hello settles the protocol; the settings of the first answer stay in force: harness.hello.any-time.
 func hello(a *Adapter, args *arguments) (answer, error) {
 	speaks, offered := false, args.list("protocol", anyLength)
 	for _, raw := range offered {

@@ -1,4 +1,4 @@
-// Package harness is the adapter: it reads requests and writes replies, one line of JSON each, and has no opinion.
+// Package harness is the adapter: it reads requests and writes replies, one line of JSON each.
 package harness
 
 import (
@@ -23,12 +23,12 @@ type request struct {
 	Args json.RawMessage `json:"args"`
 }
 
-// unsupported says that an operation, format or feature is not claimed.
+// unsupported reports that an operation, format or feature is not claimed.
 type unsupported struct{ feature string }
 
 func (u *unsupported) Error() string { return "unsupported: " + u.feature }
 
-// answer is what an operation gives: the members of ok.
+// answer has the members of ok.
 type answer map[string]any
 
 // Adapter carries requests out. Its state is the open handles.
@@ -43,9 +43,9 @@ type Adapter struct {
 type handle struct {
 	store    *grit.Store
 	incoming []byte // pieces of an import
-	outgoing []byte // what is left of an export
+	outgoing []byte // the rest of an export
 	cursor   string
-	exports  int // begun so far, so that no cursor comes twice
+	exports  int // begun so far, so that each cursor is used once
 }
 
 // New makes an adapter with no handle open.

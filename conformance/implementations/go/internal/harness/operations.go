@@ -8,7 +8,7 @@ type operation func(*Adapter, *arguments) (answer, error)
 
 var profiles = []string{"grit", "wit"}
 
-// operations is the table of what is claimed; everything else is unknown: harness.reply.total.
+// operations is the table of claimed operations; all others are unknown: harness.reply.total.
 var operations map[string]operation
 
 func init() {
@@ -24,7 +24,7 @@ func init() {
 	}
 }
 
-// opened gives the handle, after the arguments were found to fit.
+// opened returns the handle, after the arguments were validated.
 func (a *Adapter) opened(name string, args *arguments) (*handle, error) {
 	if err := args.done(); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (a *Adapter) opened(name string, args *arguments) (*handle, error) {
 	return handle, nil
 }
 
-// claimed gives the format, after the arguments were found to fit.
+// claimed returns the format, after the arguments were validated.
 func claimed(name string, args *arguments) (*grit.Format, error) {
 	if err := args.done(); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"gritstone.example/implementation/internal/wit"
 )
 
-// request reads what wit.step and wit.admit are asked with.
+// request reads the arguments of wit.step and wit.admit.
 func (a *arguments) request(attempt bool) *wit.Request {
 	r := &wit.Request{Actor: a.id("actor"), Inbox: a.mail("inbox"), Attempt: 1}
 	var none bool
@@ -25,7 +25,7 @@ func (a *arguments) request(attempt bool) *wit.Request {
 	return r
 }
 
-// guests gives the runner of guests, made when it is first needed.
+// guests returns the runner of guests, made when it is first needed.
 func (a *Adapter) guests() (*guest.Runner, error) {
 	if a.runner == nil {
 		runner, err := guest.NewRunner()

@@ -49,7 +49,7 @@ func Admit(data []byte, entry string, pages uint32) (*Module, error) {
 	return m, nil
 }
 
-// checkLimits holds a module to the limits of modules: wasm.module.limit.
+// checkLimits checks a module against the limits of modules: wasm.module.limit.
 func (m *Module) checkLimits(pages uint32) error {
 	over := func(what string, n, limit int) error {
 		if n > limit {
@@ -94,7 +94,7 @@ func (m *Module) checkLimits(pages uint32) error {
 	return nil
 }
 
-// checkImports takes functions of the ABI only: wasm.module.import.
+// checkImports accepts only functions of the ABI: wasm.module.import.
 func (m *Module) checkImports() error {
 	for _, e := range m.imports {
 		t, known := hostFunctions[e.name]
@@ -118,7 +118,7 @@ func (m *Module) exportsFunction(name, signature string) (exported, fits bool) {
 	return false, false
 }
 
-// checkExports asks for the entry and what goes with it: wasm.module.entry.
+// checkExports checks the entry and the exports that it requires: wasm.module.entry.
 func (m *Module) checkExports(entry string) error {
 	if _, fits := m.exportsFunction(entry, ":i"); !fits {
 		return defect("export", "no entry %s", entry)
@@ -165,7 +165,7 @@ func (m *Module) Initializes() bool {
 	return exported
 }
 
-// MutableGlobals gives the indices and types of the mutable globals, in ascending order.
+// MutableGlobals returns the indices and types of the mutable globals, in ascending order.
 func (m *Module) MutableGlobals() (indices []int, types []ValueType) {
 	for i, g := range m.globals {
 		if g.mutable {
@@ -175,7 +175,7 @@ func (m *Module) MutableGlobals() (indices []int, types []ValueType) {
 	return indices, types
 }
 
-// MemorySizes gives the initial and the largest number of pages; there is false without a memory: wasm.memory.cap.
+// MemorySizes returns the initial and the largest number of pages; there is false without a memory: wasm.memory.cap.
 func (m *Module) MemorySizes(pages uint32) (initial, largest uint32, there bool) {
 	if len(m.memories) == 0 {
 		return 0, 0, false

@@ -12,7 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// Host carries out what a guest imports. An error ends the call and comes back from Instance.Call as it is.
+// Host runs the functions that a guest imports. An error ends the call, and Instance.Call returns it unchanged.
 type Host interface {
 	Call(name string, instance *Instance, args []uint32) (uint64, error)
 }
@@ -101,7 +101,7 @@ func engineTypes(types []ValueType) []api.ValueType {
 	return out
 }
 
-// compile gives the compiled engine form of a module, from the few that are kept, or newly compiled.
+// compile returns the compiled engine form of a module, from the few that are kept, or newly compiled.
 func (e *Engine) compile(ctx context.Context, m *Module, k key) (wazero.CompiledModule, error) {
 	if compiled := e.compiled[k]; compiled != nil {
 		return compiled, nil
@@ -136,7 +136,7 @@ type Instance struct {
 	globals []api.MutableGlobal
 }
 
-// Instantiate makes an instance with a budget. A deadline that is zero gives it any time.
+// Instantiate makes an instance with a budget. A deadline of zero means that there is no time limit.
 func (e *Engine) Instantiate(m *Module, pages uint32, budget uint64, deadline time.Time, host Host) (*Instance, error) {
 	i := &Instance{engine: e, host: host}
 	i.ctx, i.cancel = context.WithCancel(context.Background())
@@ -204,10 +204,10 @@ func (i *Instance) outcome(err error) error {
 	return fmt.Errorf("the engine failed: %w", err)
 }
 
-// Fuel gives the units left.
+// Fuel returns the units left.
 func (i *Instance) Fuel() uint64 { return uint64(max(int64(i.fuel.Get()), 0)) }
 
-// Charge pays units, or spends what is left: wasm.fuel.exact.
+// Charge pays units, or spends the remaining ones: wasm.fuel.exact.
 func (i *Instance) Charge(units uint64) error {
 	left := i.Fuel()
 	if units > left {
@@ -218,7 +218,7 @@ func (i *Instance) Charge(units uint64) error {
 	return nil
 }
 
-// Memory gives the bytes of the memory as they are now, to read and write; none without a memory.
+// Memory returns the bytes of the memory as they are now, to read and write; none without a memory.
 func (i *Instance) Memory() []byte {
 	if i.memory == nil {
 		return nil
@@ -236,7 +236,7 @@ func (i *Instance) Grow(pages uint32) bool {
 	return ok
 }
 
-// Globals gives the bits of the mutable globals in the order of their indices.
+// Globals returns the bits of the mutable globals in the order of their indices.
 func (i *Instance) Globals() []uint64 {
 	bits := make([]uint64, len(i.globals))
 	for k, global := range i.globals {

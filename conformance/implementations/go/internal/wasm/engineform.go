@@ -31,7 +31,7 @@ func (m *Module) engineForm(pages uint32) []byte {
 
 // fillTable lets each null element of the table lead to a function of a type that the module does not have. wazero has
 // one trap code for a null element and for an index past the table; this way a null element is a call of another type,
-// as wasm.outcome.merged wants it.
+// as wasm.outcome.merged requires.
 func (m *Module) fillTable(contents map[byte][]byte) {
 	types := &reader{contents[1], 0, len(contents[1])}
 	stub := uint64(types.u32())

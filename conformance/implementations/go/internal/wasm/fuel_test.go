@@ -41,7 +41,7 @@ var figures = []struct {
 	{"recursion", "0061736d010000000105016000017f030201000707010377697400000a09010700410110006a0b000b046e616d65010401000166", "trap:stack-overflow", 52424},
 }
 
-// run gives the outcome of a call of wit, and the units spent.
+// run returns the outcome of a call of wit, and the units spent.
 func run(t *testing.T, e *Engine, module []byte, budget uint64, deadline time.Time) (string, uint64) {
 	t.Helper()
 	m, err := Admit(module, "wit", 256)

@@ -24,7 +24,7 @@ func typesOf(text string) (types []ValueType) {
 	return types
 }
 
-// The opcodes that something is done about by name; after fc the second number stands in the lower byte.
+// The opcodes that the code names; after fc the second number is in the lower byte.
 const (
 	opUnreachable  = 0x00
 	opBlock        = 0x02
@@ -60,7 +60,7 @@ type definition struct {
 	name    string
 	imms    string // b blocktype, x unsigned index, L labels, t types, z zero, i l f d constants
 	cost    int
-	params  []ValueType // where one signature says all
+	params  []ValueType // where the signature describes the instruction completely
 	results []ValueType
 	memory  bool      // a load or store
 	align   uint32    // its natural alignment, as an exponent

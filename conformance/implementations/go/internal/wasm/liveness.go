@@ -1,6 +1,6 @@
 package wasm
 
-// endsRun reports whether what follows an instruction is dead.
+// endsRun reports whether the instructions after this one are dead.
 func endsRun(op uint16) bool {
 	return op == opBr || op == opBrTable || op == opReturn || op == opUnreachable
 }

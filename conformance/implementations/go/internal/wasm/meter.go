@@ -65,7 +65,7 @@ func assemble(contents map[byte][]byte) []byte {
 	return out
 }
 
-// extend gives a vector with elements appended; the old elements are copied.
+// extend returns a vector with elements appended; the old elements are copied.
 func extend(content []byte, more int, elements ...[]byte) []byte {
 	count, rest := uint64(0), content
 	if len(content) > 0 {
@@ -167,7 +167,7 @@ func (w *rewriter) body(b *body, t FuncType) []byte {
 	return append(w.depth(out, 0x6b, b.frame), opEnd)
 }
 
-// numberLocals finds out which of T, U, V the live instructions use, and gives them their indices.
+// numberLocals finds out which of T, U, V the live instructions use, and returns them their indices.
 func (w *rewriter) numberLocals(b *body, t FuncType) {
 	r, alive := &reader{w.m.data, b.code, b.end}, liveness{}
 	for in := (instruction{}); r.pos < r.end; {
@@ -197,7 +197,7 @@ func (w *rewriter) global(out []byte, op byte, which uint64) []byte {
 	return appendU(append(out, op), w.fuel+which)
 }
 
-// depth adds the frame to D, or takes it off.
+// depth adds the frame to D, or subtracts it.
 func (w *rewriter) depth(out []byte, op byte, frame uint32) []byte {
 	out = appendS(append(w.global(out, opGlobalGet, 1), opI32Const), int64(int32(frame)))
 	return w.global(append(out, op), opGlobalSet, 1)
@@ -211,7 +211,7 @@ func (w *rewriter) check(out []byte) []byte {
 	return append(w.global(out, opGlobalGet, 0), 0x42, 0, 0x53, opIf, 0x40, opUnreachable, opEnd)
 }
 
-// flush ends a segment: its charge, and what it holds.
+// flush ends a segment: it writes the charge and the instructions.
 func (w *rewriter) flush() {
 	if w.cost != 0 {
 		w.out = appendS(append(w.global(w.out, opGlobalGet, 0), 0x42), w.cost)
@@ -229,7 +229,7 @@ var sizes = map[uint16][2]byte{
 // instructions rewrites the live instructions of a body, from behind block bt to the end that closes it.
 func (w *rewriter) instructions(b *body) {
 	r, alive := &reader{w.m.data, b.code, b.end}, liveness{}
-	open := uint64(0) // constructs of M that an instruction stands in
+	open := uint64(0) // constructs of M around an instruction
 	for in := (instruction{}); r.pos < r.end; {
 		r.next(&in)
 		live := alive.step(in.op)

@@ -118,7 +118,7 @@ var header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
 // sectionRank orders the sections other than custom ones.
 var sectionRank = map[byte]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7, 8: 8, 9: 9, 12: 10, 10: 11, 11: 12}
 
-// decode takes a module apart by the binary grammar, or says that it is malformed.
+// decode parses a module by the binary grammar, or reports that it is malformed.
 func decode(data []byte) (m *Module, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -14,7 +14,7 @@ func defect(code, format string, values ...any) *Defect {
 	return &Defect{code, fmt.Sprintf(format, values...)}
 }
 
-// reader reads the binary format from front to back. What is malformed ends it by a panic with a *Defect, which the
+// reader reads the binary format from start to end. A malformed part ends it by a panic with a *Defect, which the
 // function that decodes a module recovers.
 type reader struct {
 	data []byte
@@ -42,7 +42,7 @@ func (r *reader) bytes(size uint32) []byte {
 	return r.data[r.pos-int(size) : r.pos]
 }
 
-// part gives a reader of the next bytes, and moves on behind them.
+// part returns a reader of the next bytes and skips them.
 func (r *reader) part(size uint32) *reader {
 	r.bytes(size)
 	return &reader{r.data, r.pos - int(size), r.pos}
@@ -195,7 +195,7 @@ func (r *reader) next(in *instruction) {
 	in.end = r.pos
 }
 
-// expression reads instructions up to the end that closes them, and hands each on. It gives the largest number of
+// expression reads instructions up to the end that closes them, and passes each on. It returns the largest number of
 // constructs that are open at one place.
 func (r *reader) expression(each func(*instruction)) int {
 	var in instruction

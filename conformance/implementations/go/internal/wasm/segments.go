@@ -1,6 +1,6 @@
 package wasm
 
-// constantValue checks that an initialiser or offset is one constant of a type, and gives its bits if it is i32.
+// constantValue checks that an initialiser or offset is one constant of a type, and returns its bits if it is i32.
 func (m *Module) constantValue(e expression, want ValueType) uint32 {
 	r := &reader{m.data, e.start, e.end}
 	var in instruction

@@ -24,13 +24,13 @@ const (
 	StackOverflow   Trap = "stack-overflow"
 )
 
-// ErrFuel says that a charge found too little, ErrTimeout that the time was over.
+// ErrFuel reports that a charge exceeded the remaining units, ErrTimeout that the time limit was reached.
 var (
 	ErrFuel    = errors.New("out of fuel")
 	ErrTimeout = errors.New("out of time")
 )
 
-// innermost gives the error that an engine wrapped.
+// innermost returns the error that an engine wrapped.
 func innermost(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -41,8 +41,8 @@ func innermost(err error) error {
 	}
 }
 
-// learnTraps finds out which error value stands for which trap. wazero keeps these values in an internal package, and
-// gives the very same value each time; so each trap is provoked once, and later errors are recognized by identity, never by
+// learnTraps records which error value means which trap. wazero keeps these values in an internal package, and
+// returns the same value each time; so each trap is provoked once, and later errors are recognized by identity, never by
 // text: wasm.outcome.no-text.
 func learnTraps(ctx context.Context, runtime wazero.Runtime) (map[error]Trap, error) {
 	traps := map[error]Trap{}

@@ -55,7 +55,7 @@ func (m *Module) typeAt(index uint32) FuncType {
 	return m.types[index]
 }
 
-// control is an open construct; dead says that what follows cannot be reached, as validation counts it.
+// control is an open construct; dead means that the next instructions cannot be reached, as validation defines it.
 type control struct {
 	op         uint16
 	start, end []ValueType
@@ -116,7 +116,7 @@ func (v *validator) unreachable() {
 	top.dead = true
 }
 
-// label gives the types that a branch takes along.
+// label returns the types of the operands that a branch transfers.
 func (v *validator) label(index uint32) []ValueType {
 	if int64(index) >= int64(len(v.controls)) {
 		invalid("no label %d", index)
@@ -298,7 +298,7 @@ func (v *validator) global(in *instruction) {
 	v.expect(g.value)
 }
 
-// plain validates what its signature says all of: numbers, memory, constants.
+// plain validates an instruction that its signature describes completely: numbers, memory, constants.
 func (v *validator) plain(in *instruction) {
 	touches := in.def.memory || in.op == opMemorySize || in.op == opMemoryGrow || in.op >= opMemoryInit
 	if touches && len(v.m.memories) == 0 {

@@ -43,7 +43,7 @@ func (t *Transition) Admit(result grit.ID) error {
 	return nil
 }
 
-// admitInbox holds the inbox to the proposal: wit.admit.inbox-keep, wit.admit.inbox-proposed,
+// admitInbox checks the inbox against the proposal: wit.admit.inbox-keep, wit.admit.inbox-proposed,
 // wit.admit.inbox-cursor, wit.admit.progress.
 func (t *Transition) admitInbox(step *grit.Object) error {
 	before, err := Inbox(t.Overlay, t.LastStep)

@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 )
 
-// jsonObject keeps what a JSON object holds, by name.
+// jsonObject has the members of a JSON object by name.
 type jsonObject map[string]any
 
 // canonical writes canonical JSON (RFC 8785) of texts, integers, booleans, null, lists and objects.

@@ -30,7 +30,7 @@ func badProposal(format string, args ...any) error {
 
 func illegal(format string, args ...any) error { return Fail("illegal-step", "", format, args...) }
 
-// load gives an object that has to be of a kind; another kind is invalid.
+// load returns an object of an expected kind; another kind is invalid.
 func load(reader grit.Reader, id grit.ID, kind grit.Kind) (*grit.Object, error) {
 	object, err := reader.Load(id)
 	if err == nil && object.Kind != kind {
@@ -41,7 +41,7 @@ func load(reader grit.Reader, id grit.ID, kind grit.Kind) (*grit.Object, error) 
 
 var wasmForm = regexp.MustCompile(`\Awasm:([^:]+)\z`)
 
-// ModulePath gives the path in the data of a code node of the form wasm:<path>.
+// ModulePath returns the path in the data of a code node of the form wasm:<path>.
 func ModulePath(format *grit.Format, data []byte) (path string, ok bool) {
 	match := wasmForm.FindSubmatch(data)
 	if match == nil {
@@ -55,7 +55,7 @@ func ModulePath(format *grit.Format, data []byte) (path string, ok bool) {
 	return string(match[1]), true
 }
 
-// Follow gives what a path leads to from an id, or None: a name is absent, or stands below what is no tree.
+// Follow returns what a path leads to from an id, or None: a name is absent, or its parent is not a tree.
 func Follow(reader grit.Reader, id grit.ID, path string) (grit.ID, error) {
 	for _, name := range strings.Split(path, "/") {
 		object, err := reader.Load(id)
@@ -72,7 +72,7 @@ func Follow(reader grit.Reader, id grit.ID, path string) (grit.ID, error) {
 	return id, nil
 }
 
-// NodePath gives the module path of a code node at the root of a tree, if it is a blob of the form wasm:<path>.
+// NodePath returns the module path of a code node at the root of a tree, if it is a blob of the form wasm:<path>.
 func NodePath(reader grit.Reader, format *grit.Format, tree grit.ID, node string) (path string, ok bool, err error) {
 	id, err := Follow(reader, tree, node)
 	if err != nil || id == grit.None {

@@ -18,7 +18,7 @@ func splitPath(format *grit.Format, path string) (names []string, ok bool) {
 	return names, true
 }
 
-// entriesOf gives the entries of a tree; what is no tree, and None, has none.
+// entriesOf returns the entries of a tree; None and objects of other kinds have none.
 func entriesOf(reader grit.Reader, id grit.ID) ([]grit.Entry, error) {
 	if id == grit.None {
 		return nil, nil
@@ -30,7 +30,7 @@ func entriesOf(reader grit.Reader, id grit.ID) ([]grit.Entry, error) {
 	return o.Entries, nil
 }
 
-// withPath gives a tree in which a path leads to a child; for None it is removed, with each tree that becomes empty.
+// withPath returns a tree in which a path leads to a child; for None it is removed, with each tree that becomes empty.
 func withPath(overlay *grit.Overlay, tree grit.ID, names []string, child grit.ID) (grit.ID, error) {
 	entries, err := entriesOf(overlay, tree)
 	if err != nil {

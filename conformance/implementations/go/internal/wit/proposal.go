@@ -20,7 +20,7 @@ const (
 	Ordinary  Kind = "ordinary"
 )
 
-// kindOf reports what an unread message is for an actor.
+// kindOf returns the kind of an unread message for an actor.
 func kindOf(actor grit.ID, hasStep bool, message *grit.Object) Kind {
 	switch mt := message.Header("mt"); {
 	case !hasStep && message.Content == actor:
@@ -37,8 +37,8 @@ func kindOf(actor grit.ID, hasStep bool, message *grit.Object) Kind {
 	return Ordinary
 }
 
-// Unread gives the unread messages of a channel, oldest first, and whether the chain is fresh: wit.channel.unread.
-// More than limit are exhausted; a tip that is no message is invalid.
+// Unread returns the unread messages of a channel, oldest first, and whether the chain is fresh: wit.channel.unread.
+// More messages than limit are exhausted; a tip that is not a message is invalid.
 func Unread(reader grit.Reader, tip, cursor grit.ID, limit int) (ids []grit.ID, fresh bool, err error) {
 	for id := tip; id != cursor; {
 		if len(ids) == limit {
@@ -62,7 +62,7 @@ func Unread(reader grit.Reader, tip, cursor grit.ID, limit int) (ids []grit.ID, 
 // Covered is one message that a proposal covers.
 type Covered struct{ Sender, Message grit.ID }
 
-// Proposal is what a transition is given to read.
+// Proposal has the messages that a transition reads.
 type Proposal struct {
 	Kind    Kind
 	Covered []Covered                    // senders ascending, for each oldest first
@@ -118,7 +118,7 @@ func propose(reader grit.Reader, actor grit.ID, last *grit.Object, inbox [][2]gr
 	return p, nil
 }
 
-// mailbox gives the inbox or outbox of a step as a map; no step has none.
+// mailbox returns the inbox or outbox of a step as a map; no step has none.
 func mailbox(reader grit.Reader, step *grit.Object, field func(*grit.Object) grit.ID) (map[grit.ID]grit.ID, error) {
 	entries := map[grit.ID]grit.ID{}
 	if step == nil || field(step) == grit.None {
@@ -134,12 +134,12 @@ func mailbox(reader grit.Reader, step *grit.Object, field func(*grit.Object) gri
 	return entries, nil
 }
 
-// Inbox gives the inbox of a step as a map.
+// Inbox returns the inbox of a step as a map.
 func Inbox(reader grit.Reader, step *grit.Object) (map[grit.ID]grit.ID, error) {
 	return mailbox(reader, step, func(o *grit.Object) grit.ID { return o.Inbox })
 }
 
-// Outbox gives the outbox of a step as a map.
+// Outbox returns the outbox of a step as a map.
 func Outbox(reader grit.Reader, step *grit.Object) (map[grit.ID]grit.ID, error) {
 	return mailbox(reader, step, func(o *grit.Object) grit.ID { return o.Outbox })
 }

@@ -28,7 +28,7 @@ func puppetNode(reader grit.Reader, tree grit.ID, node string) (stamps, ok bool,
 
 func puppetFailed(what string) error { return Fail("failed", "", "the puppet: %s", what) }
 
-// errHeld says that the op L holds a message.
+// errHeld reports that the op L leaves a message unread.
 var errHeld = errors.New("held")
 
 // puppet is one transition of the puppet.
@@ -237,7 +237,7 @@ func (r *program) ref() (grit.ID, error) {
 	return id, err
 }
 
-// at gives what a path leads to in the working core, or None.
+// at returns what a path leads to in the working core, or None.
 func (p *puppet) at(path string) (grit.ID, error) {
 	if p.core == grit.None {
 		return grit.None, nil
@@ -245,7 +245,7 @@ func (p *puppet) at(path string) (grit.ID, error) {
 	return Follow(p.Overlay, p.core, path)
 }
 
-// put lets a path lead to an id; for None it leads to nothing then.
+// put makes a path lead to an id; for None it removes the path.
 func (p *puppet) put(path string, id grit.ID) error {
 	names, _ := splitPath(p.Overlay.Store.Format, path)
 	if id == grit.None {
@@ -284,7 +284,7 @@ func (p *puppet) write(path string, data []byte, appends bool) error {
 	return p.put(path, id)
 }
 
-// send puts a message into the outbox, queued behind what is there or not.
+// send adds a message to the outbox, queued after the existing ones or not.
 func (p *puppet) send(to grit.ID, queued bool, headers []grit.Header, content grit.ID) error {
 	message := &grit.Object{Kind: grit.Message, Headers: headers, Content: content}
 	if queued {
@@ -295,7 +295,7 @@ func (p *puppet) send(to grit.ID, queued bool, headers []grit.Header, content gr
 	return err
 }
 
-// sleep takes time, but not more than the transition has.
+// sleep waits, at most for the remaining time of the transition.
 func (t *Transition) sleep(milliseconds uint32) error {
 	wait := time.Duration(milliseconds) * time.Millisecond
 	if !t.Deadline.IsZero() && time.Until(t.Deadline) < wait {

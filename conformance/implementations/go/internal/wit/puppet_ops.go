@@ -168,7 +168,7 @@ func (r *program) leave() error {
 	return err
 }
 
-// alter makes a step illegal, or gives another id than that of a step.
+// alter makes a step illegal, or returns another id than that of a step.
 func (p *puppet) alter(step *grit.Object) (other grit.ID, err error) {
 	x, m := p.illegal.sender, p.illegal.message
 	absentID := m

@@ -8,7 +8,7 @@ import (
 
 // Runner runs the code of nodes of the form wasm:<path>.
 type Runner interface {
-	// Transition makes a step, admitted, or gives None if the code declined.
+	// Transition makes a step, admitted, or returns None if the code declined.
 	Transition(t *Transition) (grit.ID, error)
 	// Query answers with an id, or None.
 	Query(q *Query) (grit.ID, error)
@@ -72,7 +72,7 @@ func begin(store *grit.Store, runner Runner, r *Request) (*Transition, error) {
 	return t, err
 }
 
-// Step makes one transition with admission. It gives the head where the transition declined.
+// Step makes one transition with admission. It returns the head if the transition declined.
 func Step(store *grit.Store, runner Runner, r *Request) (grit.ID, error) {
 	t, err := begin(store, runner, r)
 	if err != nil {
@@ -111,7 +111,7 @@ func Admitted(store *grit.Store, runner Runner, r *Request, step grit.ID) error 
 	return nil
 }
 
-// run makes the step as the kind of the proposal says: wit.transition.source.
+// run makes the step that the kind of the proposal requires: wit.transition.source.
 func (t *Transition) run() (grit.ID, error) {
 	if t.Proposal.Kind == Duplicate {
 		return t.cursorOnly()
@@ -133,7 +133,7 @@ func (t *Transition) run() (grit.ID, error) {
 	return t.runner.Transition(t)
 }
 
-// external runs code that the implementation holds, or says that there is none: wit.node.forms.
+// external runs code of the implementation, or reports that there is none: wit.node.forms.
 func (t *Transition) external() (grit.ID, error) {
 	stamps, ok, err := puppetNode(t.Overlay, t.Code, t.Entry)
 	if err != nil {

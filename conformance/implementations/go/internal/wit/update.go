@@ -7,7 +7,7 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// Merge gives the merge of two trees: wit.update.merge, wit.update.replace, wit.update.keep.
+// Merge returns the merge of two trees: wit.update.merge, wit.update.replace, wit.update.keep.
 func Merge(overlay *grit.Overlay, tree, update grit.ID) (grit.ID, error) {
 	before, err := load(overlay, tree, grit.Tree)
 	if err != nil {
@@ -51,7 +51,7 @@ func Merge(overlay *grit.Overlay, tree, update grit.ID) (grit.ID, error) {
 	return overlay.Make(merged)
 }
 
-// frozenPaths gives the frozen paths of a core; all reports that the core as a whole is frozen.
+// frozenPaths returns the frozen paths of a core; all reports that the core as a whole is frozen.
 func frozenPaths(reader grit.Reader, format *grit.Format, core grit.ID) (paths []string, frozen, all bool, err error) {
 	id, err := Follow(reader, core, "frozen")
 	if err != nil || id == grit.None {

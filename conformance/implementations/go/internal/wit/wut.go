@@ -95,7 +95,7 @@ func isMember(value any, kinds map[string][]string, body string) bool {
 	return len(member) == known
 }
 
-// OpenAPI gives the OpenAPI document of a wut: wit.wut.openapi.
+// OpenAPI returns the OpenAPI document of a wut: wit.wut.openapi.
 func OpenAPI(actor grit.ID, data []byte) ([]byte, error) {
 	wut, err := readWut(data)
 	if err != nil {
@@ -128,7 +128,7 @@ func OpenAPI(actor grit.ID, data []byte) ([]byte, error) {
 	}), nil
 }
 
-// described gives what an operation has from its message or query.
+// described returns the members of an operation that its message or query defines.
 func described(id string, member jsonObject, body string) jsonObject {
 	operation := jsonObject{"operationId": id}
 	if summary, there := member["summary"]; there {

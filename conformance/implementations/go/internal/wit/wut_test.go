@@ -11,7 +11,7 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// The document of the puppet's wut, as the chapter on queries gives it.
+// The document of the puppet's wut, from the chapter on queries.
 func TestOpenAPI(t *testing.T) {
 	text, err := os.ReadFile("../../../../../spec/wit/puppet.rst")
 	if err != nil {

@@ -13,7 +13,7 @@ export const movedName = (actor) => `moved/${actor}`;
 export const adoptedName = (actor) => `adopted/${actor}`;
 export const goneName = (actor) => `gone/${actor}`;
 
-/** The spaces of references that say that an actor makes no step in this store. Spec: runtime.away.still. */
+/** The spaces whose references mean that an actor makes no step in this store. Spec: runtime.away.still. */
 export const AWAY_SPACES = ["archived", "closed", "gone", "moved"];
 
 /** Make the objects of an agent: {id, first: its first step}. */
@@ -32,7 +32,7 @@ function checkName(text) {
 }
 
 /**
- * Find the agent of a store, or make it: its id. Throws Refusal invalid for what is no name, rejected for another agent
+ * Find the agent of a store, or make it: its id. Throws Refusal invalid for an invalid name, rejected for another agent
  * (code agent) or half of one. Spec: runtime.agent.bootstrap, runtime.agent.name.
  */
 export function ensureAgent(store, text) {
@@ -96,7 +96,7 @@ export function cutAgent(workspace, head) {
 }
 
 /**
- * What the next message of an agent to an actor is queued behind, or null: the entry, or what the actor read last.
+ * The message after which an agent's next message to an actor is queued, or null: the entry, or the last one that the actor read.
  * Spec: runtime.release.resume.
  */
 export function lastMessage(store, head, to) {

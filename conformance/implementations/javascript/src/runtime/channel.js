@@ -1,4 +1,4 @@
-// The unread mail of one channel, kept so that a step more or a message more costs no walk over all of it.
+// The unread mail of one channel, stored so that one more step or message does not require a walk over all of it.
 
 import { findUnread } from "../wit/channels.js";
 
@@ -7,7 +7,7 @@ const SLACK = 1024; // messages that were read and are still in the list
 export class Channel {
   #messages = null; // {id, message}, oldest first; null: not known
   #start = 0; // the first of them that is unread
-  #tip = null; // of what is known
+  #tip = null; // of the known messages
   #cursor = null;
 
   constructor(tip, cursor) {

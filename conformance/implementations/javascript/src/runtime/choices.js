@@ -106,7 +106,7 @@ function* byPreference(situation) {
 }
 
 /**
- * What a free schedule runs next for an actor, or null: updates, then other control messages, then ordinary mail, that
+ * The next proposal of an actor in a free schedule, or null: updates, then other control messages, then ordinary mail, that
  * which never failed first. If everything is declined, each oldest message was.
  */
 export function pickChoice(view, memo, actor, now) {

@@ -1,4 +1,4 @@
-// Collection: which actors are not held any more.
+// Collection: the actors that are no longer held.
 
 import { goneName, headName, markName } from "./agent.js";
 
@@ -27,7 +27,7 @@ class Lives {
     return true;
   }
 
-  /** The ids of all that can go, ascending, those among them who were held by others that go. */
+  /** The ids of all actors that can be collected, ascending, also those that only other collected actors hold. */
   end() {
     const waiting = [...this.view.heads.keys()];
     for (let actor = waiting.pop(); actor !== undefined; actor = waiting.pop()) {

@@ -20,7 +20,7 @@ function checkInjection(workspace, to, headers, content) {
   ]);
 }
 
-// A signal has no previous, so it can be in a chain as its root only.
+// A signal has no previous, so in a chain it can only be the root.
 function checkSignal(workspace, entry, message) {
   if (workspace.isNew(message)) return;
   if (findRoot(workspace.read, workspace.store.knowledge, entry) === message)

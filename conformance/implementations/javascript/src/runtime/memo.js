@@ -1,4 +1,4 @@
-// What a runtime knows of an actor beyond its head and mark: counts of failures, delays, declined proposals, isolation.
+// The data of a runtime about an actor in addition to its head and mark: counts of failures, delays, declined proposals, isolation.
 // It ends with the runtime.
 
 /** The name of a message on its channel. */
@@ -77,7 +77,7 @@ export class Memo {
     return this.#isolated.length > 0;
   }
 
-  /** Whether there is nothing to remember. */
+  /** Whether there is nothing to store. */
   get isEmpty() {
     return this.#counts.size + this.#declined.size + this.#isolated.length === 0 && this.parkedAs === null;
   }

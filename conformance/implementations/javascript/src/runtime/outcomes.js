@@ -6,7 +6,7 @@ import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 import { AWAY_SPACES, advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
 
-const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
+const MAX_DOUBLINGS = 64; // after these, every delay exceeds every cap
 
 /** Decides and commits for one runtime: {store, view, agent, clock, config, memoOf(actor)}. */
 export class Outcomes {
@@ -15,8 +15,8 @@ export class Outcomes {
   }
 
   /**
-   * Conclude a run: {made}, null for declined, or {failure}. Gives the id of the step that became the head, or null.
-   * Throws Refusal exhausted if there is no room for what follows; then nothing has changed.
+   * Conclude a run: {made}, null for declined, or {failure}. Returns the id of the step that became the head, or null.
+   * Throws Refusal exhausted if there is no room for the consequences; then nothing has changed.
    */
   conclude(run, { made, failure }) {
     if (this.#isStale(run)) return null;
@@ -104,7 +104,7 @@ export class Outcomes {
   }
 }
 
-/** Why what follows from an outcome cannot be done for now: there is no room, or something is spoilt. Else it is thrown on. */
+/** Why the consequences of an outcome cannot be stored now: there is no room, or an object is damaged. Throws other errors again. */
 export function asFull(error) {
   if (error instanceof Refusal) return exhausted(error.message);
   throw error;

@@ -41,7 +41,7 @@ export class Runtime {
     return this.#worker.pins();
   }
 
-  /** Look for what others have changed. */
+  /** Read the changes of other processes. */
   wake() {
     this.#worker.wake();
   }
@@ -74,7 +74,7 @@ export class Runtime {
     this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, sender, message));
   }
 
-  /** Runs in progress of what is collected are stale. Spec: runtime.collect.collected. */
+  /** Runs of collected actors are stale. Spec: runtime.collect.collected. */
   collect() {
     const removed = this.#worker.within(() => collect(this.store, this.#view, this.agent));
     for (const actor of removed) this.#worker.forget(actor);
@@ -86,7 +86,7 @@ export class Runtime {
     return this.#worker.within(() => release(this.store, this.#view, this.agent, actors));
   }
 
-  /** The head of the agent, whose chain begins with it. */
+  /** The head of the agent, at which its chain begins. */
   cut() {
     return this.#worker.within(() => cut(this.store, this.#view, this.agent));
   }

@@ -1,4 +1,4 @@
-// What a runtime sees: the heads, the marks, and the mail that follows from the heads. It is read off the references and
+// The view of a runtime: the heads, the marks, and the mail that follows from the heads. It is read off the references and
 // brought up to date from what changed among them, so it can be dropped and read again at any time.
 
 import { changedKeys } from "../maps.js";
@@ -76,7 +76,7 @@ export class View {
     else this.away.set(actor, spaces);
   }
 
-  /** Whether an actor makes no step here. */
+  /** Whether an actor makes no step in this store. */
   isAway(actor) {
     return this.away.has(actor);
   }

@@ -1,8 +1,8 @@
-// The worker of a runtime: begins runs, lets them go on where they slept, and hands their outcomes on.
+// The worker of a runtime: starts runs, continues them after they slept, and passes their outcomes on.
 //
 // All of it happens in one thread, in slices of a few milliseconds. A slice holds the store, and what it commits is
 // appended as one write at its end; between slices requests are answered, and other processes get the store. A
-// transition that sleeps keeps nothing waiting.
+// transition that sleeps blocks nothing else.
 
 import { Refusal, exhausted } from "../refusal.js";
 import { Failure, failed } from "../wit/failure.js";
@@ -13,12 +13,12 @@ import { Run } from "./run.js";
 import { View } from "./view.js";
 
 const SLICE_MS = 8;
-const FULL_MS = 250; // until it is tried again when there was no room
+const FULL_MS = 250; // time until the next attempt when there was no room
 
 export class Worker {
-  #memos = new Map(); // actor -> Memo, of those of whom there is something to remember
+  #memos = new Map(); // actor -> Memo, for actors with failed messages
   #runs = new Map(); // actor -> Run
-  #queue = new Set(); // actors of which something may be proposable, the longest waiting first
+  #queue = new Set(); // actors that may have a proposal, in the order of their waiting time
   #awake = []; // runs that slept
   #ended = []; // {run, step} or {run, error} of this slice
   #waiting = []; // {from, maxSteps, resolve, reject} of runtime.run
@@ -51,9 +51,9 @@ export class Worker {
     return this.#memos.get(actor);
   }
 
-  // ---- seeing what is there
+  // ---- reading the store
 
-  /** Read what all processes have written up to now. */
+  /** Read the changes that all processes have written so far. */
   look() {
     this.store.backend.refresh();
     this.#see();
@@ -132,7 +132,7 @@ export class Worker {
     } catch (error) {
       if (error instanceof Failure) return { failure: error };
       if (!(error instanceof Refusal)) process.stderr.write(`${error.stack}\n`); // our own fault, and this actor's alone
-      return { failure: failed(error.message) }; // something stored has been spoilt
+      return { failure: failed(error.message) }; // a stored object is damaged
     }
   }
 
@@ -207,7 +207,7 @@ export class Worker {
     }
   }
 
-  // The medium was full when the slice ended, so nothing of it counts.
+  // The medium was full when the slice ended, so all its changes are discarded.
   #lose(error) {
     for (const end of this.#ended) Object.assign(end, { error });
     for (const run of [...this.#runs.values()]) this.#abandon(run);

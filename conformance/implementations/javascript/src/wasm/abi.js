@@ -1,5 +1,5 @@
-// Serving host calls: the order in which each of them goes through ranges, charges, grants, checks and outputs. What a
-// function is, is in functions.js; here is what is common to all of them.
+// Serving host calls: the order in which each of them goes through ranges, charges, grants, checks and outputs. The
+// functions are in functions.js; this file has the common parts.
 
 import { ID_BYTES, ZERO_ID, idAt, idBytes } from "../ids.js";
 import { failed } from "../wit/failure.js";
@@ -45,13 +45,13 @@ function readValues({ values, reads }, memory) {
   return values;
 }
 
-/** Serves the host calls of one call of a guest: `call` is what the functions work on (functions.js). */
+/** Serves the host calls of one call of a guest: `call` is the state that the functions use (functions.js). */
 export class Abi {
   constructor(call) {
     this.call = call;
   }
 
-  /** Serve one host call: what the guest gets. Throws Trap, OutOfFuel, Failure. Spec: wasm.abi.order. */
+  /** Serve one host call; return its result. Throws Trap, OutOfFuel, Failure. Spec: wasm.abi.order. */
   serve = (name, args, instance) => {
     const { call } = this;
     const winding = call.winding?.meet(name, instance);
@@ -71,7 +71,7 @@ export class Abi {
     }
   };
 
-  /** Charge B, and what comes behind it: a plan is {weight, b, error, value, outs or make(), key: an id among the outs}. */
+  /** Charge B, and the work after it: a plan is {weight, b, error, value, outs or make(), key: an id among the outs}. */
   #finish(writes, { weight = 0, b, error, value = 0, outs = [], make, key }, instance) {
     const isTooLong = outs.some((out, i) => writes[i].part === "buf" && out.length > writes[i].size);
     const isWritten = error === undefined && !isTooLong;

@@ -20,7 +20,7 @@ function checkImports({ imports, types }) {
 }
 
 /**
- * Make the checks that no entry matters to. Throws Unadmitted: module, limit, import.
+ * Run the checks that do not depend on the entry. Throws Unadmitted: module, limit, import.
  * Spec: wasm.module.first, wasm.module.limit, wasm.module.import.
  */
 export function examine(bytes, pages) {

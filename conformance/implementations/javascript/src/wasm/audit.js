@@ -1,4 +1,4 @@
-// The audit of a result: what the step of a guest does against what the manifest of the core before grants.
+// The audit of a result: compares the step of a guest with the grants in the manifest of the previous core.
 
 import { changedKeys } from "../maps.js";
 import { readMessage, typeOf } from "../wit/channels.js";
@@ -65,7 +65,7 @@ function recipientsOf({ read, before, manifest, last, proposal }, births) {
 const isCodeOfModule = (workspace, tree, name) =>
   follow(workspace.read, tree, [name]) === null || modulePath(workspace, tree, name) !== null;
 
-/** Whether an update that is sent raises no actor's rights. Spec: wasm.grant.send-update. */
+/** Whether an update that is sent does not extend an actor's rights. Spec: wasm.grant.send-update. */
 function isHarmless({ workspace, read }, content) {
   if (read(content)?.kind !== "tree") return true;
   if (["wasm", "wit_update"].some((name) => follow(read, content, [name]) !== null)) return false;

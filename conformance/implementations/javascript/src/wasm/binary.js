@@ -1,5 +1,5 @@
 // The binary format: bytes of a module to its parts, or the verdict that they are malformed. Nothing is judged here but
-// the grammar; what is larger than its limit is counted and not kept, so that counts cost no memory.
+// the grammar; items above their limit are counted and not stored, so that counts cost no memory.
 
 import { skipExpression } from "./expressions.js";
 import { isValueType } from "./instructions.js";
@@ -36,7 +36,7 @@ class Parts {
   dataCount = null;
   usesData = false;
   counts = { functions: 0, bodies: 0, data: 0 };
-  // what limits.js looks at
+  // the values that limits.js checks
   largest = {
     types: 0,
     parameters: 0,

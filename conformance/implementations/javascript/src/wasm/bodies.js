@@ -1,4 +1,4 @@
-// Validation of a body as WebAssembly defines it, dead code included, and what it finds out on the way: the frame of the
+// Validation of a body as WebAssembly defines it, dead code included, and its results: the frame of the
 // function and the locals that its metered form needs.
 
 import * as table from "./instructions.js";
@@ -42,7 +42,7 @@ class Body {
   #height = 0; // of the operand stack
   #frames = [];
   #frame = null; // the innermost
-  #deadAt = Infinity; // how many constructs are open around what is dead
+  #deadAt = Infinity; // the number of open constructs around the dead code
   #highest = 0;
   #uses = 0;
 
@@ -112,7 +112,7 @@ class Body {
     this.#pushAll(type.params);
   }
 
-  /** End what the innermost construct holds: its type. */
+  /** End the innermost construct; return its type. */
   #close() {
     const { type, height } = this.#frame;
     this.#popAll(type.results);
@@ -322,7 +322,7 @@ class Body {
 
 const room = new Uint8Array(MODULE_LIMITS.parameters + MODULE_LIMITS.locals); // of one body at a time
 
-/** The types of the locals of a body, parameters first. They stand in `room` until the next body is read. */
+/** The types of the locals of a body, parameters first. They are in `room` until the next body is read. */
 function readLocals(reader, params) {
   room.set(params);
   let at = params.length;

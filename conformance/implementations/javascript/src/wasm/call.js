@@ -10,7 +10,7 @@ import { Rewinding, Unwinding, winding } from "./winding.js";
 
 const outOfFuel = () => new Failure("exhausted", "the budget is spent", "fuel");
 
-/** How a call of a guest failed, from what was thrown in its course. Spec: wasm.outcome.code. */
+/** The failure of a call of a guest, from the exception that ended it. Spec: wasm.outcome.code. */
 function asOutcome(error) {
   if (error instanceof Trap) return failed(error.message, `trap:${error.trap}`);
   if (error instanceof OutOfFuel) return outOfFuel();
@@ -25,7 +25,7 @@ function budgetOf({ fuel, tank }, { used }) {
   return left < fuel ? left : fuel;
 }
 
-/** A call in progress, as the functions of the ABI see it, and what it comes to. */
+/** A call in progress, as the functions of the ABI see it, and its result. */
 export class GuestCall {
   scope = new Set(); // ids that the guest may pass
   result = null; // the id that it answered with
@@ -35,7 +35,7 @@ export class GuestCall {
 
   /**
    * `workspace` sees what the guest may read, and gets what it makes; `core` is B; `tree` holds the node; `given` is {input,
-   * covered, queryName, ask, attempt}. Throws Failure for what is found before guest code runs.
+   * covered, queryName, ask, attempt}. Throws Failure for a defect that is found before guest code runs.
    */
   constructor(workspace, { core, tree, entry }, given) {
     Object.assign(this, given, prepare(workspace, { core, tree, entry }));
@@ -68,7 +68,7 @@ export class GuestCall {
     }
   }
 
-  /** Nothing is asked of its instance any more; what still runs is ended. */
+  /** The instance is no longer used; end the code that still runs. */
   close() {
     this.instance?.close();
   }

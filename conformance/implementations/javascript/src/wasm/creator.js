@@ -22,7 +22,7 @@ export function findCreator({ read }, last) {
   return message.previous === null && message.content === actor ? sender : null; // else it read a cleanup
 }
 
-/** Whether a sender may update the actor of a step, as far as this profile says. Spec: wasm.grant.update. */
+/** Whether a sender may update the actor of a step, as far as this profile decides. Spec: wasm.grant.update. */
 export function mayUpdate(workspace, last, sender) {
   if (!isWasmCore(workspace, last.core) || manifestOf(workspace, last.core)?.update === "any") return true;
   return findCreator(workspace, last) === sender;

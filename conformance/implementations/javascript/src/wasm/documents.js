@@ -1,4 +1,4 @@
-// The documents of a Wasm actor: what its manifest and its state look like, and their bytes. One table for each says which
+// The documents of a Wasm actor: the members of its manifest and its state, and their bytes. One table for each says which
 // members there are; reading is strict to the byte.
 
 import { ARRAY, BYTES, SIMPLE, TEXT, UINT, expect, head, readMap, readString, string, writeMap } from "../cbor.js";
@@ -136,10 +136,10 @@ const STATE = record(
   },
 );
 
-/** What holds where nothing else is said. */
+/** The defaults. */
 export const DEFAULTS = Object.freeze({ fuel: 10_000_000n, pages: 256, mounts: new Map() });
 
-/** The value of a document of a type, or null for whatever is none: another kind, headers, bytes; null is an erased blob. */
+/** The value of a document of a type, or null if it is invalid: another kind, headers, bytes. Null as argument is an erased blob. */
 function readDocument(type, format, object) {
   if (object?.kind !== "blob") return null;
   const { headers, data } = object;

@@ -18,7 +18,7 @@ export class OutOfFuel extends Error {
   }
 }
 
-/** The engine ended the guest for a reason of its own: a net below the rules, which is answered as a timeout. */
+/** The engine ended the guest for a reason of its own: a limit that the rules do not define, which is answered as a timeout. */
 export class EngineEnd extends Error {
   constructor(message) {
     super(message);

@@ -13,7 +13,7 @@
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
 import { PAGE_BYTES, STACK_UNITS } from "./limits.js";
 
-// The whole messages that the engine has for traps. Spec: wasm.outcome.merged, wasm.outcome.no-text.
+// The complete messages of the engine for traps. Spec: wasm.outcome.merged, wasm.outcome.no-text.
 const TRAPS = new Map([
   ["unreachable", "unreachable"],
   ["memory access out of bounds", "memory-bounds"],
@@ -42,8 +42,8 @@ export class Instance {
    * Instantiate; no guest code runs.
    *
    * module: a Module; host(name, args, instance): serves an import of the module `grit`. args are numbers as WebAssembly
-   * gives i32 (signed; take `>>> 0`), the result is a number, for `clock` and `fuel` a BigInt. What host throws ends the
-   * call and comes out of `call`.
+   * gives i32 (signed; take `>>> 0`), the result is a number, for `clock` and `fuel` a BigInt. An exception of host ends the
+   * call and is thrown by `call`.
    */
   constructor(module, host) {
     const imports = { grit: {} };
@@ -70,7 +70,7 @@ export class Instance {
     return this.memory.length / PAGE_BYTES;
   }
 
-  /** Grow to `pages`, which is within the maximum; costs nothing. For restoring an image. */
+  /** Grow to `pages`, which is within the maximum, without a charge. For restoring an image. */
   growTo(pages) {
     if (pages > this.pages) this.#memory.grow(pages - this.pages);
   }

@@ -17,7 +17,7 @@ const WINDING = Object.freeze({
   asyncify_get_state: NUMBER,
 });
 
-/** The immutable global i32 that says where the stack area of such a module is. */
+/** The immutable global i32 with the address of the stack area of such a module. */
 export const WAIT_AREA = "grit_wait_area";
 
 const equal = (some, others) => some.length === others.length && others.every((type, i) => type === some[i]);
@@ -48,7 +48,7 @@ class Exports {
   }
 }
 
-/** Check what a module exports for an entry. Throws Unadmitted export. Spec: wasm.module.entry. */
+/** Check the exports of a module for an entry. Throws Unadmitted export. Spec: wasm.module.entry. */
 export function checkExports(parts, valid, entry) {
   const exports = new Exports(parts, valid);
   exports.demand(entry, NUMBER);

@@ -105,7 +105,7 @@ function skipTypes(reader) {
 }
 
 /**
- * Pass an expression, its last `end` included. `seen` collects what is in it: seen.nesting and seen.labels grow to the
+ * Skip an expression, including its last `end`. `seen` collects its properties: seen.nesting and seen.labels grow to the
  * most constructs and labels, seen.usesData becomes true where an instruction names a data segment.
  */
 export function skipExpression(reader, seen) {

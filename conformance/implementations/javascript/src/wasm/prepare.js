@@ -1,4 +1,4 @@
-// What a call needs before any guest code runs, looked up again in the core each time, in the order in which defects count.
+// The values that a call reads from the core before any guest code runs, in the order in which defects are reported.
 
 import { LIMITS } from "../limits.js";
 import { Failure, unresolved } from "../wit/failure.js";

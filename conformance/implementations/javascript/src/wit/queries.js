@@ -6,7 +6,7 @@ import { findCode } from "./nodes.js";
 import { readStep } from "./steps.js";
 
 /**
- * Ask a step: the id of a blob or tree, or null; `ms` is the time there is for it. What the answer needs is made in the workspace and not yet stored.
+ * Ask a step: the id of a blob or tree, or null; `ms` is its time limit. Its new objects are in the workspace, and not yet stored.
  * Throws Refusal missing; rejected without a code for what is no step; Failure unresolved, failed.
  * Spec: wit.query.answers, wit.query.pure.
  */
