@@ -22,13 +22,16 @@ Rules = Callable[[Iterable[str]], tuple[str, ...]]
 """The rules that a row judges, from the features that it needs."""
 
 
-def each_row(name: str, body: Callable[[Trial, Row], None], rules: Rules) -> tuple[Property, ...]:
+def each_row(
+    name: str, body: Callable[[Trial, Row], None], rules: Rules, features: tuple[str, ...] = ()
+) -> tuple[Property, ...]:
     """Return one property for each stored row of a table, and one of the search that draws from all possible rows.
 
     Args:
         name: the name of the table.
         body: runs one row.
         rules: the rules that a row judges.
+        features: the features that every row needs.
     """
     table = load_tables()[name]
     profile, _, slug = name.partition("/")
@@ -37,7 +40,7 @@ def each_row(name: str, body: Callable[[Trial, Row], None], rules: Rules) -> tup
             name=f"{profile}/crossing/{row['operation']}-{number:03}",
             rules=rules(table.features(row)),
             body=partial(_run, body, row=row),
-            requires=Requires((row["format"],), table.features(row), (profile,)),
+            requires=Requires((row["format"],), (*features, *table.features(row)), (profile,)),
             cost=_COST,
         )
         for number, row in enumerate(rows_of(table), start=1)
@@ -47,7 +50,7 @@ def each_row(name: str, body: Callable[[Trial, Row], None], rules: Rules) -> tup
         rules=rules(()),
         body=partial(_run, body),
         given=partial(_given, table),
-        requires=Requires((), (), (profile,)),
+        requires=Requires((), features, (profile,)),
         search_only=True,
         examples=_EXAMPLES,
     )

@@ -103,6 +103,17 @@ class LockstepModel:
         self.stop()
         self.start(rule=rule)
 
+    def reopen(self, *, rule: str | None = None) -> None:
+        """Stop the runtime, close the durable store, open it and start another runtime."""
+        self.stop()
+        self._waiting += [self.pair.close(), self.pair.open(create=False)]
+        self.start(rule=rule)
+
+    def prune_store(self, *, rule: str | None = None) -> None:
+        """Prune the store; the objects of the stage are put again when they are needed."""
+        self.request(self.pair.prune(rule=rule))
+        self._put = 0
+
     def born(self, title: bytes = b"a", code: bytes = PUPPET, **entries: bytes) -> bytes:
         """Create an actor and run its genesis; return its id."""
         actor = self.stage.core(title, code, **entries)
