@@ -53,14 +53,14 @@ def fork_core(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bo
         Invalid: the object is not a step of a Wasm actor.
         Rejected: the manifest or the state is defective (codes ``unresolved:manifest``, ``unresolved:image``).
 
-    Spec: :rule:`wasm.fork.exact`.
+    Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.refused`.
     """
     step = workspace.look(step_id)
     if not isinstance(step, Step):
-        raise Invalid("no step", rule="wasm.fork.exact", got=step_id.hex())
+        raise Invalid("no step", rule="wasm.fork.refused", got=step_id.hex())
     core = workspace.tree(step.core)
     if core is None or not is_wasm_actor(workspace, core.entries):
-        raise Invalid("no step of a Wasm actor", rule="wasm.fork.exact", got=step_id.hex())
+        raise Invalid("no step of a Wasm actor", rule="wasm.fork.refused", got=step_id.hex())
     nodes = dict(tree_at(workspace, core.entries.get("wasm")))
     manifest = manifest_of(workspace, core.entries)
     if manifest.keeps_state:

@@ -28,11 +28,11 @@ def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
         Invalid: one of them is not a tree.
         Exhausted: a merged tree is longer than ``object_bytes``.
 
-    Spec: :rule:`wit.update.merge`.
+    Spec: :rule:`wit.update.merge`, :rule:`wit.update.merge-refused`.
     """
     roots = [workspace.tree(one) for one in (core, update)]
     if roots[0] is None or roots[1] is None:
-        raise Invalid("only trees are merged", rule="wit.update.merge", expected="a tree")
+        raise Invalid("only trees are merged", rule="wit.update.merge-refused", expected="a tree")
     # The merged entries, the remaining entries of the update, and the name under which the parent stores the result.
     path: list[tuple[dict[str, ObjectId], Iterator[tuple[str, ObjectId]], str]] = []
     path.append((dict(roots[0].entries), iter(roots[1].entries.items()), ""))

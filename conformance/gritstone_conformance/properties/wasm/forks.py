@@ -101,7 +101,7 @@ def core_of_a_fork(trial: Trial, fmt: Format) -> None:
 
 def refused(trial: Trial, fmt: Format) -> None:
     """A step of no Wasm actor, and an invalid manifest or state, are not forked."""
-    lockstep = GuestLockstepModel(trial, fmt, "wasm.fork.exact")
+    lockstep = GuestLockstepModel(trial, fmt, "wasm.fork.refused")
     stage = lockstep.stage
     plain = stage.core(b"plain", b"external:absent")
     actor = lockstep.guest(b"a", "counter", {"tank": 1 << 30})
@@ -244,7 +244,7 @@ def updating(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *in_each_format("wasm/fork/exact", core_of_a_fork, "wasm.fork.exact", features=()),
-    *in_each_format("wasm/fork/refused", refused, "wasm.fork.exact", features=()),
+    *in_each_format("wasm/fork/refused", refused, "wasm.fork.refused", features=()),
     *in_each_format("wasm/fork/few", few_objects_added, "wasm.fork.exact", features=()),
     *in_each_format(
         "wasm/fork/apart",

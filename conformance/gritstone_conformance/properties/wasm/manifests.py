@@ -240,7 +240,23 @@ def limits(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+def large(trial: Trial, fmt: Format) -> None:
+    """A core of many entries, many host calls and a long content have no limit of the host."""
+    rule = "wasm.host.no-other-limit"
+    bench = GuestBench(trial, fmt)
+    script = CallScript()
+    for _ in range(100):
+        script.call("input", 0, BUFFERS)
+    entries = {f"n{number}": bench.stage.blob(b"") for number in range(2_000)}
+    calls = bench.stage.blob(script.data())
+    actor = bench.run(script_guest(), {"fuel": 1 << 62}, rule=rule, also={**entries, "script": calls})
+    actor.tell(calls, rule=rule)
+    actor.tell(bench.stage.blob(bytes(500_000)), rule=rule)
+    bench.play()
+
+
 PROPERTIES: Final = (
+    *in_one_format("wasm/host/large", large, "wasm.host.no-other-limit"),
     *in_one_format("wasm/manifest/documents", documents, _STRICT, given=tape(80), examples=4),
     *in_one_format("wasm/manifest/members", members, _STRICT),
     *of_executors("wasm/manifest/spellings", spellings, _STRICT),
