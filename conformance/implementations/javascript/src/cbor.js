@@ -23,7 +23,7 @@ function readArgument(reader, size) {
   const high = size === 8 ? reader.bytes.readUInt32BE(reader.at) : 0;
   const low = reader.bytes.readUIntBE(reader.at + (size === 8 ? 4 : 0), Math.min(size, 4));
   reader.at += size;
-  if (high >= 2 ** 21) return (BigInt(high) << 32n) + BigInt(low); // a number cannot represent it exactly
+  if (high >= 2 ** 21) return (BigInt(high) << 32n) + BigInt(low); // what a number does not hold exactly
   return high * 2 ** 32 + low;
 }
 

@@ -48,13 +48,13 @@ export class DurableBackend {
   #file = null;
   #lock;
   #spools = 0;
-  #group = null; // {parts, size, updated, entries} of the changes to append
+  #group = null; // {parts, size, updated, entries} of what is to be appended
   #isAppending = false; // objects were added outside a group since the last sync
   #isRewriting = false;
   unsynced = false;
   epoch = 0; // changes whenever stored bytes may have changed or gone
   foreignRewrites = 0; // how often another process took the log's place, so that objects may have gone
-  holders = new Set(); // a prune keeps the pins() of each
+  holders = new Set(); // those whose pins() a prune has to keep
 
   /** Open the store of a directory, or create it. Throws Refusal missing, rejected with the code format. */
   static open(folder, format, create) {
@@ -315,7 +315,7 @@ export class DurableBackend {
 }
 
 function writeLog(file, records, load) {
-  const fd = durableWrite(() => fs.openSync(file, "w")); // truncates what a killed process left there
+  const fd = durableWrite(() => fs.openSync(file, "w")); // which cuts what a killed process left there
   try {
     let position = 0;
     let waiting = [];

@@ -82,7 +82,7 @@ function writeBuffers(fd, buffers) {
 export class PieceExport {
   #buffers;
   #release;
-  #rest = Buffer.alloc(0); // read from the bundle, not yet returned
+  #rest = Buffer.alloc(0); // read from the bundle, not yet given
   #isRead = false;
 
   constructor(store, names) {

@@ -8,7 +8,7 @@ let armed = null; // {at: the number of the write, when}
 function dieIf(when) {
   if (armed === null || armed.when !== when || armed.at !== writes + 1) return;
   process.kill(process.pid, "SIGKILL");
-  for (;;); // waits for the signal
+  for (;;); // nothing happens any more
 }
 
 /** Carry out one call that writes, renames, links, unlinks or syncs. Spec: harness.fault.exact, harness.fault.counts-all. */

@@ -13,7 +13,7 @@ import { Store } from "./store.js";
 class Handle {
   #exporting = null; // {pieces, cursor}
   #spool = null;
-  #exports; // counts the exports of this word, so that each cursor is used once
+  #exports; // counts the exports of this word, so that no cursor comes twice
 
   constructor(store, release, exports) {
     this.store = store;

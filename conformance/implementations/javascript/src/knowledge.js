@@ -46,7 +46,7 @@ const KNOWLEDGE = new WeakMap(); // backend -> Knowledge
 /** Of one backend. */
 export class Knowledge {
   #objects = new Generations(OBJECT_COST);
-  #whole = new Generations(FACTS); // id of a blob or tree whose closure is complete -> its nesting, 0 for a blob
+  #whole = new Generations(FACTS); // id of a blob or tree whose closure is whole -> its nesting, 0 for a blob
   #roots = new Generations(FACTS); // id of a message -> the id at the root of its chain
   #epoch;
 

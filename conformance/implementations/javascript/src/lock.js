@@ -109,7 +109,7 @@ export class Lock {
     try {
       return fs.readlinkSync(path.join(this.#folder, String(number)));
     } catch (error) {
-      if (error.code === "ENOENT") return null; // removed meanwhile: another process has a higher one
+      if (error.code === "ENOENT") return null; // removed meanwhile: another process holds a higher one
       throw error;
     }
   }

@@ -63,7 +63,7 @@ export class LogFile {
     this.fd = fs.openSync(path, "r+");
     const { ino, dev } = fs.fstatSync(this.fd, { bigint: true });
     this.identity = `${dev}:${ino}`;
-    this.end = 0; // the end of the last complete record that was read or written
+    this.end = 0; // where the last whole record that was read or written ends
   }
 
   use() {

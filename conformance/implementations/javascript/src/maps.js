@@ -22,7 +22,7 @@ export function sortEntries(entries) {
  */
 export function sortPairs(pairs) {
   checkNotEmpty(pairs.length);
-  const sorted = pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)); // one comparison for each if they are sorted already
+  const sorted = pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)); // which takes one look where they are sorted already
   let before = null;
   for (const [key, id] of sorted) {
     if (key === before) throw invalid("a key or name occurs twice");

@@ -11,7 +11,7 @@ export const FAULT_OPERATIONS = {
     args: record({ writes: uint(1), when: oneOf("before", "after") }),
     needs,
     run({ writes, when }, { handles }) {
-      handles.sync(); // so that there is no write between now and the reply
+      handles.sync(); // so that nothing is written between now and the reply
       arm(writes, when);
       return {};
     },

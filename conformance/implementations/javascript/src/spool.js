@@ -53,7 +53,7 @@ export class FileSpool {
   }
 
   append(bytes) {
-    withRoom(() => writeAll(this.#fd, [bytes], this.size, (call) => call())); // it is never opened again
+    withRoom(() => writeAll(this.#fd, [bytes], this.size, (call) => call())); // no start will ever see it
     this.size += bytes.length;
   }
 

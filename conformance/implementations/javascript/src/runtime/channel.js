@@ -7,7 +7,7 @@ const SLACK = 1024; // messages that were read and are still in the list
 export class Channel {
   #messages = null; // {id, message}, oldest first; null: not known
   #start = 0; // the first of them that is unread
-  #tip = null; // of the known messages
+  #tip = null; // of what is known
   #cursor = null;
 
   constructor(tip, cursor) {

@@ -6,7 +6,7 @@ import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 import { AWAY_SPACES, advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
 
-const MAX_DOUBLINGS = 64; // after these, every delay exceeds every cap
+const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
 
 /** Decides and commits for one runtime: {store, view, agent, clock, config, memoOf(actor)}. */
 export class Outcomes {

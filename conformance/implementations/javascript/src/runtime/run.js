@@ -47,7 +47,7 @@ export class Run {
     try {
       return this.#goOn(takesTime, wake);
     } catch (error) {
-      this.#transition.return(); // ends its remaining work
+      this.#transition.return(); // ends what it still does
       throw error;
     }
   }

@@ -13,12 +13,12 @@ import { Run } from "./run.js";
 import { View } from "./view.js";
 
 const SLICE_MS = 8;
-const FULL_MS = 250; // time until the next attempt when there was no room
+const FULL_MS = 250; // until it is tried again when there was no room
 
 export class Worker {
-  #memos = new Map(); // actor -> Memo, for actors with failed messages
+  #memos = new Map(); // actor -> Memo, of those of whom there is something to remember
   #runs = new Map(); // actor -> Run
-  #queue = new Set(); // actors that may have a proposal, in the order of their waiting time
+  #queue = new Set(); // actors of which something may be proposable, the longest waiting first
   #awake = []; // runs that slept
   #ended = []; // {run, step} or {run, error} of this slice
   #waiting = []; // {from, maxSteps, resolve, reject} of runtime.run
@@ -132,7 +132,7 @@ export class Worker {
     } catch (error) {
       if (error instanceof Failure) return { failure: error };
       if (!(error instanceof Refusal)) process.stderr.write(`${error.stack}\n`); // our own fault, and this actor's alone
-      return { failure: failed(error.message) }; // a stored object is damaged
+      return { failure: failed(error.message) }; // something stored has been spoilt
     }
   }
 

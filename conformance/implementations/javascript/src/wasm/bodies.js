@@ -42,7 +42,7 @@ class Body {
   #height = 0; // of the operand stack
   #frames = [];
   #frame = null; // the innermost
-  #deadAt = Infinity; // the number of open constructs around the dead code
+  #deadAt = Infinity; // how many constructs are open around what is dead
   #highest = 0;
   #uses = 0;
 
