@@ -17,7 +17,7 @@ from gritstone_conformance.model.refusals import Refusal
 
 __all__ = ["Answers", "QueryAnswers"]
 
-_MOST_PLAYS: Final = 4096
+_MOST_RUNS: Final = 4096
 
 
 @dataclass(slots=True)
@@ -70,9 +70,9 @@ class QueryAnswers:
     _taken: list[int] = field(default_factory=list)
     _widths: list[int] = field(default_factory=list)
 
-    def plays(self) -> Iterator[None]:
+    def runs(self) -> Iterator[None]:
         """Yield once for each way; the transition is run in between."""
-        for _ in range(_MOST_PLAYS):
+        for _ in range(_MOST_RUNS):
             self._widths = []
             yield
             while self._widths and self._taken[len(self._widths) - 1] + 1 >= self._widths[-1]:

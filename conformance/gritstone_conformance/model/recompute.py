@@ -86,7 +86,7 @@ class _Trial:
         proposal, last = self._proposal(), self.chain.ids[self.index - 1] if self.index else None
         script = QueryAnswers(self.answers, self._at, self.is_adopted)
         first: Draft | bytes | str | None = None
-        for _ in script.plays():
+        for _ in script.runs():
             made = self._make(proposal, last, script)
             if self.is_foreign:
                 self._believe(script)
@@ -143,7 +143,7 @@ class _Trial:
         if self._actual != cursor_only(self.history.shelf, self.chain.actor, proposal, last):
             return False
         script = QueryAnswers(self.answers, self._at, self.is_adopted)
-        for _ in script.plays():
+        for _ in script.runs():
             context = Context(self.chain.actor, 1, script.ask)
             try:
                 make_step(self.history.shelf, context, proposal, last)

@@ -131,16 +131,16 @@ def failing(fmt: Format, rounds: int = 1) -> Script:
     """Return a script in which an actor fails at a message of another, is marked, and is healed by an update."""
     stage = Stage(Graph(fmt))
     broken = stage.tree(job=stage.program(programs.fail()))
-    heard = stage.tree(receipt=stage.program(programs.append("log", b"r")))
-    worker, boss = stage.core(b"worker", on=broken), stage.core(b"boss", on=heard)
+    receipt = stage.tree(receipt=stage.program(programs.append("log", b"r")))
+    worker, boss = stage.core(b"worker", on=broken), stage.core(b"boss", on=receipt)
     ask = stage.program(programs.send(0, 1, "job"), worker, stage.blob(b"work"))
-    mended = stage.tree(on=stage.tree(job=stage.program(programs.append("log", b"w"))))
+    fixed = stage.tree(on=stage.tree(job=stage.program(programs.append("log", b"w"))))
     spoilt = stage.tree(on=stage.tree(job=stage.program(programs.try_again(9))))
     acts: list[ScriptStep] = []
     for number in range(rounds):
         if number:
             acts += [_inject(worker, spoilt, _UPDATE), _RUN]
-        acts += [_inject(boss, ask), _RUN, _LOOK, _inject(worker, mended, _UPDATE), _RUN, _LOOK]
+        acts += [_inject(boss, ask), _RUN, _LOOK, _inject(worker, fixed, _UPDATE), _RUN, _LOOK]
     return Script(_bundle(stage.graph, *_genesis(worker, boss), _RUN), (_START, *acts))
 
 
@@ -219,23 +219,23 @@ def releasing(fmt: Format) -> Script:
     stage = Stage(Graph(fmt))
     one, other = stage.core(b"one"), stage.core(b"other")
     talk = stage.program(programs.append("log", b"t"))
-    told = (_inject(one, talk), _inject(other, talk), _RUN)
+    messages = (_inject(one, talk), _inject(other, talk), _RUN)
     released = ScriptStep("release", args=(("actors", [one.hex(), other.hex()]),))
     cut = ScriptStep("cut")
     acts = (
         _START,
         *_genesis(one, other),
-        *told,
+        *messages,
         released,
-        *told,
+        *messages,
         released,
         cut,
         ScriptStep("prune"),
-        *told,
+        *messages,
         cut,
         released,
     )
-    return Script(_bundle(stage.graph), (*acts, ScriptStep("prune"), *told), is_whole=False)
+    return Script(_bundle(stage.graph), (*acts, ScriptStep("prune"), *messages), is_whole=False)
 
 
 def of_scenario(scenario: Scenario) -> Script:

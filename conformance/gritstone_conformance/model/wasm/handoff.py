@@ -79,14 +79,14 @@ def _inform_agent(room: Mailroom, step: Step) -> None:
     cursor = room.shelf.mail(step.inbox).get(agent.identity)
     if agent.identity not in room.heads or cursor is None:
         return
-    sent, said = room.outbox(agent.identity).get(step.actor), room.shelf.mail(step.outbox).get(agent.identity)
+    sent, written = room.outbox(agent.identity).get(step.actor), room.shelf.mail(step.outbox).get(agent.identity)
     chain = _chain(room, sent)
     if sent is not None and cursor not in chain and sent not in _chain(room, cursor):
         raise Refusal([rejected("wasm.handoff.agent", "what it read is on another chain", "mail")])
     if cursor not in chain:
         agent.step({step.actor: cursor}, {})
-    if said is not None and room.inbox(agent.identity).get(step.actor) != said:
-        agent.step({}, {step.actor: said})
+    if written is not None and room.inbox(agent.identity).get(step.actor) != written:
+        agent.step({}, {step.actor: written})
 
 
 def _chain(room: Mailroom, message: bytes | None) -> set[bytes]:

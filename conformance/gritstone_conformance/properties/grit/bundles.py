@@ -37,7 +37,7 @@ def same_bytes(trial: Trial, fmt: Format, graph: Graph) -> None:
     if data is None:
         raise AssertionError("a closed graph has a bundle")
     other = open_memory(trial, fmt, "t")
-    other.play(*other.take(data), other.refs(), *other.take(data), other.has(list(graph.values)))
+    other.expect(*other.take(data), other.refs(), *other.take(data), other.has(list(graph.values)))
     other.export()
 
 
@@ -49,8 +49,8 @@ def any_arrival(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     garbage = fmt.encode(Blob((("garbage", "1"),), tape.take(1)))
     encodings = [*graph.encodings.values(), garbage]
     encodings.sort(key=lambda _: tape.below(256))
-    second.play(*(second.put(data) for data in encodings), second.point("zz/other", fmt.hash(garbage)))
-    second.play(*(second.point(name, graph.references[name]) for name in reversed(names)))
+    second.expect(*(second.put(data) for data in encodings), second.point("zz/other", fmt.hash(garbage)))
+    second.expect(*(second.point(name, graph.references[name]) for name in reversed(names)))
     first.export(names)
     second.export([*reversed(names), names[0]])
     second.export(names[:1])
@@ -61,7 +61,7 @@ def nothing_else(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     """The frames of a bundle are the closure of its references, whatever else is in the store."""
     pair = open_memory(trial, fmt)
     garbage = [fmt.encode(Blob((("garbage", "1"),), tape.take(1) + bytes((number,)))) for number in range(3)]
-    pair.play(*(pair.put(data) for data in garbage))
+    pair.expect(*(pair.put(data) for data in garbage))
     fill(pair, graph)
     pair.export()
     for name in graph.references:
@@ -90,16 +90,16 @@ def by_path(trial: Trial, fmt: Format, graph: Graph) -> None:
     pair = open_durable(trial, fmt)
     fill(pair, graph)
     path = trial.path()
-    pair.play(pair.export_file(path, []), pair.export_file(path))
+    pair.expect(pair.export_file(path, []), pair.export_file(path))
     written, expected = read_given(path), pair.model.export()
     if isinstance(written, str):
         trial.fail("a file", written, words="no file was exported")
     if written != expected:
         trial.fail(f"{len(expected)} bytes", f"{len(written)} other bytes", words="the exported file is another bundle")
     other = open_memory(trial, fmt, "t")
-    other.play(other.take_file(path, expected), other.refs(), other.has(list(graph.values)))
+    other.expect(other.take_file(path, expected), other.refs(), other.has(list(graph.values)))
     refused = trial.path()
-    pair.play(pair.export_file(refused, ["tags/none"]))
+    pair.expect(pair.export_file(refused, ["tags/none"]))
     if Path(refused).exists():
         trial.fail("no file", "a file", words="a refused export made a file")
     trial.expect("grit.import", {"store": "t", "from": refused}, {"refused": "missing"})
@@ -110,8 +110,8 @@ def not_this_bundle(make: tuple[Callable[[Tape, Graph], bytes], ...], trial: Tri
     graph = graphs.build(Tape(tape.take(graphs.GRAPH_TAPE)), fmt, size=5)
     for fault in make:
         pair = open_memory(trial, fmt)
-        pair.play(*pair.take(fault(tape, graph)), pair.refs(rule="grit.bundle.import-atomic"))
-        pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED), pair.close())
+        pair.expect(*pair.take(fault(tape, graph)), pair.refs(rule="grit.bundle.import-atomic"))
+        pair.expect(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED), pair.close())
 
 
 def any_byte_changed(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -124,7 +124,7 @@ def any_byte_changed(trial: Trial, fmt: Format, tape: Tape) -> None:
         changed = data[:at] + bytes((data[at] ^ xor,)) + data[at + 1 :]
         requests += [*pair.take(changed), pair.refs()]
         requests += _taken_apart(trial, pair, redigest(fmt, changed))
-    pair.play(*requests, *pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+    pair.expect(*requests, *pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
 
 
 def each_byte_changed(trial: Trial, fmt: Format) -> None:
@@ -139,7 +139,7 @@ def each_byte_changed(trial: Trial, fmt: Format) -> None:
         changed = data[:at] + bytes((data[at] ^ (1 << at % 8),)) + data[at + 1 :]
         requests += pair.take(changed)
         requests += _taken_apart(trial, pair, redigest(fmt, changed))
-    pair.play(*requests, pair.refs(), *pair.take(data, rule=_ACCEPTED))
+    pair.expect(*requests, pair.refs(), *pair.take(data, rule=_ACCEPTED))
 
 
 def _taken_apart(trial: Trial, pair: Pair, data: bytes) -> list[Asked]:
@@ -154,8 +154,8 @@ def every_prefix(trial: Trial, fmt: Format, graph: Graph) -> None:
     data = graph.bundle()
     pair = open_memory(trial, fmt)
     prefixes = [request for length in range(len(data)) for request in pair.take(data[:length])]
-    pair.play(*prefixes, *pair.take(data + b"\0"), *pair.take(data + data), pair.refs())
-    pair.play(*pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+    pair.expect(*prefixes, *pair.take(data + b"\0"), *pair.take(data + data), pair.refs())
+    pair.expect(*pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
 
 
 def all_or_none(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -165,9 +165,9 @@ def all_or_none(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     names = [name for name in graph.references if name.split("/")[0] not in ("heads", "failed", "actors", "runtime")]
     graph.references.setdefault("tags/free", next(iter(graph.values)))
     name = tape.pick([*names, "tags/free"])
-    pair.play(pair.put(other), pair.point(name, fmt.hash(other)), *pair.take(graph.bundle()), pair.refs())
-    pair.play(pair.point(name, None), *pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
-    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
+    pair.expect(pair.put(other), pair.point(name, fmt.hash(other)), *pair.take(graph.bundle()), pair.refs())
+    pair.expect(pair.point(name, None), *pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
+    pair.expect(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
 
 
 def not_the_other_format(trial: Trial, fmt: Format, graph: Graph) -> None:
@@ -177,22 +177,22 @@ def not_the_other_format(trial: Trial, fmt: Format, graph: Graph) -> None:
     foreign.references["tags/a"] = foreign.add(Blob((), b"foreign"))
     pair = open_memory(trial, fmt)
     empty = Graph(other).bundle()
-    pair.play(*pair.take(foreign.bundle()), *pair.take(empty), pair.refs(), pair.has(list(foreign.values)))
-    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+    pair.expect(*pair.take(foreign.bundle()), *pair.take(empty), pair.refs(), pair.has(list(foreign.values)))
+    pair.expect(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
 
 
 def one_moment(trial: Trial, fmt: Format, *meanwhile: Callable[[Pair], object]) -> None:
     """A bundle in several pieces shows the moment at which its export began, whatever is done between them."""
     pair = open_memory(trial, fmt)
     big = [fmt.encode(Blob((), bytes((number,)) * 900_000)) for number in range(4)]
-    pair.play(*(pair.put(data) for data in big))
-    pair.play(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
+    pair.expect(*(pair.put(data) for data in big))
+    pair.expect(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
     data = pair.model.export()
     cursor = pair.export_piece({"store": pair.handle, "cursor": None}, data, 0)
     at = pair.last_piece
     late = fmt.encode(Blob((), b"late"))
-    pair.play(pair.put(late), pair.cas(Change("tags/0", fmt.hash(big[0]), fmt.hash(late))))
-    pair.play(pair.point("tags/1", None), pair.point("tags/2", None))
+    pair.expect(pair.put(late), pair.cas(Change("tags/0", fmt.hash(big[0]), fmt.hash(late))))
+    pair.expect(pair.point("tags/1", None), pair.point("tags/2", None))
     for each in meanwhile:
         each(pair)
     pair.export_rest(cursor, data, at)
@@ -201,15 +201,15 @@ def one_moment(trial: Trial, fmt: Format, *meanwhile: Callable[[Pair], object]) 
 
 def one_moment_pruned(trial: Trial, fmt: Format) -> None:
     """A bundle in several pieces shows the moment at which its export began, also after a prune between them."""
-    one_moment(trial, fmt, lambda pair: pair.play(pair.prune(rule="grit.prune.exact")))
+    one_moment(trial, fmt, lambda pair: pair.expect(pair.prune(rule="grit.prune.exact")))
 
 
 def old_cursors(trial: Trial, fmt: Format) -> None:
     """A cursor that was used, or that belongs to an ended export, is rejected, and the export in progress goes on."""
     pair = open_memory(trial, fmt)
     big = [fmt.encode(Blob((), bytes((number,)) * 900_000)) for number in range(4)]
-    pair.play(*(pair.put(data) for data in big))
-    pair.play(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
+    pair.expect(*(pair.put(data) for data in big))
+    pair.expect(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
     data = pair.model.export()
     begin: dict[str, Json] = {"store": pair.handle, "cursor": None}
     ended, _ = _next_piece(pair, begin, data, 0)
@@ -227,7 +227,7 @@ def old_cursors(trial: Trial, fmt: Format) -> None:
     for old in (first, second, third):
         pair.old_cursor(old)
     pair.export_rest(again, data, at)
-    pair.play(pair.close(), pair.open(create=True))
+    pair.expect(pair.close(), pair.open(create=True))
     pair.old_cursor(again)
 
 
@@ -245,9 +245,9 @@ def in_pieces(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     cuts = sorted({tape.below(len(data)) for _ in range(4)})
     counted = {"ok": {"objects": 0, "refs": 0}}
     for start, end in zip([0, *cuts], cuts, strict=False):
-        pair.play(pair.piece(data[start:end], more=True, expect=counted), pair.refs())
+        pair.expect(pair.piece(data[start:end], more=True, expect=counted), pair.refs())
     last = data[cuts[-1] :]
-    pair.play(pair.piece(last, more=False, expect=pair.model.import_(data)), pair.refs())
+    pair.expect(pair.piece(last, more=False, expect=pair.model.import_(data)), pair.refs())
     pair.export()
 
 
@@ -259,11 +259,11 @@ def refused_piece(trial: Trial, fmt: Format, graph: Graph) -> None:
     counted: dict[str, Json] = {"ok": {"objects": 0, "refs": 0}}
     for last in (end + b"!", end):
         part = end[:-40] + bytes((end[-40] ^ 1,)) + end[-39:]
-        pair.play(pair.piece(start, more=True, expect=counted))
-        pair.play(pair.piece(part, more=False, expect=pair.model.import_(start + part)))
-        pair.play(pair.piece(last, more=False, expect=pair.model.import_(last)), pair.refs())
-    pair.play(pair.piece(start, more=True, expect=counted))
-    pair.play(pair.piece(end, more=False, expect=pair.model.import_(data)), pair.refs())
+        pair.expect(pair.piece(start, more=True, expect=counted))
+        pair.expect(pair.piece(part, more=False, expect=pair.model.import_(start + part)))
+        pair.expect(pair.piece(last, more=False, expect=pair.model.import_(last)), pair.refs())
+    pair.expect(pair.piece(start, more=True, expect=counted))
+    pair.expect(pair.piece(end, more=False, expect=pair.model.import_(data)), pair.refs())
     pair.export()
 
 
@@ -295,19 +295,19 @@ def _import_with_prunes(importer: Pair, other: Pair, *, erases: bool = False) ->
     data, third = graph.bundle(), len(graph.bundle()) // 3
     counted = {"ok": {"objects": 0, "refs": 0}}
     everything = list(graph.encodings.items())
-    other.play(*(other.put(encoding) for _, encoding in everything[::2]), other.point("tags/old", leaves[0]))
-    importer.play(importer.piece(data[:third], more=True, expect=counted, rule=_WHOLE))
+    other.expect(*(other.put(encoding) for _, encoding in everything[::2]), other.point("tags/old", leaves[0]))
+    importer.expect(importer.piece(data[:third], more=True, expect=counted, rule=_WHOLE))
     _prune(other)
-    other.play(*(other.put(encoding) for _, encoding in everything), other.point("tags/old", trees[0]))
+    other.expect(*(other.put(encoding) for _, encoding in everything), other.point("tags/old", trees[0]))
     if erases:
-        other.play(other.erase(leaves[1]))
-    importer.play(importer.piece(data[third : 2 * third], more=True, expect=counted, rule=_WHOLE))
-    other.play(other.point("tags/old", None))
+        other.expect(other.erase(leaves[1]))
+    importer.expect(importer.piece(data[third : 2 * third], more=True, expect=counted, rule=_WHOLE))
+    other.expect(other.point("tags/old", None))
     _prune(other)
-    other.play(other.put(graph.encodings[graph.references["tags/all"]]))  # without the objects that it leads to
-    importer.play(importer.piece(data[2 * third :], more=False, expect=importer.model.import_(data), rule=_WHOLE))
+    other.expect(other.put(graph.encodings[graph.references["tags/all"]]))  # without the objects that it leads to
+    importer.expect(importer.piece(data[2 * third :], more=False, expect=importer.model.import_(data), rule=_WHOLE))
     seen = [other.get(identity) for identity, _ in everything]
-    other.play(*seen, other.has([identity for identity, _ in everything]), other.refs(), rule=_WHOLE)
+    other.expect(*seen, other.has([identity for identity, _ in everything]), other.refs(), rule=_WHOLE)
     _prune(other)
     importer.export(rule=_WHOLE)
 
@@ -315,7 +315,7 @@ def _import_with_prunes(importer: Pair, other: Pair, *, erases: bool = False) ->
 def _prune(pair: Pair) -> None:
     """Prune. How many objects of an unfinished import are in the store is unspecified, and so is the number removed."""
     op, args, *_ = pair.prune()
-    pair.play((op, args, {"ok": {"removed": {"$": "any"}}}, _WHOLE))
+    pair.expect((op, args, {"ok": {"removed": {"$": "any"}}}, _WHOLE))
 
 
 def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:

@@ -55,7 +55,7 @@ def answered_writes(trial: Trial, fmt: Format, share: int) -> None:
             requests.append(("grit.cas", {"changes": [change.to_json() for change in moved]}))
             states.append(identities[number])
     pair, answered = _kill_during(trial, fmt, [], requests, share)
-    pair.play(pair.open(create=False))
+    pair.expect(pair.open(create=False))
     puts = sum(op == "grit.put" for op, _ in requests[:answered])
     _check_whole(trial, encodings, identities, puts)
     _check_together(trial, states, answered - puts)
@@ -71,15 +71,15 @@ def answered_at_last(trial: Trial, fmt: Format) -> None:
     victim = trial.spawn()
     pair = open_durable(trial, fmt, "v", victim)
     first, last = (fmt.encode(Blob((), data)) for data in (b"first", b"last"))
-    pair.play(pair.put(first))
-    pair.play(pair.point("tags/a", fmt.hash(first)))
+    pair.expect(pair.put(first))
+    pair.expect(pair.point("tags/a", fmt.hash(first)))
     victim.kill()
     found = Pair(trial, pair.model, handle="s", directory=pair.directory)
-    found.play(found.open(create=False), found.refs(), rule="grit.ref.durable")
-    found.play(found.get(fmt.hash(first)), found.close(), rule="grit.store.crash")
-    pair.play(pair.open(create=False), pair.put(last))
+    found.expect(found.open(create=False), found.refs(), rule="grit.ref.durable")
+    found.expect(found.get(fmt.hash(first)), found.close(), rule="grit.store.crash")
+    pair.expect(pair.open(create=False), pair.put(last))
     victim.kill()
-    found.play(found.open(create=False), found.get(fmt.hash(last)), found.close(), rule="grit.store.crash")
+    found.expect(found.open(create=False), found.get(fmt.hash(last)), found.close(), rule="grit.store.crash")
 
 
 def _check_whole(trial: Trial, encodings: list[bytes], identities: list[bytes], answered: int) -> None:
@@ -122,7 +122,7 @@ def pruned(trial: Trial, fmt: Format, share: int) -> None:
     with relying(trial, partial(_idle, trial, fmt, graph, before), "a kill without a prune"):
         pair, _ = _kill_during(trial, fmt, before, [("grit.prune", {"pins": []})], share)
         graph.fill(pair.model)
-        pair.play(pair.open(create=False), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
+        pair.expect(pair.open(create=False), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
         pair.export()
     trial.expect("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": {"$": "any"}}})
     pair.export()
@@ -138,15 +138,15 @@ def pruned_in_order(trial: Trial, fmt: Format) -> None:
     graph.references["tags/last"] = chain[-1]
     victim = trial.spawn()
     pair = open_durable(trial, fmt, "v", victim)
-    pair.play(*pair.take(graph.bundle()), pair.cas(Change("tags/last", chain[-1], None)))
+    pair.expect(*pair.take(graph.bundle()), pair.cas(Change("tags/last", chain[-1], None)))
     trial.expect("fault.arm", {"writes": 1, "when": "after"}, {"ok": {}}, on=victim)
     try:
-        pair.play(pair.prune(), pair.close())
+        pair.expect(pair.prune(), pair.close())
     except SubjectFault as fault:
         if not fault.is_sigkill:
             raise
     found = Pair(trial, pair.model, handle="s", directory=pair.directory)
-    found.play(found.open(create=False))
+    found.expect(found.open(create=False))
     ids: list[Json] = [each.hex() for each in (content, *chain)]
     has = trial.expect("grit.has", {"store": "s", "ids": ids}, {"ok": {"has": {"$": "any"}}})["has"]
     if has != sorted(has, reverse=True):
@@ -162,10 +162,10 @@ def _idle(trial: Trial, fmt: Format, graph: Graph, before: list[Request]) -> Non
     victim.kill()
     found = Pair(trial, pair.model, handle="still", directory=pair.directory)
     graph.fill(found.model)
-    found.play(found.open(create=False), found.refs(), rule="grit.ref.durable")
-    found.play(*(found.get(identity) for identity in graph.encodings), rule="grit.store.crash")
+    found.expect(found.open(create=False), found.refs(), rule="grit.ref.durable")
+    found.expect(*(found.get(identity) for identity in graph.encodings), rule="grit.store.crash")
     found.export(rule="grit.bundle.bytes")
-    found.play(found.close())
+    found.expect(found.close())
 
 
 def imported(trial: Trial, fmt: Format, share: int) -> None:
@@ -178,7 +178,7 @@ def imported(trial: Trial, fmt: Format, share: int) -> None:
     data = source.export()
     requests: list[Request] = [("grit.import", {"bytes": to_base64(data), "more": False})]
     pair, answered = _kill_during(trial, fmt, [], requests, share)
-    pair.play(pair.open(create=False))
+    pair.expect(pair.open(create=False))
     reply = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
     found = reply.value.get("refs") if isinstance(reply, Ok) else None
     wanted = [[name, target.hex()] for name, target in sorted(graph.references.items())]
@@ -187,7 +187,7 @@ def imported(trial: Trial, fmt: Format, share: int) -> None:
     code = getattr(trial.observe("grit.get", {"store": "s", "id": erased.hex()}), "code", "none of a refusal")
     if code != ("erased" if found else None):
         trial.fail("erased" if found else None, code, words="tombstones and references are not of one moment")
-    pair.play(*pair.take(data), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
+    pair.expect(*pair.take(data), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
     pair.export()
 
 
@@ -203,20 +203,20 @@ def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: 
     """Kill a process before a write of its work and judge what it left; returns whether there was such a write."""
     graph = _history(fmt, 5)
     pair = open_durable(trial, fmt, "v", victim)
-    pair.play(*pair.take(graph.bundle()), pair.put(fmt.encode(Blob((), b"garbage"))))
+    pair.expect(*pair.take(graph.bundle()), pair.put(fmt.encode(Blob((), b"garbage"))))
     states = [pair.model.copy()]
     asked = work(pair)
     states.append(pair.model)
     trial.expect("fault.arm", {"writes": number, "when": "before"}, {"ok": {}}, on=victim)
     died = True
     try:
-        pair.play(*asked, pair.close())
+        pair.expect(*asked, pair.close())
         states, died = [pair.model], False
     except SubjectFault as fault:
         if not fault.is_sigkill:
             raise
     found = Pair(trial, pair.model, handle="s", directory=pair.directory)
-    found.play(found.open(create=False))
+    found.expect(found.open(create=False))
     listing = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
     there = [state for state in states if state.refs() == {"ok": getattr(listing, "value", None)}]
     if not there:
@@ -224,7 +224,7 @@ def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: 
     found.model = there[0]
     kept = there[0].closure(there[0].references.values()).found
     tombstones = {identity for state in states for identity in state.tombstones}
-    found.play(*(found.get(identity) for identity in sorted({*kept, *tombstones})), found.close(), rule=rule)
+    found.expect(*(found.get(identity) for identity in sorted({*kept, *tombstones})), found.close(), rule=rule)
     return died
 
 
@@ -242,31 +242,31 @@ def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -
     blob = graph.add(Blob((), _MARKER))
     graph.references["tags/blob"] = blob
     pair = open_durable(trial, fmt, "v", victim)
-    pair.play(*pair.take(graph.bundle()))
+    pair.expect(*pair.take(graph.bundle()))
     before = pair.model.copy()
     asked = [pair.erase(blob)]
     trial.expect("fault.arm", {"writes": number, "when": "before"}, {"ok": {}}, on=victim)
     died = True
     try:
-        pair.play(*asked, pair.close())
+        pair.expect(*asked, pair.close())
         died = False
     except SubjectFault as fault:
         if not fault.is_sigkill:
             raise
     found = Pair(trial, pair.model, handle="s", directory=pair.directory)
-    found.play(found.open(create=False))
+    found.expect(found.open(create=False))
     reply = trial.observe("grit.get", {"store": "s", "id": blob.hex()})
     is_erased = isinstance(reply, Refused) and (reply.kind, reply.code) == ("missing", "erased")
     if not is_erased:
         if not died or reply != Ok({"bytes": to_base64(graph.encodings[blob])}):
             trial.fail("the blob, or its tombstone", repr(reply)[:200], words="a blob is neither present nor erased")
         found.model = before
-    found.play(found.has([blob]), found.refs(), found.erase(blob), found.get(blob), found.has([blob]))
+    found.expect(found.has([blob]), found.refs(), found.erase(blob), found.get(blob), found.has([blob]))
     if any(_MARKER in content for content in files(found)):
         words = "erased bytes stay in a file after a kill"
         trial.fail("no file with the bytes", "a file with the bytes", words=words, rule="grit.erase.gone")
     found.export()
-    found.play(found.close())
+    found.expect(found.close())
     return died
 
 
@@ -323,7 +323,7 @@ def _kill_during(
     started = time.perf_counter()
     trial.subject.ask_many(_with_handle(requests, "w"))
     delay_s = (time.perf_counter() - started) * share / 16
-    rehearsal.play(rehearsal.close())
+    rehearsal.expect(rehearsal.close())
     victim = trial.spawn()
     pair = open_durable(trial, fmt, "v", victim)
     victim.ask_many(_with_handle(before, "v"))

@@ -120,46 +120,46 @@ def _make_state(crossing: _Crossing) -> None:
     """Bring the object and its holders into the state of the row."""
     pair, state = crossing.first, crossing.row["object"]
     target = crossing.target
-    pair.play(*crossing.put(crossing.other), pair.point("tags/other", crossing.other))
+    pair.expect(*crossing.put(crossing.other), pair.point("tags/other", crossing.other))
     if state == "imported":
-        pair.play(*pair.take(_bundle(crossing, "tags/first")))
+        pair.expect(*pair.take(_bundle(crossing, "tags/first")))
     elif state != "absent":
-        pair.play(*crossing.put(crossing.child, target))
+        pair.expect(*crossing.put(crossing.child, target))
     if state == "corrupt-pruned":
-        pair.play(pair.damage(target, 0, 1))
+        pair.expect(pair.damage(target, 0, 1))
     if state in ("pruned", "corrupt-pruned"):
-        pair.play(pair.prune(rule="grit.prune.exact"))
+        pair.expect(pair.prune(rule="grit.prune.exact"))
     _hold(crossing)
     if state in ("corrupt", "restored"):
-        pair.play(pair.damage(target, 0, 1))
+        pair.expect(pair.damage(target, 0, 1))
     if state == "restored":
-        pair.play(pair.put(crossing.encoding, rule="grit.store.verify"))
+        pair.expect(pair.put(crossing.encoding, rule="grit.store.verify"))
     elif state in ("erased", "erased-pruned"):
-        pair.play(pair.erase(target))
+        pair.expect(pair.erase(target))
     elif state == "imported":
-        pair.play(pair.point("tags/first", None))
+        pair.expect(pair.point("tags/first", None))
     if state == "erased-pruned":
-        pair.play(pair.prune(rule="grit.prune.exact"))
+        pair.expect(pair.prune(rule="grit.prune.exact"))
 
 
 def _hold(crossing: _Crossing) -> None:
     pair, holder = crossing.first, crossing.row["holder"]
     if holder in ("reference", "both"):
-        pair.play(pair.point("tags/held", crossing.target))
+        pair.expect(pair.point("tags/held", crossing.target))
     if holder in ("tree", "both"):
-        pair.play(*crossing.put(crossing.above), pair.point("tags/above", crossing.above))
+        pair.expect(*crossing.put(crossing.above), pair.point("tags/above", crossing.above))
 
 
 def _turn_handles(crossing: _Crossing) -> None:
     """Close and open handles as the row says."""
     match crossing.row["handle"]:
         case "reopened":
-            crossing.first.play(crossing.first.close(), crossing.first.open(create=False))
+            crossing.first.expect(crossing.first.close(), crossing.first.open(create=False))
         case "closed":
-            crossing.first.play(crossing.first.close())
+            crossing.first.expect(crossing.first.close())
         case "other-closed":
             other = crossing.handles.pop()
-            other.play(other.close())
+            other.expect(other.close())
 
 
 def _begin_transfer(crossing: _Crossing) -> None:
@@ -168,7 +168,7 @@ def _begin_transfer(crossing: _Crossing) -> None:
         names = [f"tags/large-{number}" for number in range(2)]
         for number, name in enumerate(names):
             data = fmt.encode(Blob((), bytes((number,)) * _LARGE_BYTES))
-            pair.play(pair.put(data), pair.point(name, fmt.hash(data)))
+            pair.expect(pair.put(data), pair.point(name, fmt.hash(data)))
         data = pair.model.export(names)
         args: dict[str, Json] = {"store": pair.handle, "cursor": None, "names": [*names]}
         cursor = pair.export_piece(args, data, 0, rule="grit.bundle.stream")
@@ -179,7 +179,7 @@ def _begin_transfer(crossing: _Crossing) -> None:
         small.references["tags/small"] = small.add(Blob((), b"small"))
         bundle = small.bundle()
         crossing.rest = bundle
-        pair.play(pair.piece(bundle[:_CUT], more=True, expect=ok(objects=0, refs=0), rule="grit.bundle.stream"))
+        pair.expect(pair.piece(bundle[:_CUT], more=True, expect=ok(objects=0, refs=0), rule="grit.bundle.stream"))
 
 
 def _request(crossing: _Crossing) -> None:
@@ -195,13 +195,13 @@ def _request(crossing: _Crossing) -> None:
         asked = list(_asked(crossing, word))
     pair.model = kept
     unknown: list[Asked] = [(op, args, refused("missing"), "grit.store.open") for op, args, *_ in asked]
-    pair.play(*unknown, pair.open(create=False))
+    pair.expect(*unknown, pair.open(create=False))
 
 
 def _operate(crossing: _Crossing, word: str) -> None:
     pair = crossing.actor
     if not word.startswith("export"):
-        pair.play(*_asked(crossing, word))
+        pair.expect(*_asked(crossing, word))
         return
     names = [_held_name(crossing)] if word == "export-named" else _small_names(pair)
     data = pair.export(names, rule="grit.bundle.exact")
@@ -263,14 +263,14 @@ def _do_later(crossing: _Crossing) -> None:
         case "again":
             _operate(crossing, crossing.row["operation"])
         case "prune":
-            pair.play(_prune(pair))
+            pair.expect(_prune(pair))
         case "reopen":
-            pair.play(pair.close(), pair.open(create=False))
+            pair.expect(pair.close(), pair.open(create=False))
         case "put":
-            pair.play(pair.put(crossing.encoding, rule=_put_rule(crossing)))
+            pair.expect(pair.put(crossing.encoding, rule=_put_rule(crossing)))
         case "drop":
             removed = [Change(name, target, None) for name, target in pair.model.references.items()]
-            pair.play(pair.cas(*removed, rule="grit.ref.cas"), _prune(pair))
+            pair.expect(pair.cas(*removed, rule="grit.ref.cas"), _prune(pair))
 
 
 def _end_transfer(crossing: _Crossing) -> None:
@@ -285,16 +285,16 @@ def _end_transfer(crossing: _Crossing) -> None:
     if crossing.rest is not None:
         rule = "grit.store.close" if closed else "grit.bundle.stream"
         expect = refused("malformed") if closed else pair.model.import_(crossing.rest)
-        pair.play(pair.piece(crossing.rest[_CUT:], more=False, expect=expect, rule=rule))
+        pair.expect(pair.piece(crossing.rest[_CUT:], more=False, expect=expect, rule=rule))
 
 
 def _look(crossing: _Crossing, pair: Pair) -> None:
     """Look at all there is through one handle."""
     every = [crossing.target, crossing.above, crossing.other]
     gets = [pair.get(each, rule=_got_rule(pair, each)) for each in every]
-    pair.play(*gets, pair.has(every, rule="grit.store.has"), pair.refs(rule="grit.ref.cas"))
+    pair.expect(*gets, pair.has(every, rule="grit.store.has"), pair.refs(rule="grit.ref.cas"))
     pair.export(_small_names(pair), rule="grit.bundle.deterministic")
-    pair.play(_prune(pair))
+    pair.expect(_prune(pair))
 
 
 def _bundle(crossing: _Crossing, name: str) -> bytes:

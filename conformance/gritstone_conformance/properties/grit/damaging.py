@@ -39,8 +39,8 @@ def damaged_files(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     fill(pair, graph)
     for data in (b"first", b"second"):
         target = fmt.encode(Blob((), data))
-        pair.play(pair.put(target), pair.point(_NAME, fmt.hash(target)))
-    pair.play(pair.close())
+        pair.expect(pair.put(target), pair.point(_NAME, fmt.hash(target)))
+    pair.expect(pair.close())
     whole = _files(pair)
     if not whole:
         return  # nothing of the store can be reached from outside
@@ -49,9 +49,9 @@ def damaged_files(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
         opened = _judge(pair, path, content)
         if not opened:
             _restore(whole, [path])
-            pair.play(pair.open(create=False), pair.refs(), rule="grit.store.damage-kept")
-            pair.play(*(pair.get(identity) for identity in pair.model.objects), rule="grit.store.damage-kept")
-            pair.play(pair.close())
+            pair.expect(pair.open(create=False), pair.refs(), rule="grit.store.damage-kept")
+            pair.expect(*(pair.get(identity) for identity in pair.model.objects), rule="grit.store.damage-kept")
+            pair.expect(pair.close())
         for each in _files(pair).keys() - whole.keys():
             os.unlink(each)
         _restore(whole, list(whole))

@@ -39,7 +39,7 @@ def _export(pair: Pair, succeeds: bool) -> None:
 
 
 def _prune(pair: Pair, succeeds: bool) -> None:
-    pair.play(pair.prune(rule="grit.prune.exact" if succeeds else None))
+    pair.expect(pair.prune(rule="grit.prune.exact" if succeeds else None))
 
 
 def one_object_less(walk: _Walk, trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -47,12 +47,12 @@ def one_object_less(walk: _Walk, trial: Trial, fmt: Format, graph: Graph, tape: 
     pair = open_memory(trial, fmt)
     reached = graph.reached()
     absent = tape.pick(reached)
-    pair.play(*(pair.put(graph.encodings[identity]) for identity in reached if identity != absent))
+    pair.expect(*(pair.put(graph.encodings[identity]) for identity in reached if identity != absent))
     kept = {name: target for name, target in graph.references.items() if target != absent}
-    pair.play(*(pair.point(name, target) for name, target in kept.items()))
+    pair.expect(*(pair.point(name, target) for name, target in kept.items()))
     walk(pair, False)
-    pair.play(pair.put(graph.encodings[absent]))
-    pair.play(*(pair.point(name, target) for name, target in graph.references.items()))
+    pair.expect(pair.put(graph.encodings[absent]))
+    pair.expect(*(pair.point(name, target) for name, target in graph.references.items()))
     walk(pair, True)
 
 
@@ -62,12 +62,12 @@ def each_edge_cut(walk: _Walk, trial: Trial, fmt: Format, tape: Tape) -> None:
     for parent in parents:
         for edge in edges(graph.values[parent]):
             pair = open_memory(trial, fmt)
-            pair.play(*(pair.put(data) for identity, data in graph.encodings.items() if identity != edge.target))
-            pair.play(pair.point("tags/top", parent))
+            pair.expect(*(pair.put(data) for identity, data in graph.encodings.items() if identity != edge.target))
+            pair.expect(pair.point("tags/top", parent))
             walk(pair, False)
-            pair.play(pair.put(graph.encodings[edge.target]))
+            pair.expect(pair.put(graph.encodings[edge.target]))
             walk(pair, True)
-            pair.play(pair.close())
+            pair.expect(pair.close())
 
 
 def each_edge_astray(walk: _Walk, trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -77,13 +77,13 @@ def each_edge_astray(walk: _Walk, trial: Trial, fmt: Format, tape: Tape) -> None
         for spoiled in _astray(graph, graph.values[parent], tape):
             pair = open_memory(trial, fmt)
             good = [graph.encodings[identity] for identity in (*_reached(graph, graph.values[parent]), parent)]
-            pair.play(*map(pair.put, good), pair.point("tags/top", parent))
+            pair.expect(*map(pair.put, good), pair.point("tags/top", parent))
             walk(pair, True)
             data = fmt.encode(spoiled)
             needed = (graph.encodings[identity] for identity in _reached(graph, spoiled))
-            pair.play(*map(pair.put, (*needed, data)), pair.point("tags/top", fmt.hash(data)))
+            pair.expect(*map(pair.put, (*needed, data)), pair.point("tags/top", fmt.hash(data)))
             walk(pair, False)
-            pair.play(pair.close())
+            pair.expect(pair.close())
 
 
 def each_edge_astray_imported(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -92,12 +92,12 @@ def each_edge_astray_imported(trial: Trial, fmt: Format, tape: Tape) -> None:
     for parent in parents:
         pair = open_memory(trial, fmt)
         good = {identity: graph.encodings[identity] for identity in (*_reached(graph, graph.values[parent]), parent)}
-        pair.play(*pair.take(write(fmt, {"tags/good": parent}, good), rule="grit.bundle.bytes"))
+        pair.expect(*pair.take(write(fmt, {"tags/good": parent}, good), rule="grit.bundle.bytes"))
         for spoiled in _astray(graph, graph.values[parent], tape):
             data = fmt.encode(spoiled)
             frames = {identity: graph.encodings[identity] for identity in _reached(graph, spoiled)}
-            pair.play(*pair.take(write(fmt, {"tags/top": fmt.hash(data)}, {**frames, fmt.hash(data): data})))
-        pair.play(pair.refs(), pair.close())
+            pair.expect(*pair.take(write(fmt, {"tags/top": fmt.hash(data)}, {**frames, fmt.hash(data): data})))
+        pair.expect(pair.refs(), pair.close())
 
 
 def _one_of_each(fmt: Format, tape: Tape) -> tuple[Graph, list[bytes]]:
@@ -209,17 +209,17 @@ def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
     exact = is_first(trial, fmt) and limit <= _DEEP
     graph = graphs.nested(fmt, limit if exact else FLOORS["tree_depth"])
     (top,) = graph.references.values()
-    pair.play(*pair.take(graph.bundle()))
+    pair.expect(*pair.take(graph.bundle()))
     pair.export()
     if not exact:
         return
     below = list(graph.values)[-2]
     deeper = graph.add(Tree((("s", below), ("t", top), ("u", below))))
-    pair.play(pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", top, deeper)), pair.prune())
+    pair.expect(pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", top, deeper)), pair.prune())
     pair.export()
     graph.references["tags/deep"] = deeper
     other = open_memory(trial, fmt, "t")
-    other.play(*other.take(graph.bundle()), other.refs())
+    other.expect(*other.take(graph.bundle()), other.refs())
 
 
 def _lengths(fmt: Format) -> Mapping[str, st.SearchStrategy[int]]:

@@ -27,8 +27,8 @@ def blob_gone(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     pair = open_memory(trial, fmt)
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
-    pair.play(pair.get(chosen, rule="grit.store.immutable"), pair.erase(chosen), pair.get(chosen), pair.has([chosen]))
-    pair.play(pair.erase(chosen), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
+    pair.expect(pair.get(chosen, rule="grit.store.immutable"), pair.erase(chosen), pair.get(chosen), pair.has([chosen]))
+    pair.expect(pair.erase(chosen), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
 
 
 def gone_after_a_prune(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -36,8 +36,8 @@ def gone_after_a_prune(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> N
     pair = open_memory(trial, fmt)
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
-    pair.play(pair.erase(chosen), pair.prune(), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
-    pair.play(*(pair.point(name, None) for name in graph.references), pair.prune(), pair.get(chosen))
+    pair.expect(pair.erase(chosen), pair.prune(), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
+    pair.expect(*(pair.point(name, None) for name in graph.references), pair.prune(), pair.get(chosen))
 
 
 def erased_on_disk(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -45,9 +45,9 @@ def erased_on_disk(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     pair = open_durable(trial, fmt)
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
-    pair.play(pair.erase(chosen), pair.close(), pair.open(create=False), pair.get(chosen), pair.has([chosen]))
-    pair.play(pair.put(graph.encodings[chosen], rule="grit.erase.no-return"), pair.erase(chosen))
-    pair.play(pair.close(), pair.open(create=False), pair.get(chosen))
+    pair.expect(pair.erase(chosen), pair.close(), pair.open(create=False), pair.get(chosen), pair.has([chosen]))
+    pair.expect(pair.put(graph.encodings[chosen], rule="grit.erase.no-return"), pair.erase(chosen))
+    pair.expect(pair.close(), pair.open(create=False), pair.get(chosen))
 
 
 def no_way_back(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -55,8 +55,8 @@ def no_way_back(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     pair = open_memory(trial, fmt)
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
-    pair.play(pair.erase(chosen), pair.put(graph.encodings[chosen]), pair.get(chosen))
-    pair.play(*pair.take(graph.bundle()), pair.get(chosen), pair.has([chosen]), pair.refs())
+    pair.expect(pair.erase(chosen), pair.put(graph.encodings[chosen]), pair.get(chosen))
+    pair.expect(*pair.take(graph.bundle()), pair.get(chosen), pair.has([chosen]), pair.refs())
     pair.export()
 
 
@@ -64,18 +64,18 @@ def tombstones_travel(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> No
     """What is above an erased blob is got, exported with a tombstone, and imported elsewhere."""
     pair = _with_two_erased(trial, fmt, graph, tape)
     data = pair.export()
-    pair.play(*(pair.get(identity) for identity in graph.values))
+    pair.expect(*(pair.get(identity) for identity in graph.values))
     if data is None:
         return
     other = open_memory(trial, fmt, "t")
-    other.play(*other.take(data), other.has(list(graph.values)), *(other.get(identity) for identity in graph.values))
+    other.expect(*other.take(data), other.has(list(graph.values)), *(other.get(identity) for identity in graph.values))
     other.export()
 
 
 def pruned_above(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     """A closure that holds erased blobs is pruned."""
     pair = _with_two_erased(trial, fmt, graph, tape)
-    pair.play(pair.prune(), *(pair.get(identity) for identity in graph.values))
+    pair.expect(pair.prune(), *(pair.get(identity) for identity in graph.values))
 
 
 def _with_two_erased(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> Pair:
@@ -87,7 +87,7 @@ def _with_two_erased(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> Pai
     erased = [first, tape.pick([blob for blob in blobs if blob != first] or blobs)]
     trial.reach("two blobs are erased", erased[0] != erased[1])
     for chosen in erased:
-        pair.play(pair.erase(chosen))
+        pair.expect(pair.erase(chosen))
     return pair
 
 
@@ -99,7 +99,7 @@ def not_over_bytes(trial: Trial, fmt: Format, graph: Graph) -> None:
     graph.fill(elsewhere)
     for chosen in graph.of_kind("blob"):
         elsewhere.erase(chosen)
-    pair.play(*pair.take(elsewhere.export()), *(pair.get(identity) for identity in graph.values))
+    pair.expect(*pair.take(elsewhere.export()), *(pair.get(identity) for identity in graph.values))
 
 
 def blobs_only(trial: Trial, fmt: Format, graph: Graph) -> None:
@@ -107,8 +107,8 @@ def blobs_only(trial: Trial, fmt: Format, graph: Graph) -> None:
     pair = open_memory(trial, fmt)
     fill(pair, graph)
     others = [identity for identity in graph.values if identity not in graph.of_kind("blob")]
-    pair.play(*(pair.erase(identity) for identity in (*others, b"\7" * 32)), *(pair.get(each) for each in others))
-    pair.play(*(pair.erase(identity) for identity in graph.of_kind("blob")), pair.has(list(graph.values)))
+    pair.expect(*(pair.erase(identity) for identity in (*others, b"\7" * 32)), *(pair.get(each) for each in others))
+    pair.expect(*(pair.erase(identity) for identity in graph.of_kind("blob")), pair.has(list(graph.values)))
 
 
 def no_trace(trial: Trial, fmt: Format) -> None:
@@ -119,12 +119,12 @@ def no_trace(trial: Trial, fmt: Format) -> None:
         fmt.encode(Blob((), (mark * (size // 24 + 1))[:size])) for mark, size in zip(marks, _SIZES, strict=True)
     ]
     top = fmt.encode(Tree(tuple((f"n{number}", fmt.hash(data)) for number, data in enumerate(encodings))))
-    pair.play(*(pair.put(data) for data in (*encodings, top)), pair.point("tags/top", fmt.hash(top)))
+    pair.expect(*(pair.put(data) for data in (*encodings, top)), pair.point("tags/top", fmt.hash(top)))
     pair.export()
     if not any(mark in content for mark in marks for content in files(pair)):
         return  # what is stored cannot be read from outside, so that it is gone cannot be seen either
     for data in encodings:
-        pair.play(pair.erase(fmt.hash(data)))
+        pair.expect(pair.erase(fmt.hash(data)))
     for mark in marks:
         if any(mark[:24] in content for content in files(pair)):
             trial.fail("no file with the bytes", "a file with the bytes", words="erased bytes stay in a file")

@@ -41,23 +41,23 @@ def closed_in_any_order(trial: Trial, fmt: Format) -> None:
         cursors = [_begin(each, data, times) for times, each in enumerate(handles, start=1)]
         counted = ok(objects=0, refs=0)
         for each in handles:
-            each.play(each.piece(bundle[:_CUT], more=True, expect=counted, rule=_HANDLES))
+            each.expect(each.piece(bundle[:_CUT], more=True, expect=counted, rule=_HANDLES))
         for place, number in enumerate(order[:-1]):
             closed, cursor = handles[number], cursors[number][0]
-            closed.play(closed.close())
+            closed.expect(closed.close())
             for other in order[place + 1 :]:
                 _works(handles[other])
                 if cursor != cursors[other][0]:
                     handles[other].old_cursor(cursor)
-            closed.play(closed.open(create=False))
+            closed.expect(closed.open(create=False))
             closed.old_cursor(cursor)
-            closed.play(closed.piece(bundle[_CUT:], more=False, expect=refused("malformed"), rule=_CLOSE))
-            closed.play(closed.close())
+            closed.expect(closed.piece(bundle[_CUT:], more=False, expect=refused("malformed"), rule=_CLOSE))
+            closed.expect(closed.close())
         last, (cursor, at) = handles[order[-1]], cursors[order[-1]]
         last.export_rest(cursor, data, at, rule=_HANDLES)
-        last.play(last.piece(bundle[_CUT:], more=False, expect=last.model.import_(bundle), rule=_HANDLES))
+        last.expect(last.piece(bundle[_CUT:], more=False, expect=last.model.import_(bundle), rule=_HANDLES))
         _works(last)
-        last.play(last.close())
+        last.expect(last.close())
 
 
 def _three(trial: Trial, fmt: Format) -> list[Pair]:
@@ -65,11 +65,11 @@ def _three(trial: Trial, fmt: Format) -> list[Pair]:
     first = open_durable(trial, fmt, "h0")
     for number in range(2):
         data = fmt.encode(Blob((), bytes((number,)) * _LARGE_BYTES))
-        first.play(first.put(data), first.point(f"tags/{number}", fmt.hash(data)))
+        first.expect(first.put(data), first.point(f"tags/{number}", fmt.hash(data)))
     assert first.directory is not None, "it is durable"
     path = Path(first.directory)
     other = Pair(trial, first.model, handle="h2", directory=f"{path.parent}/./{path.name}/")
-    other.play(other.open(create=False))
+    other.expect(other.open(create=False))
     return [first, first.beside("h1"), other]
 
 
@@ -91,7 +91,7 @@ def _works(pair: Pair) -> None:
     present = next(iter(pair.model.references.values()))
     data = pair.model.format.encode(Blob((), pair.handle.encode() + b" %d" % len(pair.model.objects)))
     put = pair.put(data)
-    pair.play(pair.get(present), put, pair.has([pair.model.format.hash(data)]), pair.refs(), rule=_HANDLES)
+    pair.expect(pair.get(present), put, pair.has([pair.model.format.hash(data)]), pair.refs(), rule=_HANDLES)
 
 
 def changed_meanwhile(trial: Trial, fmt: Format) -> None:
@@ -109,10 +109,10 @@ def changed_meanwhile(trial: Trial, fmt: Format) -> None:
     data = writer.model.export()
     places = [_begin(each, data, 1) for each in handles]
     late = fmt.encode(Blob((), b"late"))
-    writer.play(writer.put(late), writer.point("tags/0", fmt.hash(late)), writer.point("tags/1", None))
-    writer.play(writer.point("tags/garbage", None), writer.prune(rule="grit.prune.exact"))
-    writer.play(*writer.take(garbage.bundle()), writer.point("tags/garbage", None))
-    reader.play(reader.prune(rule="grit.prune.exact"))
+    writer.expect(writer.put(late), writer.point("tags/0", fmt.hash(late)), writer.point("tags/1", None))
+    writer.expect(writer.point("tags/garbage", None), writer.prune(rule="grit.prune.exact"))
+    writer.expect(*writer.take(garbage.bundle()), writer.point("tags/garbage", None))
+    reader.expect(reader.prune(rule="grit.prune.exact"))
     for each, (cursor, at) in zip(handles, places, strict=True):
         each.export_rest(cursor, data, at, rule=_MOMENT)
     for each in handles:

@@ -35,13 +35,13 @@ def whole_object(trial: Trial, fmt: Format) -> None:
     at, over = blob_of(fmt, limits.object_bytes), blob_of(fmt, limits.object_bytes + 1)
     data, junk = fmt.encode(at), bytes(limits.object_bytes + 1)
     for asked in (pair.put(data), pair.put(junk)):
-        pair.play(asked)
-    pair.play(pair.has([fmt.hash(data), fmt.hash(junk)]))
+        pair.expect(asked)
+    pair.expect(pair.has([fmt.hash(data), fmt.hash(junk)]))
     if is_first(trial, fmt):
         for asked in (encoding(fmt, at, limits), decoding(fmt, data, limits)):
-            pair.play(asked)
+            pair.expect(asked)
         for asked in (encoding(fmt, over, limits), decoding(fmt, junk, limits)):
-            pair.play(asked)
+            pair.expect(asked)
 
 
 def blob_of(fmt: Format, size: int) -> Blob:
@@ -67,15 +67,15 @@ def names_in_one_update(trial: Trial, fmt: Format) -> None:
     names = [f"tags/{number}" for number in range(limit + 1)]
     over = [Change(name, None, target if number < room else None) for number, name in enumerate(names)]
     if exact:
-        pair.play(pair.cas(*over), pair.refs())
-    pair.play(pair.cas(*over[:limit]), pair.refs())
+        pair.expect(pair.cas(*over), pair.refs())
+    pair.expect(pair.cas(*over[:limit]), pair.refs())
     checks = [Change(name, pair.model.references.get(name), pair.model.references.get(name)) for name in names]
-    pair.play(pair.cas(*checks[:limit]), *([pair.cas(*checks)] if exact else []))
+    pair.expect(pair.cas(*checks[:limit]), *([pair.cas(*checks)] if exact else []))
     removed = Change(names[0], target, None)
     if exact:
-        pair.play(pair.cas(removed, *checks[1:]), pair.refs(names[0], None, 1))
-    pair.play(pair.cas(removed, *checks[1:limit]), pair.refs(names[0], None, 1))
-    pair.play(pair.cas(*checks[1:limit], Change(names[0], None, target)), pair.refs())
+        pair.expect(pair.cas(removed, *checks[1:]), pair.refs(names[0], None, 1))
+    pair.expect(pair.cas(removed, *checks[1:limit]), pair.refs(names[0], None, 1))
+    pair.expect(pair.cas(*checks[1:limit], Change(names[0], None, target)), pair.refs())
 
 
 def references_in_one_store(trial: Trial, fmt: Format) -> None:
@@ -90,20 +90,20 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
     width = min(limits.cas_names, 4096)
     for start in range(0, count, width):
         names = [f"t/{number}" for number in range(start, min(start + width, count))]
-        pair.play(_create(pair, names, target))
+        pair.expect(_create(pair, names, target))
     if exact:
         one_more = Change("t/more", None, target)
         moved, back = Change("t/0", target, other), Change("t/0", other, target)
-        pair.play(pair.cas(moved, one_more), pair.refs("t/0", None, 1), pair.cas(moved), pair.refs("t/0", None, 1))
-        pair.play(pair.cas(back, Change("t/1", target, other)), pair.cas(Change("t/1", other, target)))
-        pair.play(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
-        pair.play(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
-        pair.play(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
+        pair.expect(pair.cas(moved, one_more), pair.refs("t/0", None, 1), pair.cas(moved), pair.refs("t/0", None, 1))
+        pair.expect(pair.cas(back, Change("t/1", target, other)), pair.cas(Change("t/1", other, target)))
+        pair.expect(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
+        pair.expect(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
+        pair.expect(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
         frames = {target: pair.model.objects[target]}
-        pair.play(*pair.take(write(fmt, {"t/0": target, "t/more": target}, frames)), pair.refs("t/m"))
-        pair.play(*pair.take(write(fmt, {"t/0": target, "t/1": target}, frames)))
-    pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2), rule="grit.ref.list")
-    pair.play(*(pair.refs("t/", None, limit) for limit in (_MOST_LISTED - 1, _MOST_LISTED)), rule="grit.ref.list")
+        pair.expect(*pair.take(write(fmt, {"t/0": target, "t/more": target}, frames)), pair.refs("t/m"))
+        pair.expect(*pair.take(write(fmt, {"t/0": target, "t/1": target}, frames)))
+    pair.expect(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2), rule="grit.ref.list")
+    pair.expect(*(pair.refs("t/", None, limit) for limit in (_MOST_LISTED - 1, _MOST_LISTED)), rule="grit.ref.list")
 
 
 def references_of_a_bundle(trial: Trial, fmt: Format) -> None:
@@ -117,7 +117,7 @@ def references_of_a_bundle(trial: Trial, fmt: Format) -> None:
     width = min(pair.model.limits.cas_names, 4096)
     names = [f"t/{number}" for number in range(limit - 2)]
     for start in range(0, len(names), width):
-        pair.play(_create(pair, names[start : start + width], target))
+        pair.expect(_create(pair, names[start : start + width], target))
 
     def take(*chosen: str) -> list[Asked]:
         graph = Graph(fmt)
@@ -126,9 +126,9 @@ def references_of_a_bundle(trial: Trial, fmt: Format) -> None:
         assert leaf == target
         return [*pair.take(graph.bundle()), pair.refs("u/")]
 
-    pair.play(*take("u/a", "u/b", "u/c"), *take("t/0", "u/a"), *take("u/b", "u/c"), *take("t/1", "u/a", "u/b"))
-    pair.play(*take("t/0", "t/1", "u/a", "u/b"), *take("u/b"), *take(), *take("u/c"), *take("t/0", "u/c"))
-    pair.play(pair.point("u/a", None), *take("u/c", "u/d"), *take("t/0", "u/c"), *take("u/d"))
+    pair.expect(*take("u/a", "u/b", "u/c"), *take("t/0", "u/a"), *take("u/b", "u/c"), *take("t/1", "u/a", "u/b"))
+    pair.expect(*take("t/0", "t/1", "u/a", "u/b"), *take("u/b"), *take(), *take("u/c"), *take("t/0", "u/c"))
+    pair.expect(pair.point("u/a", None), *take("u/c", "u/d"), *take("t/0", "u/c"), *take("u/d"))
 
 
 def _create(pair: Pair, names: list[str], target: bytes) -> Asked:
@@ -142,10 +142,10 @@ def ids_in_one_question(trial: Trial, fmt: Format) -> None:
     """``grit.has`` answers up to 4,096 ids, each in its place; the same id may occur again."""
     pair = open_memory(trial, fmt)
     encodings = [fmt.encode(Blob((), number.to_bytes(2))) for number in range(_MOST_IDS // 2)]
-    pair.play(*(pair.put(data) for data in encodings))
+    pair.expect(*(pair.put(data) for data in encodings))
     mixed = [fmt.hash(data if number % 2 else data + b"absent") for data in encodings for number in range(2)]
     last = fmt.hash(encodings[-1])
-    pair.play(pair.has(mixed), pair.has(mixed[: _MOST_IDS - 1]), pair.has([last] * _MOST_IDS), pair.has([]))
+    pair.expect(pair.has(mixed), pair.has(mixed[: _MOST_IDS - 1]), pair.has([last] * _MOST_IDS), pair.has([]))
 
 
 def far_offsets(trial: Trial, fmt: Format) -> None:
@@ -153,9 +153,9 @@ def far_offsets(trial: Trial, fmt: Format) -> None:
     pair = open_memory(trial, fmt)
     data = fmt.encode(Blob((), b"whole"))
     identity = fmt.hash(data)
-    pair.play(pair.put(data))
+    pair.expect(pair.put(data))
     for offset in (len(data), 1 << 31, 1 << 32, (1 << 32) + 1, (1 << 53) - 1):
-        pair.play(pair.damage(identity, offset, 1), pair.get(identity), rule="grit.store.verify")
+        pair.expect(pair.damage(identity, offset, 1), pair.get(identity), rule="grit.store.verify")
 
 
 def claimed_lengths(trial: Trial, fmt: Format) -> None:

@@ -28,35 +28,35 @@ _RULES: Final = (
 
 def in_memory(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A memory store answers every sequence of operations as the text says."""
-    _play(script, [open_memory(trial, fmt)])
+    _run(script, [open_memory(trial, fmt)])
 
 
 def erasing(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A store in which blobs are erased answers every sequence of operations as the text says."""
-    _play(script, [open_memory(trial, fmt)], erase=True)
+    _run(script, [open_memory(trial, fmt)], erase=True)
 
 
 def on_disk(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A durable store answers every sequence on two handles as the text says, and is the same when opened again."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
-    _play(script, [first, second])
-    first.play(first.close(), second.close(), first.open(create=False), first.refs(rule="grit.ref.fresh"))
+    _run(script, [first, second])
+    first.expect(first.close(), second.close(), first.open(create=False), first.refs(rule="grit.ref.fresh"))
     _look(first, script)
 
 
-def _play(script: GraphCommands, pairs: list[Pair], *, erase: bool = False) -> None:
+def _run(script: GraphCommands, pairs: list[Pair], *, erase: bool = False) -> None:
     """Make the requests of the whole script, and send them pipelined up to each export."""
     waiting: list[Asked] = []
     for number, command in enumerate(script.commands):
         pair = pairs[(command.choice >> 7) % len(pairs)]
         if command.word == "export":
-            pairs[0].play(*waiting)
+            pairs[0].expect(*waiting)
             waiting = []
             pair.export(rule="grit.bundle.deterministic")
         elif command.word != "erase" or erase:
             waiting += _requests(pair, script, command, number)
-    pairs[0].play(*waiting)
+    pairs[0].expect(*waiting)
     _look(pairs[0], script)
 
 
@@ -64,7 +64,7 @@ def _look(pair: Pair, script: GraphCommands) -> None:
     """Look at all there is."""
     identities = list(script.graph.values)
     seen = [pair.get(identity, rule=_got(pair, identity)) for identity in identities]
-    pair.play(*seen, pair.has(identities, rule="grit.store.missing"), pair.refs(rule="grit.ref.cas"))
+    pair.expect(*seen, pair.has(identities, rule="grit.store.missing"), pair.refs(rule="grit.ref.cas"))
 
 
 def _requests(pair: Pair, script: GraphCommands, command: GraphCommand, number: int) -> Iterator[Asked]:

@@ -1,7 +1,7 @@
 """A pair: one handle of the subject, and the model store that it must be like.
 
 Each method carries an operation out on the model and returns the request with the model's answer as its expectation;
-:meth:`Pair.play` then sends such requests pipelined. Requests must be sent in the order in which they were made.
+:meth:`Pair.expect` then sends such requests pipelined. Requests must be sent in the order in which they were made.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Pair:
         self.process = process
         self.last_piece = 0
 
-    def play(self, *requests: Asked, rule: str | None = None) -> list[dict[str, Json]]:
-        """Send requests pipelined and hold each reply against its expectation."""
+    def expect(self, *requests: Asked, rule: str | None = None) -> list[dict[str, Json]]:
+        """Send requests pipelined and compare each reply with its expected value."""
         return self.trial.expect_many(requests, rule=rule, on=self.process)
 
     def beside(self, handle: str, process: SubjectLike | None = None) -> Pair:
         """Open another handle on the same durable store, perhaps in another process."""
         other = Pair(self.trial, self.model, handle=handle, directory=self.directory, process=process)
-        other.play(other.open(create=False))
+        other.expect(other.open(create=False))
         return other
 
     def open(self, *, create: bool, expect: dict[str, Json] | None = None) -> Asked:
@@ -150,7 +150,7 @@ class Pair:
         try:
             data = self.model.export(names)
         except Refusal as refusal:
-            self.play(("grit.export", args, refusal.expectation(), rule))
+            self.expect(("grit.export", args, refusal.expectation(), rule))
             return None
         self.export_rest(self.export_piece(args, data, 0, rule=rule), data, self.last_piece, rule=rule)
         return data
@@ -223,7 +223,7 @@ class Pair:
 def open_memory(trial: Trial, fmt: Format, handle: str = "s") -> Pair:
     """Open a new memory store next to a new model."""
     pair = Pair(trial, Store(fmt, Limits.of(trial.claims.limits, trial.claims.features)), handle=handle)
-    pair.play(pair.open(create=True))
+    pair.expect(pair.open(create=True))
     return pair
 
 
@@ -236,7 +236,7 @@ def open_durable(
     """Make a durable store in a fresh directory next to a new model."""
     model = Store(fmt, Limits.of(trial.claims.limits, trial.claims.features))
     pair = Pair(trial, model, handle=handle, directory=trial.directory(), process=process)
-    pair.play(pair.open(create=True))
+    pair.expect(pair.open(create=True))
     return pair
 
 

@@ -23,7 +23,7 @@ def fill(pair: Pair, graph: Graph) -> None:
     """Put a graph and set its references, by the subject's door and the model's."""
     puts = [pair.put(data) for data in graph.encodings.values()]
     changes = (Change(name, None, target) for name, target in graph.references.items())
-    pair.play(*puts, pair.cas(*changes))
+    pair.expect(*puts, pair.cas(*changes))
 
 
 def exactly(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -32,10 +32,10 @@ def exactly(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     fill(pair, graph)
     identities = list(graph.values)
     pins = [tape.pick(identities) for _ in range(tape.pick((0, 1, 2)))]
-    pair.play(pair.prune([*pins, *pins[:1]]), pair.has(identities), pair.refs(), pair.prune(pins))
+    pair.expect(pair.prune([*pins, *pins[:1]]), pair.has(identities), pair.refs(), pair.prune(pins))
     dropped = tape.pick(list(graph.references))
-    pair.play(pair.point(dropped, None), pair.prune(), *(pair.get(identity) for identity in identities))
-    pair.play(*(pair.point(name, None) for name in pair.model.references), pair.prune(), pair.has(identities))
+    pair.expect(pair.point(dropped, None), pair.prune(), *(pair.get(identity) for identity in identities))
+    pair.expect(*(pair.point(name, None) for name in pair.model.references), pair.prune(), pair.has(identities))
 
 
 def pins_that_lack(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
@@ -44,16 +44,16 @@ def pins_that_lack(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     fill(pair, graph)
     identities = list(graph.values)
     absent = tape.take(31) + b"\1"
-    pair.play(pair.prune([absent]), pair.prune([tape.pick(identities), absent]), pair.has(identities), pair.refs())
-    pair.play(pair.prune(identities), pair.has(identities))
+    pair.expect(pair.prune([absent]), pair.prune([tape.pick(identities), absent]), pair.has(identities), pair.refs())
+    pair.expect(pair.prune(identities), pair.has(identities))
 
 
 def gone_for_all(trial: Trial, fmt: Format, graph: Graph) -> None:
     """What a prune removed is absent for every operation, until it is stored again."""
     pair = open_memory(trial, fmt)
-    pair.play(*(pair.put(data) for data in graph.encodings.values()), pair.prune(rule="grit.prune.exact"))
+    pair.expect(*(pair.put(data) for data in graph.encodings.values()), pair.prune(rule="grit.prune.exact"))
     for identity, data in graph.encodings.items():
-        pair.play(
+        pair.expect(
             *(pair.get(identity), pair.has([identity]), pair.cas(Change("tags/x", None, identity))),
             *(pair.put(data), pair.get(identity)),
         )
@@ -68,7 +68,7 @@ def shared_garbage(trial: Trial, fmt: Format) -> None:
         tree = graph.add(Tree((("a", tree), ("b", graph.add(Tree((("c", tree),)))))))
     pair = open_memory(trial, fmt)
     puts = [pair.put(data) for data in graph.encodings.values()]
-    pair.play(*puts, pair.prune(rule="grit.graph.iterative"), pair.has(list(graph.encodings)))
+    pair.expect(*puts, pair.prune(rule="grit.graph.iterative"), pair.has(list(graph.encodings)))
 
 
 PROPERTIES: Final = (

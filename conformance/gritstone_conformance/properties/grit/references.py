@@ -22,7 +22,7 @@ __all__ = ["PROPERTIES", "blobs"]
 def blobs(pair: Pair, count: int, *, mark: bytes = b"") -> list[bytes]:
     """Put so many different blobs; returns their ids."""
     encodings = [pair.model.format.encode(Blob((), mark + number.to_bytes(3))) for number in range(count)]
-    pair.play(*(pair.put(data) for data in encodings))
+    pair.expect(*(pair.put(data) for data in encodings))
     return [pair.model.format.hash(data) for data in encodings]
 
 
@@ -35,7 +35,7 @@ def names_in_grammar(trial: Trial, fmt: Format, tape: Tape) -> None:
         good, bad = texts.reference(tape), texts.bad_reference(tape)
         requests += [pair.point(good, target), pair.cas(Change(bad, None, target)), pair.cas(Change(bad, None, None))]
         requests += [pair.cas(Change("tags/with", None, target), Change(bad, None, target)), pair.refs()]
-    pair.play(*requests)
+    pair.expect(*requests)
 
 
 def like_a_map(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -52,7 +52,7 @@ def like_a_map(trial: Trial, fmt: Format, tape: Tape) -> None:
             changes.append(Change(name, old, old if tape.once_in(6) else tape.pick(targets)))
         rule = "grit.ref.atomic" if len(changes) > 1 else "grit.ref.cas"
         requests += [pair.cas(*changes, rule="grit.ref.cas"), pair.refs(rule=rule)]
-    pair.play(*requests, pair.cas())
+    pair.expect(*requests, pair.cas())
 
 
 def only_checked(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -60,17 +60,17 @@ def only_checked(trial: Trial, fmt: Format, tape: Tape) -> None:
     pair = open_memory(trial, fmt)
     first, second = blobs(pair, 2)
     absent = objects.identity(tape)
-    pair.play(pair.point("tags/a", first))
+    pair.expect(pair.point("tags/a", first))
     checks = [("tags/a", first), ("tags/b", None), ("tags/a", absent), ("tags/b", first), ("tags/a", second)]
     requests = [pair.cas(Change(name, target, target)) for name, target in [*checks, ("tags/a", None)]]
-    pair.play(pair.refs(), *requests, pair.refs())
+    pair.expect(pair.refs(), *requests, pair.refs())
 
 
 def targets_of_each_space(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A new target is present and of the kind that its space wants: a step of that actor, a mailbox of one, a tree."""
     pair = open_memory(trial, fmt)
     graph, absent = _one_of_each(fmt, tape), objects.identity(tape)
-    pair.play(*(pair.put(data) for data in graph.encodings.values()))
+    pair.expect(*(pair.put(data) for data in graph.encodings.values()))
     trees = graph.of_kind("tree")
     spaces = [*(f"heads/{tree.hex()}" for tree in trees), f"failed/{trees[0].hex()}", "actors/a", "runtime/agent"]
     requests: list[Asked] = []
@@ -80,16 +80,16 @@ def targets_of_each_space(trial: Trial, fmt: Format, tape: Tape) -> None:
             if name in pair.model.references:
                 requests += [pair.cas(Change(name, old, target), rule="grit.ref.cas") for old in (None, absent)]
                 requests += [pair.cas(Change(name, target, None))]
-    pair.play(*requests, pair.refs())
+    pair.expect(*requests, pair.refs())
 
 
 def erased_targets(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A new target that was erased is ``missing`` with the code ``erased``."""
     pair = open_memory(trial, fmt)
     kept, erased = blobs(pair, 2, mark=tape.take(1))
-    pair.play(pair.point("tags/a", kept), pair.erase(erased), pair.cas(Change("tags/b", None, erased)), pair.refs())
-    pair.play(pair.erase(kept), pair.cas(Change("tags/a", kept, kept)), pair.cas(Change("tags/b", None, kept)))
-    pair.play(pair.cas(Change("tags/a", kept, None)), pair.cas(Change("tags/a", None, kept)), pair.refs())
+    pair.expect(pair.point("tags/a", kept), pair.erase(erased), pair.cas(Change("tags/b", None, erased)), pair.refs())
+    pair.expect(pair.erase(kept), pair.cas(Change("tags/a", kept, kept)), pair.cas(Change("tags/b", None, kept)))
+    pair.expect(pair.cas(Change("tags/a", kept, None)), pair.cas(Change("tags/a", None, kept)), pair.refs())
 
 
 def _one_of_each(fmt: Format, tape: Tape) -> Graph:
@@ -114,7 +114,7 @@ def named_twice(trial: Trial, fmt: Format, tape: Tape) -> None:
     again = Change(name, first, first)
     requests += [pair.cas(again, again), pair.cas(again, Change(name, first, second)), pair.refs()]
     requests += [pair.cas(Change(other, second, None), again, Change(other, second, first)), pair.refs()]
-    pair.play(*requests)
+    pair.expect(*requests)
 
 
 def pages(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -135,28 +135,28 @@ def pages(trial: Trial, fmt: Format, tape: Tape) -> None:
         trial.reach("limit leaves some out", limit < len(listed))
         trial.reach("limit is the number", limit == len(listed))
         requests.append(pair.refs(prefix, after, limit))
-    pair.play(*requests)
+    pair.expect(*requests)
 
 
 def fresh_elsewhere(trial: Trial, fmt: Format) -> None:
     """Once an update was answered, every other handle sees the references as they are then."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
-    second.play(second.refs())
+    second.expect(second.refs())
     targets = blobs(first, 3)
     for number, target in enumerate((*targets, None)):
         writer, reader = (first, second) if number % 2 == 0 else (second, first)
-        writer.play(writer.point("tags/a", target), reader.refs())
+        writer.expect(writer.point("tags/a", target), reader.refs())
 
 
 def fresh_after_an_import(trial: Trial, fmt: Format, graph: Graph) -> None:
     """Once an import was answered, every other handle sees the references as they are then, and exports them."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
-    second.play(second.refs())
-    first.play(*first.take(graph.bundle(), rule="grit.bundle.bytes"), second.refs())
+    second.expect(second.refs())
+    first.expect(*first.take(graph.bundle(), rule="grit.bundle.bytes"), second.refs())
     second.export()
-    first.play(*(first.point(name, None) for name in graph.references), second.refs())
+    first.expect(*(first.point(name, None) for name in graph.references), second.refs())
     second.export()
 
 
@@ -164,10 +164,10 @@ def fresh_for_a_prune(trial: Trial, fmt: Format, graph: Graph) -> None:
     """A prune on another handle keeps and removes what the references lead to as they are then."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
-    second.play(second.prune())
+    second.expect(second.prune())
     fill(first, graph)
-    second.play(second.prune())
-    first.play(*(first.point(name, None) for name in graph.references), second.prune(), second.refs())
+    second.expect(second.prune())
+    first.expect(*(first.point(name, None) for name in graph.references), second.prune(), second.refs())
 
 
 PROPERTIES: Final = (

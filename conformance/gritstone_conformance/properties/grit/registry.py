@@ -49,7 +49,7 @@ def each_format(
         Property(
             name=f"grit/{name}-{format_name.partition('-')[0]}",
             rules=tuple(dict.fromkeys(rules)),
-            body=partial(_play, body, FORMATS[format_name]),
+            body=partial(_run, body, FORMATS[format_name]),
             given=None if given is None else partial(_given, given, FORMATS[format_name]),
             requires=Requires(tuple(FORMATS) if both else (format_name,), features, ("grit",)),
             **options,
@@ -63,7 +63,7 @@ def is_first(trial: Trial, fmt: Format) -> bool:
     return trial.claims.formats[0] == fmt.name
 
 
-def _play(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
+def _run(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
     body(trial, fmt, **drawn)
 
 

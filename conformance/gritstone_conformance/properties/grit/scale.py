@@ -63,7 +63,7 @@ def _populate(pair: Pair, count: int) -> list[bytes]:
         more = at + PIECE_BYTES < len(data)
         expect = ok(objects=0, refs=0) if more else ok(objects=len(frames), refs=1)
         requests.append(pair.piece(data[at : at + PIECE_BYTES], more=more, expect=expect))
-    pair.play(*requests)
+    pair.expect(*requests)
     return identities
 
 
@@ -75,7 +75,7 @@ def _fastest(pair: Pair, operation: _Operation, ids: list[bytes], attempt: int) 
 def _measure(pair: Pair, operation: _Operation, ids: list[bytes], at: int) -> float:
     requests = operation(pair, ids, at)
     started = time.perf_counter()
-    pair.play(*requests)
+    pair.expect(*requests)
     return time.perf_counter() - started
 
 

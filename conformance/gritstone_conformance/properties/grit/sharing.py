@@ -39,7 +39,7 @@ def exactly_one_wins(trial: Trial, fmt: Format) -> None:
     pair = open_durable(trial, fmt)
     processes = _processes(trial, pair, fmt)
     targets = blobs(pair, len(processes) + 1)
-    pair.play(pair.point("tags/a", targets[-1]))
+    pair.expect(pair.point("tags/a", targets[-1]))
     for _ in range(_ROUNDS):
         old = pair.model.references["tags/a"]
         wanted = [target for target in targets if target != old]
@@ -55,7 +55,7 @@ def exactly_one_wins(trial: Trial, fmt: Format) -> None:
             seen = [repr(reply)[:120] for (reply,) in replies]
             trial.fail("exactly one", seen, words="not exactly one update won a race")
         pair.model.references["tags/a"] = won[0]
-        pair.play(pair.refs())
+        pair.expect(pair.refs())
 
 
 def readers_see_whole_updates(trial: Trial, fmt: Format) -> None:
@@ -77,7 +77,7 @@ def readers_see_whole_updates(trial: Trial, fmt: Format) -> None:
     for reply in read[0]:
         _check_whole(trial, reply)
     pair.model.references = dict.fromkeys(_NAMES, targets[(_UPDATES - 1) % len(targets)])
-    pair.play(pair.refs())
+    pair.expect(pair.refs())
     pair.export()
 
 
@@ -122,7 +122,7 @@ def scripts_at_once(trial: Trial, fmt: Format) -> None:
     for number, (_, handle) in enumerate(processes):
         for op, args, _ in _script(fmt, handle, number, shared):
             _repeat(pair, op, args)
-    pair.play(pair.refs(), pair.has(list(pair.model.objects)))
+    pair.expect(pair.refs(), pair.has(list(pair.model.objects)))
     pair.export()
 
 
@@ -160,12 +160,12 @@ def seen_elsewhere(trial: Trial, fmt: Format, value: Object, graph: Graph) -> No
         writer, reader = (first, second) if number % 2 == 0 else (second, first)
         data = fmt.encode(each)
         identity = fmt.hash(data)
-        reader.play(reader.get(identity), reader.has([identity]), reader.refs())
-        writer.play(writer.put(data), writer.point("tags/a", identity))
-        reader.play(reader.get(identity), reader.has([identity]), rule="grit.store.put-visible")
-        reader.play(reader.refs(), rule="grit.ref.fresh")
-    second.play(*second.take(graph.bundle()))
-    first.play(first.refs(), rule="grit.ref.fresh")
+        reader.expect(reader.get(identity), reader.has([identity]), reader.refs())
+        writer.expect(writer.put(data), writer.point("tags/a", identity))
+        reader.expect(reader.get(identity), reader.has([identity]), rule="grit.store.put-visible")
+        reader.expect(reader.refs(), rule="grit.ref.fresh")
+    second.expect(*second.take(graph.bundle()))
+    first.expect(first.refs(), rule="grit.ref.fresh")
     first.export()
 
 
@@ -180,7 +180,7 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
         messages.append(garbage.add(Message(messages[-1] if messages else None, (), leaf)))
     garbage.references = {"tags/garbage": messages[-1]}
     trial.expect_many(pair.take(garbage.bundle()))
-    pair.play(pair.point("tags/garbage", None))
+    pair.expect(pair.point("tags/garbage", None))
     work: list[Request] = []
     for number in range(_BACK):
         target = messages[number * _BACK_STEP]
@@ -195,7 +195,7 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
         elif not isinstance(reply, Refused) or reply.kind != "missing":
             trial.fail("ok, or refused missing", repr(reply)[:200], words="an update failed because of a prune")
     pair.model.prune()
-    pair.play(pair.refs())
+    pair.expect(pair.refs())
     pair.export()
 
 

@@ -30,7 +30,7 @@ def only_canonical(trial: Trial, fmt: Format, tape: Tape) -> None:
     for each in spoiled:
         requests += [pair.put(each.bad), pair.has([fmt.hash(each.bad)]), pair.put(each.good, fmt.hash(each.good))]
         requests += [pair.put(other, fmt.hash(each.good)), pair.has([fmt.hash(other), fmt.hash(each.good)])]
-    pair.play(*requests)
+    pair.expect(*requests)
 
 
 def _fits(module: str, fmt: Format) -> bool:
@@ -53,25 +53,27 @@ def handle_closed_beside_others(trial: Trial, fmt: Format) -> None:
     """If one of several handles on a store is closed, the others stay bound, whichever was opened first."""
     first = open_durable(trial, fmt, "s")
     data, more = (fmt.encode(Blob((), content)) for content in (b"first", b"second"))
-    first.play(first.put(data), first.point("tags/a", fmt.hash(data)))
+    first.expect(first.put(data), first.point("tags/a", fmt.hash(data)))
     bundle = first.export()
     assert bundle is not None
     for closed, kept in ((first, first.beside("t")), (first.beside("u"), first.beside("v"))):
-        kept.play(kept.piece(bundle[:9], more=True, expect={"ok": {"objects": 0, "refs": 0}}))
-        closed.play(closed.close())
-        kept.play(kept.get(fmt.hash(data)), kept.refs(), kept.put(more), kept.get(fmt.hash(more)))
-        kept.play(kept.piece(bundle[9:], more=False, expect={"ok": {"objects": 1, "refs": 1}}))
+        kept.expect(kept.piece(bundle[:9], more=True, expect={"ok": {"objects": 0, "refs": 0}}))
+        closed.expect(closed.close())
+        kept.expect(kept.get(fmt.hash(data)), kept.refs(), kept.put(more), kept.get(fmt.hash(more)))
+        kept.expect(kept.piece(bundle[9:], more=False, expect={"ok": {"objects": 1, "refs": 1}}))
         kept.export()
-        closed.play(closed.open(create=False), closed.get(fmt.hash(data)))
+        closed.expect(closed.open(create=False), closed.get(fmt.hash(data)))
 
 
 def _miss_put_get(writer: Pair, reader: Pair, fmt: Format, value: Object) -> None:
     for each in (value, Blob((), fmt.encode(value))):
         data = fmt.encode(each)
         identity = fmt.hash(data)
-        reader.play(reader.get(identity, rule="grit.store.missing"), reader.has([identity], rule="grit.store.missing"))
-        writer.play(writer.put(data))
-        reader.play(reader.get(identity), reader.has([identity]))
+        reader.expect(
+            reader.get(identity, rule="grit.store.missing"), reader.has([identity], rule="grit.store.missing")
+        )
+        writer.expect(writer.put(data))
+        reader.expect(reader.get(identity), reader.has([identity]))
         writer, reader = reader, writer
 
 
@@ -83,19 +85,19 @@ def same_bytes_at_each_get(trial: Trial, fmt: Format, graph: Graph) -> None:
         requests += [pair.put(data), pair.get(identity)]
     requests += [pair.put(fmt.encode(Blob((("k", "v"),), data))) for data in graph.encodings.values()]
     requests += [pair.get(identity) for identity in graph.encodings]
-    pair.play(*requests, *(pair.get(identity) for identity in reversed(graph.encodings)))
+    pair.expect(*requests, *(pair.get(identity) for identity in reversed(graph.encodings)))
 
 
 def put_twice(trial: Trial, fmt: Format, graph: Graph) -> None:
     """A put of what is there succeeds with the same id and changes nothing."""
     pair = open_memory(trial, fmt)
-    pair.play(*_puts_again(pair, graph), *(pair.get(identity) for identity in graph.encodings))
+    pair.expect(*_puts_again(pair, graph), *(pair.get(identity) for identity in graph.encodings))
 
 
 def put_twice_pruned_once(trial: Trial, fmt: Format, graph: Graph) -> None:
     """An object that was put twice is stored once: a prune removes and counts it once."""
     pair = open_memory(trial, fmt)
-    pair.play(*_puts_again(pair, graph), pair.prune(), pair.prune(), pair.has(list(graph.encodings)))
+    pair.expect(*_puts_again(pair, graph), pair.prune(), pair.prune(), pair.has(list(graph.encodings)))
 
 
 def _puts_again(pair: Pair, graph: Graph) -> list[Asked]:
@@ -110,7 +112,7 @@ def unknown_ids(trial: Trial, fmt: Format, value: Object) -> None:
     data = fmt.encode(value)
     identity = fmt.hash(data)
     near = [bytes(32), b"\xff" * 32, identity[:31] + bytes((identity[31] ^ 1,)), hashlib.sha256(identity).digest()]
-    pair.play(pair.put(data), pair.get(identity, rule="grit.store.immutable"), pair.has([identity, *near, identity]))
+    pair.expect(pair.put(data), pair.get(identity, rule="grit.store.immutable"), pair.has([identity, *near, identity]))
     for unknown in near:
         trial.expect("grit.get", {"store": pair.handle, "id": unknown.hex()}, {"refused": "missing", "code": None})
 
@@ -122,17 +124,19 @@ def damaged(trial: Trial, fmt: Format, tape: Tape) -> None:
     reached = graph.reached()
     chosen = tape.pick(reached[::-1])
     at, xor = tape.below(len(graph.encodings[chosen])), tape.within(1, 255)
-    pair.play(*(pair.put(data) for data in graph.encodings.values()))
-    pair.play(*(pair.point(name, target) for name, target in graph.references.items()))
+    pair.expect(*(pair.put(data) for data in graph.encodings.values()))
+    pair.expect(*(pair.point(name, target) for name, target in graph.references.items()))
     pair.export(rule="grit.bundle.bytes")
     others = [identity for identity in graph.encodings if identity != chosen]
-    pair.play(pair.damage(chosen, at, xor), pair.get(chosen), pair.has([chosen]), *(pair.get(each) for each in others))
+    pair.expect(
+        pair.damage(chosen, at, xor), pair.get(chosen), pair.has([chosen]), *(pair.get(each) for each in others)
+    )
     pair.export()
     if tape.below(2) == 0:
-        pair.play(pair.put(graph.encodings[chosen]))
+        pair.expect(pair.put(graph.encodings[chosen]))
     else:
-        pair.play(pair.damage(chosen, at, xor))
-    pair.play(pair.get(chosen))
+        pair.expect(pair.damage(chosen, at, xor))
+    pair.expect(pair.get(chosen))
     pair.export()
 
 
@@ -142,13 +146,13 @@ def one_format(trial: Trial, fmt: Format, graph: Graph) -> None:
     pair = open_durable(trial, fmt)
     foreign = other.encode(Tree((("a", b"\1" * 32),)))
     data = next(iter(graph.encodings.values()))
-    pair.play(pair.put(data), pair.put(foreign), pair.has([fmt.hash(foreign)]), pair.close())
+    pair.expect(pair.put(data), pair.put(foreign), pair.has([fmt.hash(foreign)]), pair.close())
     args = {"store": "t", "format": other.name, "backend": "durable", "dir": pair.directory}
     for create in (False, True):
         trial.expect("grit.open", {**args, "create": create}, {"refused": "rejected", "code": "format"})
-    pair.play(pair.open(create=True))
+    pair.expect(pair.open(create=True))
     trial.expect("grit.open", {**args, "create": False}, {"refused": "rejected", "code": "format"})
-    pair.play(pair.get(fmt.hash(data)), pair.has([fmt.hash(foreign), fmt.hash(data)]))
+    pair.expect(pair.get(fmt.hash(data)), pair.has([fmt.hash(foreign), fmt.hash(data)]))
 
 
 def many_sizes(trial: Trial, fmt: Format) -> None:
@@ -161,8 +165,8 @@ def many_sizes(trial: Trial, fmt: Format) -> None:
         blob = Blob((), bytes((number + 1,)) * (size - 64))
         data = fmt.encode(blob)
         kept.append(fmt.hash(data))
-        pair.play(pair.put(data))
-    pair.play(pair.has(kept), pair.get(kept[-1]), pair.get(kept[-3]))
+        pair.expect(pair.put(data))
+    pair.expect(pair.has(kept), pair.get(kept[-1]), pair.get(kept[-3]))
 
 
 PROPERTIES: Final = (

@@ -198,8 +198,8 @@ def declared(trial: Trial) -> None:
 
 def _hold_hello_against(trial: Trial, rule: str) -> None:
     settings = process_of(trial.subject).settings
-    said = trial.expect("hello", settings.hello_args(), {"ok": trial.claims.raw}, rule="harness.hello.any-time")
-    for breach in read_hello(said, settings).breaches:
+    reply = trial.expect("hello", settings.hello_args(), {"ok": trial.claims.raw}, rule="harness.hello.any-time")
+    for breach in read_hello(reply, settings).breaches:
         if breach.rule == rule:
             trial.fail(rule, breach.detail, words=breach.cause, rule=rule)
 

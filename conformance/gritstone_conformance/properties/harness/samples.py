@@ -132,7 +132,7 @@ def _of_grit(claims: Claims, directory: str, path: str) -> list[Request]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Life:
+class _History:
     """The objects of an actor that was created: requests that put them, and their ids."""
 
     puts: list[Request]
@@ -142,7 +142,7 @@ class _Life:
     step: str
 
 
-def _life(fmt: Format, store: str, code: bytes = PUPPET) -> _Life:
+def _history(fmt: Format, store: str, code: bytes = PUPPET) -> _History:
     stage = Stage(Graph(fmt))
     actor, sender = stage.core(b"a", code), stage.tree(name=stage.blob(b"outside", ("ct", "s")))
     genesis = stage.graph.add(Message(None, (("mt", "genesis"),), actor))
@@ -151,44 +151,44 @@ def _life(fmt: Format, store: str, code: bytes = PUPPET) -> _Life:
     puts: list[Request] = [
         ("grit.put", {"store": store, "bytes": encode_bytes(data)}) for data in stage.graph.encodings.values()
     ]
-    return _Life(puts, actor.hex(), sender.hex(), genesis.hex(), step.hex())
+    return _History(puts, actor.hex(), sender.hex(), genesis.hex(), step.hex())
 
 
 def _of_wit(claims: Claims) -> list[Request]:
     fmt, store = format_of(claims), {"store": "w"}
-    life = _life(fmt, "w")
-    about = store | {"actor": life.actor, "head": None, "inbox": [[life.sender, life.genesis]]}
+    history = _history(fmt, "w")
+    about = store | {"actor": history.actor, "head": None, "inbox": [[history.sender, history.genesis]]}
     return [
         opening("w", fmt),
-        *life.puts,
+        *history.puts,
         ("wit.step", about | {"attempt": 1}),
         ("wit.step", about | {"attempt": 1, "transition_ms": 1000}),
-        ("wit.admit", about | {"step": life.step}),
-        ("wit.unread", store | {"tip": life.genesis, "cursor": None}),
-        ("wit.merge", store | {"core": life.actor, "update": life.sender}),
-        ("wit.query", store | {"step": life.step, "name": "step", "args": ""}),
-        ("wit.openapi", {"actor": life.actor, "wut": encode_bytes(PUPPET_WUT)}),
+        ("wit.admit", about | {"step": history.step}),
+        ("wit.unread", store | {"tip": history.genesis, "cursor": None}),
+        ("wit.merge", store | {"core": history.actor, "update": history.sender}),
+        ("wit.query", store | {"step": history.step, "name": "step", "args": ""}),
+        ("wit.openapi", {"actor": history.actor, "wut": encode_bytes(PUPPET_WUT)}),
         ("grit.close", store),
     ]
 
 
 def _of_runtime(claims: Claims) -> list[Request]:
     fmt, free, chosen = format_of(claims), {"runtime": "free"}, {"runtime": "chosen"}
-    life = _life(fmt, "r")
+    history = _history(fmt, "r")
     terms: dict[str, Json] = {"store": "r", "agent": "test", "base_ms": 0, "cap_ms": 0, "max_attempts": 3}
-    letter: dict[str, Json] = {"to": life.actor, "headers": [["mt", "genesis"]], "content": life.actor}
-    effect, mail = f"{life.actor}.{life.genesis}", {"sender": life.actor, "message": life.genesis}
+    letter: dict[str, Json] = {"to": history.actor, "headers": [["mt", "genesis"]], "content": history.actor}
+    effect, mail = f"{history.actor}.{history.genesis}", {"sender": history.actor, "message": history.genesis}
     asked: list[Request] = [
         opening("r", fmt),
-        *life.puts,
+        *history.puts,
         ("runtime.start", free | terms | {"schedule": "free", "clock": "system", "transition_ms": 0, "workers": 1}),
         ("runtime.inject", free | letter | {"mode": "queue"}),
         ("runtime.run", free | {"max_steps": 10}),
-        ("runtime.query", free | {"actor": life.actor, "name": "step", "args": ""}),
+        ("runtime.query", free | {"actor": history.actor, "name": "step", "args": ""}),
         ("runtime.mail", free),
         ("runtime.ack", free | mail),
         ("runtime.collect", free),
-        ("runtime.release", free | {"actors": [life.actor]}),
+        ("runtime.release", free | {"actors": [history.actor]}),
         ("runtime.cut", free),
     ]
     if "effects" in claims.features:
@@ -219,13 +219,13 @@ def _of_wasm(claims: Claims) -> list[Request]:
     module: dict[str, Json] = {"module": encode_bytes(_LEAST_MODULE), "entry": "wit", "pages": 0}
     asked: list[Request] = [("wasm.admit", module), ("wasm.meter", module)]
     if "wasm" in claims.profiles:
-        life = _life(fmt, "g", b"wasm:code")
-        actor = {"actor": life.actor}
+        history = _history(fmt, "g", b"wasm:code")
+        actor = {"actor": history.actor}
         asked += [
             opening("g", fmt),
-            *life.puts,
-            ("grit.cas", store | {"changes": [{"name": f"heads/{life.actor}", "old": None, "new": life.step}]}),
-            ("wasm.fork", store | {"step": life.step, "n": 1, "entropy": "fresh"}),
+            *history.puts,
+            ("grit.cas", store | {"changes": [{"name": f"heads/{history.actor}", "old": None, "new": history.step}]}),
+            ("wasm.fork", store | {"step": history.step, "n": 1, "entropy": "fresh"}),
             ("wasm.release", store | actor),
             ("wasm.adopt", store | actor),
             ("grit.close", store),

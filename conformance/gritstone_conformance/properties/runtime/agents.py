@@ -29,7 +29,7 @@ def bootstrap(trial: Trial, fmt: Format) -> None:
         lockstep.refs(rule="runtime.agent.bootstrap")
         lockstep.export(rule="runtime.agent.bootstrap")
         lockstep.stop()
-        lockstep.play()
+        lockstep.flush()
         trial.expect("grit.close", {"store": "s"}, ok())
     for name in ("", "n" * 256, "\u00e9" * 128):
         _open(trial, fmt)
@@ -60,7 +60,7 @@ def other_name(trial: Trial, fmt: Format) -> None:
     lockstep.start(rule=rule)
     lockstep.ask_plainly("runtime.start", start_args(StartOptions()), refused("rejected"), rule)
     lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
 
 
 def half_agent(trial: Trial, fmt: Format) -> None:
@@ -73,7 +73,7 @@ def half_agent(trial: Trial, fmt: Format) -> None:
         lockstep.request(lockstep.pair.cas(Change(name, references[name], None)))
         args = start_args(lockstep.terms)
         lockstep.ask_plainly("runtime.start", args, refused("rejected"), "runtime.agent.name")
-        lockstep.play()
+        lockstep.flush()
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
@@ -200,10 +200,10 @@ def mail_first(trial: Trial, fmt: Format) -> None:
     actor = stage.core(b"a")
     agent = graph.add(Tree((("name", graph.add(Blob((("ct", "s"),), b"test"))),)))
     genesis = graph.add(Message(None, GENESIS, actor))
-    said = graph.add(Message(None, (("mt", "hello"),), stage.blob(b"x")))
+    message = graph.add(Message(None, (("mt", "hello"),), stage.blob(b"x")))
     other = stage.core(b"creator")
     inbox = graph.add(Mailbox(((other, genesis),)))
-    head = graph.add(Step(None, actor, inbox, graph.add(Mailbox(((agent, said),))), actor))
+    head = graph.add(Step(None, actor, inbox, graph.add(Mailbox(((agent, message),))), actor))
     sent = graph.add(Mailbox(((actor, genesis),)))
     first = graph.add(Message(None, GENESIS, other))
     creator = graph.add(Step(None, other, graph.add(Mailbox(((actor, first),))), sent, other))
@@ -216,7 +216,7 @@ def mail_first(trial: Trial, fmt: Format) -> None:
         lockstep.request(asked)
     lockstep.start()
     lockstep.mail(rule="runtime.agent.mail")
-    lockstep.ack(actor, said, rule=rule)
+    lockstep.ack(actor, message, rule=rule)
     lockstep.mail(rule="runtime.agent.mail")
     lockstep.export(rule=rule)
 
@@ -245,7 +245,7 @@ def same_effects(trial: Trial, fmt: Format) -> None:
     lockstep.mail(rule="runtime.effect.linked")
     lockstep.resolve(seconds[1], "ok", b"last", rule="runtime.effect.linked")
     lockstep.effects(rule=rule)
-    lockstep.play()
+    lockstep.flush()
 
 
 def effects(trial: Trial, fmt: Format, tape: Tape) -> None:

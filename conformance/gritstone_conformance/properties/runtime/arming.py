@@ -85,7 +85,7 @@ def kills_at_the_armed_write(trial: Trial, fmt: Format) -> None:
     for when in ("before", "after"):
         drill = _drill(trial, fmt, victim)
         _arm(trial, victim, 2 * sum(counts) + 50, when)
-        if _play(trial, victim, drill) is not None:
+        if _run(trial, victim, drill) is not None:
             trial.fail("a living process", "a dead one", words="it died at a write that did not come", rule=_EXACT)
         _arm(trial, victim, NEVER, when)
         extra = drill.stores["s"].put(fmt.encode(Blob((), b"extra")))
@@ -127,7 +127,7 @@ def _rehearse(trial: Trial, fmt: Format, victim: SubjectLike) -> list[int]:
         if changes is not None and counts[-1] == counts[-2]:
             trial.fail("a larger count", counts[-1], words=f"{asked[0]} is not counted", rule=_ALL)
     for pair in drill.stores.values():
-        pair.play(pair.close())
+        pair.expect(pair.close())
     return [after - before for before, after in pairwise(counts)]
 
 
@@ -138,21 +138,21 @@ def _wrong_death(trial: Trial, fmt: Format, victim: SubjectLike, death: _Death) 
     """
     drill = _drill(trial, fmt, victim)
     _arm(trial, victim, death.number, death.when)
-    died = _play(trial, victim, drill)
+    died = _run(trial, victim, drill)
     victim.kill()
     if died != death.index:
         got = "unharmed" if died is None else f"dead at request {died}"
         return _Wrong(f"dead at request {death.index}", got, "it did not die at the write it was armed for")
     changed = [handle for _, handle in drill.requests[: death.index] if handle is not None]
     for handle, pair in drill.stores.items():
-        pair.play(pair.open(create=False))
+        pair.expect(pair.open(create=False))
         there = _size(trial, pair, victim)
         is_due = drill.requests[death.index][1] == handle and death.when == "after"
         due = changed.count(handle) + is_due
         if there != due:
             words = "a write is there that it died before" if there > due else "a write is lost that it died after"
             return _Wrong(due, there, words)
-        pair.play(pair.close())
+        pair.expect(pair.close())
     return None
 
 
@@ -170,7 +170,7 @@ def _size(trial: Trial, pair: Pair, victim: SubjectLike) -> int:
     return sum(objects["has"]) + len(refs["refs"])
 
 
-def _play(trial: Trial, victim: SubjectLike, drill: _Drill) -> int | None:
+def _run(trial: Trial, victim: SubjectLike, drill: _Drill) -> int | None:
     """Ask the requests one by one; returns the index of the one at which the process died, or None."""
     for index, asked in enumerate([*(asked for asked, _ in drill.requests), ("ping", {}, ok())]):
         try:
@@ -197,22 +197,22 @@ def durable_writes_counted(trial: Trial, fmt: Format) -> None:
     """Whatever changes a durable store is counted, of every operation and every store; what is in memory is not."""
     process = trial.subject
     second = open_durable(trial, fmt, "t")
-    _check_counted(trial, "grit.put", lambda: second.play(second.put(fmt.encode(Blob((), b"there")))))
+    _check_counted(trial, "grit.put", lambda: second.expect(second.put(fmt.encode(Blob((), b"there")))))
     memory = open_memory(trial, fmt, "m")
     before = _count(trial, process)
-    memory.play(memory.put(fmt.encode(Blob((), b"in memory"))))
+    memory.expect(memory.put(fmt.encode(Blob((), b"in memory"))))
     if _count(trial, process) != before:
         trial.fail(before, "more", words="what is in memory is counted", rule=_EXACT)
     lockstep = LockstepModel(trial, fmt, StartOptions(), durable=True)
     stage, pair = lockstep.stage, lockstep.pair
-    lockstep.play()
+    lockstep.flush()
 
     def check(op: str, work: Callable[[], object]) -> None:
-        def played() -> None:
+        def run() -> None:
             work()
-            lockstep.play()
+            lockstep.flush()
 
-        _check_counted(trial, op, played)
+        _check_counted(trial, op, run)
 
     first, other = stage.blob(b"first"), stage.blob(b"other")
     check("grit.put", lockstep.fill)

@@ -260,7 +260,7 @@ def away_during_a_run(trial: Trial, fmt: Format) -> None:
         before = _references(fixture)
         leaving = (actor, failing, child)
         if _leave_now(fixture, space, leaving, before):  # else a run was over before
-            fixture.play()
+            fixture.flush()
             time.sleep(2 * _NAP_MS / 1000)
             fixture.run()
             wanted = {**before, **{f"{space}/{each.hex()}": each.hex() for each in leaving}}
@@ -310,7 +310,7 @@ def away_after_a_kill(trial: Trial, fmt: Format) -> None:
     fixture.ask("grit.cas", {"store": fixture.handle, "changes": changes}, ok())
     fixture.start()
     fixture.inject(Injection(each, (), says) for each in actors.values())
-    fixture.play()
+    fixture.flush()
     before = _references(fixture)
     victim.kill()
     again = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory=directory, process=victim, create=False))

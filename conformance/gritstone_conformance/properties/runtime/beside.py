@@ -53,9 +53,9 @@ class _Pair:
         self.actor = self.stage.core(b"a", **{name: make(self.stage) for name, make in entries.items()})
         terms, directory = StartOptions(config=Config(0, 0, 1)), trial.directory()
         self.first = FreeScheduleFixture(trial, fmt, terms, StoreOptions(directory=directory))
-        self.first.play()
+        self.first.flush()
         self.second = FreeScheduleFixture(trial, fmt, terms, StoreOptions(directory, trial.spawn(), "t", create=False))
-        self.second.play()
+        self.second.flush()
 
     def begin(self) -> None:
         """Put all objects, start both runtimes, and create the actor."""
@@ -64,7 +64,7 @@ class _Pair:
         self.first.inject([Injection(self.actor, GENESIS, self.actor)])
         self.first.run()
         self.second.start()
-        self.second.play()
+        self.second.flush()
 
     def run_beside(self, meanwhile: Callable[[], None]) -> None:
         """Run the first side to rest in a thread, and do something while it sleeps."""
@@ -179,11 +179,11 @@ def adopted_over_a_mark_in_one_process(trial: Trial, fmt: Format) -> None:
     trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 2}, RAN, rule="runtime.route.rest")
     fixture.inject([Injection(actor, (), fails, "signal")], "second")
     fixture.ask("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
-    fixture.play()
+    fixture.flush()
     before = _references(fixture, actor)
     time.sleep(2 * _NAP_MS / 1000)
     fixture.ask("runtime.run", {"runtime": fixture.runtime, "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
-    fixture.play()
+    fixture.flush()
     if "failed" in before and _references(fixture, actor) != before:
         words = "a marked actor ran something that is no update"
         trial.fail(before, _references(fixture, actor), words=words, rule=rule)
@@ -216,7 +216,7 @@ def update_begun_before_the_mark(trial: Trial, fmt: Format) -> None:
         )
         change = Change(f"failed/{pair.actor.hex()}", None, fmt.hash(data)).to_json()
         pair.second.ask("grit.cas", {"store": pair.second.handle, "changes": [change]}, ok())
-        pair.second.play()
+        pair.second.flush()
 
     pair.run_beside(mark)
     if "failed" in pair.references():
@@ -248,7 +248,7 @@ def held_while_collected(trial: Trial, fmt: Format) -> None:
             elif "heads" in _references(pair.second, child):
                 change = Change(f"actors/c{number}", None, child).to_json()
                 pair.second.ask("grit.cas", {"store": pair.second.handle, "changes": [change]}, ok())
-            pair.second.play()
+            pair.second.flush()
             if "heads" in _references(pair.second, child):
                 kept.append(child)
 
@@ -286,7 +286,7 @@ def pruned_before_adoption(trial: Trial, fmt: Format) -> None:
         second.stop("now")  # what it ran itself would be kept by the prune
         second.ask("grit.prune", {"store": second.handle, "pins": []}, ok(removed={"$": "any"}))
         second.ask("grit.put", {"store": second.handle, "bytes": to_base64(tree)}, ok(id=fmt.hash(tree).hex()))
-        second.play()
+        second.flush()
 
     pair.run_beside(remove)
     pair.first.sent += pair.second.sent
@@ -386,7 +386,7 @@ def collected_meanwhile(trial: Trial, fmt: Format) -> None:
     pair.first.inject([Injection(pair.actor, (), free)])
     pair.first.run()
     pair.first.ask("runtime.collect", {"runtime": pair.first.runtime}, ok(removed=[child.hex()]), rule)
-    pair.first.play()
+    pair.first.flush()
     late[0].reply()
     pair.second.run()
     pair.first.run()

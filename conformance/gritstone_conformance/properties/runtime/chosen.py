@@ -40,16 +40,16 @@ def _drawn(*, cleanups: bool) -> Given:
 def exact_choices(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The choices are those that follow from heads, marks, delays and what was declined, and each does what it says."""
     terms = StartOptions(schedule="chosen", config=Config(0, 0, scenario.max_attempts))
-    _play(LockstepModel(trial, fmt, terms), scenario, tape)
+    _run(LockstepModel(trial, fmt, terms), scenario, tape)
 
 
 def exact_in_time(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The same with delays on the suite's clock."""
     terms = StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
-    _play(LockstepModel(trial, fmt, terms), scenario, tape, waits=True)
+    _run(LockstepModel(trial, fmt, terms), scenario, tape, waits=True)
 
 
-def _play(lockstep: LockstepModel, scenario: Scenario, tape: Tape, *, waits: bool = False) -> None:
+def _run(lockstep: LockstepModel, scenario: Scenario, tape: Tape, *, waits: bool = False) -> None:
     """Inject and choose in turn; with ``waits`` also what fails at first, so that its actor waits for the clock."""
     note_situations(lockstep.trial, scenario)
     lockstep.load(scenario)
@@ -143,7 +143,7 @@ def only_chosen(trial: Trial, fmt: Format) -> None:
     for _ in range(10):
         lockstep.ready(rule=rule)
         lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
     time.sleep(0.2)
     lockstep.mail(rule=rule)
     lockstep.query(actor, "step", rule=rule)
@@ -160,7 +160,7 @@ def only_chosen(trial: Trial, fmt: Format) -> None:
 def same_order(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The choices are in order, and depend on the store and the requests alone: another process lists the same."""
     lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, scenario.max_attempts)))
-    lockstep.play()
+    lockstep.flush()
     lockstep.load(scenario)
     for injection in scenario.injections:
         lockstep.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
@@ -169,7 +169,7 @@ def same_order(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> Non
             break
         lockstep.choose(tape.below(256), rule="harness.schedule.order")
     asked = lockstep.waiting()
-    lockstep.play()
+    lockstep.flush()
     other = trial.spawn()
     trial.expect_many([*lockstep.opening(), *asked], on=other)
 
@@ -185,7 +185,7 @@ def owned_clock(trial: Trial, fmt: Format) -> None:
     lockstep.query(actor, "get", b"log", rule=rule)
     lockstep.tell(actor, stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
     lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
     time.sleep(0.15)
     lockstep.run(rule=rule)
     lockstep.refs(rule=rule)
@@ -219,7 +219,7 @@ def held_effects(trial: Trial, fmt: Format) -> None:
     request = stage.blob(b'{"url":"http://127.0.0.1:9/"}', ("ct", "j"))
     lockstep.tell(actor, stage.program(programs.send(0, 1, "effect.http"), lockstep.agent, request))
     names = lockstep.effects(rule="runtime.effect.open")
-    lockstep.play()
+    lockstep.flush()
     time.sleep(0.3)
     lockstep.run(rule=rule)
     lockstep.refs(rule=rule)

@@ -207,7 +207,7 @@ def held_by_another_runtime(trial: Trial, fmt: Format) -> None:
         fixture.inject([Injection(creator, (), content)])
         fixture.run()
     fixture.inject([Injection(creator, (), say)], "second")
-    fixture.play()
+    fixture.flush()
     trial.expect("runtime.run", {"runtime": "second", "max_steps": 1}, RAN, rule="runtime.route.rest")
     fixture.ask("runtime.collect", {"runtime": fixture.runtime}, ok(removed=[]), rule)
     fixture.run("second")
@@ -215,7 +215,7 @@ def held_by_another_runtime(trial: Trial, fmt: Format) -> None:
     fixture.inject([Injection(creator, (), free)], "second")
     fixture.run("second")
     fixture.ask("runtime.collect", {"runtime": fixture.runtime}, ok(removed=[child.hex()]), "runtime.collect.collected")
-    fixture.play()
+    fixture.flush()
     fixture.check(is_whole=False)
 
 

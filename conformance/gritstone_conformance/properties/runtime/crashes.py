@@ -76,11 +76,11 @@ def _writes_of_first(trial: Trial, fmt: Format, victim: SubjectLike) -> int:
         return writes
 
     fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory=trial.directory(), process=victim))
-    fixture.play()
+    fixture.flush()
     trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     before = count()
     fixture.start()
-    fixture.play()
+    fixture.flush()
     writes = count() - before
     fixture.close()
     return writes
@@ -90,11 +90,11 @@ def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) 
     """Die before a write of the start that makes an agent, and start again; returns whether there was one to die at."""
     rule = "runtime.agent.bootstrap"
     fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory=trial.directory(), process=victim))
-    fixture.play()
+    fixture.flush()
     trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
     try:
         fixture.start()
-        fixture.play()
+        fixture.flush()
         trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     except SubjectFault as fault:
         if not fault.is_sigkill:
@@ -107,7 +107,7 @@ def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) 
         trial, fmt, opening=StoreOptions(directory=fixture.directory, process=victim, create=False), rule=rule
     )
     fixture.start()
-    fixture.play()
+    fixture.flush()
     args: dict[str, Json] = {"store": fixture.handle, "prefix": "", "after": None, "limit": 10}
     refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=victim, rule=rule)["refs"]
     if [name.partition("/")[0] for name, _ in refs] != ["heads", "runtime"]:

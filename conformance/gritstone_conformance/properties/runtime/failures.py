@@ -197,8 +197,8 @@ def receipts(trial: Trial, fmt: Format) -> None:
     rule = "runtime.receipt.form"
     lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
     stage = lockstep.stage
-    heard = stage.tree(receipt=stage.program(programs.append("log", b"r")))
-    sender = lockstep.born(b"sender", on=heard)
+    receipt = stage.tree(receipt=stage.program(programs.append("log", b"r")))
+    sender = lockstep.born(b"sender", on=receipt)
     for title, code, ops in (
         (b"failed", PUPPET, programs.fail()),
         (b"illegal", PUPPET, programs.illegal(0x02)),
@@ -218,7 +218,7 @@ def receipts(trial: Trial, fmt: Format) -> None:
     ask = stage.program(programs.send(0, 1), victim, stage.program(programs.fail()))
     lockstep.tell(fragile, ask, rule="runtime.receipt.no-loop")
     lockstep.refs(rule="runtime.receipt.no-loop")
-    itself = lockstep.born(b"itself", on=heard)
+    itself = lockstep.born(b"itself", on=receipt)
     to_itself = stage.program(programs.send(programs.ACTOR, 0), stage.program(programs.fail()))
     lockstep.tell(itself, to_itself, rule=rule)
     lockstep.refs(rule=rule)
@@ -238,7 +238,7 @@ def out_of_time(trial: Trial, fmt: Format) -> None:
     asked = lockstep.inject(sender, stage.program(programs.send(0, 1), slow, naps))
     headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", "timeout"))
     receipt = fmt.encode(Message(asked, headers, fmt.hash(fmt.encode(Blob((), b"")))))
-    lockstep.play()
+    lockstep.flush()
     parked = ok(cause="rest", steps={"$": "any"}, parked=[[slow.hex(), "timeout"]])
     trial.expect("runtime.run", {"runtime": "r", "max_steps": MOST_STEPS}, parked, rule="runtime.fail.mark")
     kept = ok(bytes=to_base64(receipt))

@@ -44,11 +44,11 @@ def _terms(drawn: Scenario) -> StartOptions:
     return StartOptions(config=Config(1, 2, drawn.max_attempts))
 
 
-def played(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+def run(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """Whatever actors do, the history is legal; at rest nothing is left, a start changes nothing, the heads answer."""
     fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
     fixture.start()
-    fixture.play_scenario(scenario)
+    fixture.run_scenario(scenario)
     verdict = fixture.check()
     assert verdict.history is not None
     _check_parked(trial, fixture)
@@ -66,7 +66,7 @@ def played(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     expect = ok(refs=listed, more=False)
     if any(name.startswith("failed/") for name in references) or seed % 2:
         fixture.ask("grit.refs", {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}, expect)
-        fixture.play()
+        fixture.flush()
         return
     fixture.ask("grit.refs", {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}, expect, _QUIET)
     fixture.inject(scenario.injections[-2:])
@@ -113,7 +113,7 @@ def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     fixture.inject(scenario.injections[:half])
     fixture.run()
     fixture.check(is_whole=False)
-    fixture.play()
+    fixture.flush()
     trial.expect("runtime.collect", {"runtime": fixture.runtime}, ok(removed={"$": "any"}))
     fixture.check(is_whole=False)
     pruned = ok(removed={"$": "any"})
@@ -158,7 +158,7 @@ def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> No
 def _one_runtime(trial: Trial, fmt: Format, scenario: Scenario) -> None:
     fixture = FreeScheduleFixture(trial, fmt, _terms(scenario), StoreOptions(handle="control"))
     fixture.start()
-    fixture.play_scenario(scenario)
+    fixture.run_scenario(scenario)
     fixture.check()
 
 
@@ -186,7 +186,7 @@ def several_workers(trial: Trial, fmt: Format, scenario: Scenario, seed: int) ->
     """With several transitions at the same time all holds as before."""
     fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(1, 2, scenario.max_attempts), workers=4))
     fixture.start()
-    fixture.play_scenario(scenario)
+    fixture.run_scenario(scenario)
     fixture.check()
 
 
@@ -213,7 +213,7 @@ def known_shapes(trial: Trial, fmt: Format) -> None:
     )
     fixture = FreeScheduleFixture(trial, fmt)
     fixture.start()
-    fixture.play_scenario(Scenario(stage.graph, (hub,), mail))
+    fixture.run_scenario(Scenario(stage.graph, (hub,), mail))
     verdict = fixture.check()
     if verdict.actors != 21:
         trial.fail(21, verdict.actors, words="not all actors were created", rule="runtime.route.rest")
@@ -235,7 +235,7 @@ def fenced(trial: Trial, fmt: Format) -> None:
     mail.append(Injection(other, (), stage.program(says, actor, log[0], update, log[1])))
     fixture = FreeScheduleFixture(trial, fmt)
     fixture.start()
-    fixture.play_scenario(Scenario(stage.graph, (actor, other), tuple(mail)))
+    fixture.run_scenario(Scenario(stage.graph, (actor, other), tuple(mail)))
     fixture.check()
 
 
@@ -267,7 +267,7 @@ _RULES: Final = tuple(dict.fromkeys(("runtime.history.bundle", "runtime.route.re
 PROPERTIES: Final = (
     *in_each_format(
         "runtime/history/free",
-        played,
+        run,
         *_RULES,
         _QUIET,
         "runtime.query.rest",

@@ -98,7 +98,7 @@ class FreeScheduleFixture:
 
     def inject(self, injections: Iterable[Injection], runtime: str | None = None) -> None:
         """Send messages from outside, pipelined, and record the accepted ones."""
-        self.play()
+        self.flush()
         listed = list(injections)
         requests: list[Asked] = []
         for each in listed:
@@ -113,7 +113,7 @@ class FreeScheduleFixture:
 
     def run(self, runtime: str | None = None) -> dict[str, Json]:
         """Run the runtime to rest; return its reply."""
-        self.play()
+        self.flush()
         args = {"runtime": runtime or self.runtime, "max_steps": MOST_STEPS}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
         return self.trial.expect("runtime.run", args, rest, on=self.process, rule="runtime.route.rest")
@@ -125,9 +125,9 @@ class FreeScheduleFixture:
     def close(self) -> None:
         """Close the store."""
         self.ask("grit.close", {"store": self.handle}, ok())
-        self.play()
+        self.flush()
 
-    def play_scenario(self, scenario: Scenario) -> None:
+    def run_scenario(self, scenario: Scenario) -> None:
         """Send all messages of a scenario, with its pauses, and run to rest."""
         note_situations(self.trial, scenario)
         self.put(scenario.graph)
@@ -149,7 +149,7 @@ class FreeScheduleFixture:
         rules: Mapping[str, str] | None = None,
     ) -> Verdict:
         """Export, and judge the history and its continuation of the last export; ``rules`` as in ``check_export``."""
-        self.play()
+        self.flush()
         verdict = check_export(
             self.trial,
             export(self.trial, self.handle, self.process),
@@ -164,7 +164,7 @@ class FreeScheduleFixture:
         """Add a request."""
         self._waiting.append((op, args, expect, rule))
 
-    def play(self) -> None:
+    def flush(self) -> None:
         """Send the pending requests."""
         waiting, self._waiting = self._waiting, []
         if waiting:

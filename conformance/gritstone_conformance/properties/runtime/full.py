@@ -51,7 +51,7 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     _look(lockstep)
     lockstep.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
     _look(lockstep)
-    lockstep.play()
+    lockstep.flush()
 
 
 def fill_references(lockstep: LockstepModel, target: bytes, room: int) -> None:
@@ -91,13 +91,13 @@ def mark_without_room(trial: Trial, fmt: Format) -> None:
     if is_full:
         changes = [Change(name, marker, None) for name in ("t/0", "t/1")]
         lockstep.request(lockstep.pair.cas(*changes, rule=_FULL))
-        lockstep.play()
+        lockstep.flush()
         time.sleep(_REPEATED_AFTER_S)
         for choice in choices(lockstep.model):
             lockstep.model.run(*choice)
     lockstep.run(rule=_FULL)
     _look(lockstep, _FULL)
-    lockstep.play()
+    lockstep.flush()
 
 
 def _look(lockstep: LockstepModel, rule: str = _LIMIT) -> None:

@@ -69,7 +69,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
     store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
     if half.of_runtime:
         store.start()
-    store.play()
+    store.flush()
     before = _references(trial, store, half.rule)
     handle: dict[str, Json] = {"runtime": store.runtime} if half.of_runtime else {"store": "s"}
     trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
@@ -83,7 +83,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
         store = FreeScheduleFixture(
             trial, fmt, opening=StoreOptions(store.directory, victim, create=False), rule=half.rule
         )
-        store.play()
+        store.flush()
         is_dead = True
     else:
         is_dead = False
@@ -95,7 +95,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
     if found == before != after:
         if half.of_runtime:
             store.start()
-            store.play()
+            store.flush()
         trial.expect(half.op, {**handle, **half.args}, half.answer, on=victim, rule=half.rule)
         if (found := _references(trial, store, half.rule)) != after:
             trial.fail(after, found, path="refs", words="the request cannot be repeated after a kill", rule=half.rule)
@@ -150,9 +150,9 @@ def _double(trial: Trial, fmt: Format) -> LockstepModel:
 def _half(lockstep: LockstepModel, word: str, actors: list[bytes], rule: str) -> Half:
     """Carry an operation of the runtime out on the model; returns it as it is before."""
     lockstep.fill()
-    lockstep.play()
+    lockstep.flush()
     lockstep.ask_plainly("grit.close", {"store": "s"}, ok())
-    lockstep.play()
+    lockstep.flush()
     before = lockstep.pair.model.export()
     args: dict[str, Json] = {}
     answers: dict[str, Callable[[], dict[str, Json]]] = {

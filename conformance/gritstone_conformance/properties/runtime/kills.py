@@ -112,7 +112,7 @@ class Ordeal:
         fixture, known = self._begin()
         self._arm(NEVER, "before")
         before = self._count()
-        self._play(fixture, known, self._script.acts, may_die=False)
+        self._run(fixture, known, self._script.acts, may_die=False)
         self.writes = None if before is None else (self._count() or 0) - before
         self._conclude(fixture, known, {})
 
@@ -143,7 +143,7 @@ class Ordeal:
         """Die after the first answer, the second and so on."""
         for count in range(1, len(self._script.acts) + 1):
             fixture, known = self._begin()
-            self._play(fixture, known, self._script.acts[:count])
+            self._run(fixture, known, self._script.acts[:count])
             self._victim.kill()
             self._survive(known, count)
 
@@ -151,14 +151,14 @@ class Ordeal:
         """Die once, after some sixteenths of the time that the script takes."""
         fixture, known = self._begin()
         started = time.perf_counter()
-        self._play(fixture, known, self._script.acts, may_die=False)
+        self._run(fixture, known, self._script.acts, may_die=False)
         delay_s = (time.perf_counter() - started) * share / 16
         self._conclude(fixture, known, {})
         fixture, known = self._begin()
         timer = threading.Timer(delay_s, self._victim.kill_from_thread)
         timer.start()
         try:
-            index = self._play(fixture, known, self._script.acts)
+            index = self._run(fixture, known, self._script.acts)
         finally:
             timer.join()
         self._victim.kill()
@@ -173,7 +173,7 @@ class Ordeal:
         fixture, known = self._begin()
         self._arm(1, "after")
         rest = self._script.acts
-        index = self._play(fixture, known, rest)
+        index = self._run(fixture, known, rest)
         processes = 1
         while index is not None:
             rest, processes = rest[index:], processes + 1
@@ -188,7 +188,7 @@ class Ordeal:
             self._judge_found(fixture, known)
             self._arm(1 + stride * (processes - 1), ("before", "after")[processes % 2])
             rest = (ScriptStep("start"), ScriptStep("run"), *(act for act in rest if act.word != "start"))
-            index = self._play(fixture, known, rest)
+            index = self._run(fixture, known, rest)
         self._arm(NEVER, "before")
         self._conclude(fixture, known)
 
@@ -204,7 +204,7 @@ class Ordeal:
         """Die at a write; returns whether there was one to die at."""
         fixture, known = self._begin()
         self._arm(number, when)
-        index = self._play(fixture, known, self._script.acts)
+        index = self._run(fixture, known, self._script.acts)
         if index is None:
             self._arm(NEVER, "before")
             fixture.close()
@@ -225,10 +225,10 @@ class Ordeal:
         known = _Known(last=self._origin if self._origin.agent is not None else None)
         data: dict[str, Json] = {"bytes": to_base64(self._script.bundle), "more": False}
         fixture.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
-        fixture.play()
+        fixture.flush()
         return fixture, known
 
-    def _play(
+    def _run(
         self, fixture: FreeScheduleFixture, known: _Known, acts: tuple[ScriptStep, ...], *, may_die: bool = True
     ) -> int | None:
         """Ask request after request; returns the index of the one at which the process died, or None.
@@ -258,7 +258,7 @@ class Ordeal:
             fixture.inject([act.injection])
         elif act.word in words:
             words[act.word]()
-            fixture.play()
+            fixture.flush()
         elif act.word == "look":
             known.listed = self._listed(fixture)
         elif act.word == "ask":
@@ -305,7 +305,7 @@ class Ordeal:
             StoreOptions(self._directory, self._victim, create=False),
             rule="runtime.recover.step",
         )
-        fixture.play()
+        fixture.flush()
         return fixture
 
     def _judge_found(self, fixture: FreeScheduleFixture, known: _Known) -> None:

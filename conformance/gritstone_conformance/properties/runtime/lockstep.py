@@ -277,7 +277,7 @@ class LockstepModel:
 
     def export(self, *, rule: str | None = None) -> bytes:
         """Export everything and compare it with the store of the model, byte for byte."""
-        self.play()
+        self.flush()
         data = self.pair.export(rule=rule)
         assert data is not None, "the model's store is closed"
         return data
@@ -286,11 +286,11 @@ class LockstepModel:
         """Add a request to the runtime."""
         self.ask_plainly(op, {"runtime": "r", **args}, expect, rule)
 
-    def play(self) -> None:
+    def flush(self) -> None:
         """Send the pending requests."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self.pair.play(*waiting)
+            self.pair.expect(*waiting)
 
     def waiting(self) -> list[Asked]:
         """Return the pending requests."""

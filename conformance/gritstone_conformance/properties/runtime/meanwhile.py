@@ -64,7 +64,7 @@ def collected(trial: Trial, fmt: Format) -> None:
     fixture.run()
     for content in (say, free):
         fixture.inject([Injection(creator, (), content)])
-        fixture.play()
+        fixture.flush()
         trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, RAN, rule="runtime.route.rest")
     removed = trial.expect("runtime.collect", {"runtime": fixture.runtime}, ok(removed={"$": "any"}))["removed"]
     fixture.run()
@@ -92,7 +92,7 @@ def overtaken(trial: Trial, fmt: Format) -> None:
     fixture.inject(Injection(each, GENESIS, each) for each in (actor, other))
     fixture.run()
     fixture.inject([Injection(actor, (), slow, "signal"), Injection(other, (), log)])
-    fixture.play()
+    fixture.flush()
     trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, RAN, rule="runtime.run.reply")
     fixture.inject([Injection(actor, (), log, "signal")])
     fixture.run()

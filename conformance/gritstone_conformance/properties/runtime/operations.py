@@ -60,13 +60,13 @@ def waiting_mail(trial: Trial, fmt: Format) -> None:
     lockstep.tell(target, stage.core(b"other"), "genesis", rule="wit.genesis.identity")
     lockstep.tell(sender, stage.program(programs.send(0, 1), target, logs[1]), rule=rule)
     lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
     _check_idle(trial, rule)
     lockstep.restart(rule=rule)
     lockstep.run(rule=rule)
     lockstep.refs(rule=rule)
     lockstep.stop()
-    lockstep.play()
+    lockstep.flush()
     fixture = _waiting_house(trial, fmt)
     fixture.check()
 
@@ -140,7 +140,7 @@ def declined(trial: Trial, fmt: Format) -> None:
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
     lockstep.tell(actor, held, rule=rule)
     lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
     _check_idle(trial, rule)
     lockstep.tell(other, stage.program(programs.append("log", b"x")), rule=rule)
     lockstep.query(actor, "get", b"log", rule=rule)
@@ -169,7 +169,7 @@ def declined_again(trial: Trial, fmt: Format) -> None:
         else:
             lockstep.inject(senders[number % 2], stage.program(programs.send(0, 1), actor, held))
         settle()
-        lockstep.play()
+        lockstep.flush()
     lockstep.inject(
         senders[0], stage.program(programs.send(0, 1, "", b"s"), actor, stage.program(programs.write("k", b"v")))
     )
@@ -368,7 +368,7 @@ def many_steps(trial: Trial, fmt: Format) -> None:
     fixture.put(stage.graph)
     for most in (2**31, 2**32, 2**32 + 1, 2**53 - 1):
         fixture.inject([Injection(actor, GENESIS, actor)])
-        fixture.play()
+        fixture.flush()
         args = {"runtime": fixture.runtime, "max_steps": most}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
         trial.expect("runtime.run", args, rest, rule="runtime.run.reply")
@@ -395,17 +395,17 @@ def stopped(trial: Trial, fmt: Format) -> None:
     fixture.inject([Injection(slow, (), long), Injection(actor, (), nap)])  # the nap keeps its step for the run
     any_cause = ok(cause={"$": "any"}, steps={"$": "any"}, parked={"$": "any"})
     fixture.ask("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, any_cause)
-    fixture.play()
+    fixture.flush()
     started = time.perf_counter()
     fixture.stop("now")
-    fixture.play()
+    fixture.flush()
     seconds = time.perf_counter() - started
     if seconds > _STOP_S:
         trial.fail(f"within {_STOP_S} s", f"{seconds:.2f} s", words="a stop waits for what sleeps", rule=rule)
     before = fixture.check(at_rest=False).history
     fixture.start()
     fixture.stop("now")
-    fixture.play()
+    fixture.flush()
     time.sleep(0.25)
     after = fixture.check(at_rest=False).history
     assert before is not None
@@ -427,7 +427,7 @@ def handles(trial: Trial, fmt: Format) -> None:
     lockstep.export()
     lockstep.ask_plainly("grit.close", {"store": "s"}, ok())
     lockstep.ask_plainly("runtime.mail", {"runtime": "r"}, {"refused": "missing"}, "runtime.stop.clean")
-    lockstep.play()
+    lockstep.flush()
 
 
 def delays(trial: Trial, fmt: Format) -> None:
@@ -438,10 +438,10 @@ def delays(trial: Trial, fmt: Format) -> None:
         actor = lockstep.born(b"a")
         content = lockstep.stage.program(programs.try_again(failures) + programs.append("log", b"x"))
         lockstep.fill()
-        lockstep.play()
+        lockstep.flush()
         started = time.perf_counter()
         lockstep.tell(actor, content)
-        lockstep.play()
+        lockstep.flush()
         seconds = time.perf_counter() - started
         if not least <= seconds <= least + failures * 1.0:
             words = "a message is tried again too early or too late"

@@ -137,7 +137,7 @@ def withdrawn(trial: Trial, fmt: Format) -> None:
         lockstep.run(rule=_ENTRIES)
         lockstep.query(actor, "get", b"log", rule=_ENTRIES)
     lockstep.refs(rule=_ENTRIES)
-    lockstep.play()
+    lockstep.flush()
 
 
 def _move(lockstep: LockstepModel, *changes: Change) -> None:

@@ -105,7 +105,7 @@ def mark_ends_other_failures(trial: Trial, fmt: Format) -> None:
     stage = lockstep.stage
     actor, other, poisoner, mender = (born(lockstep, title) for title in (b"a", b"b", b"p", b"m"))
     slow, late = (stage.program(programs.try_again(n) + programs.append("log", b"%d" % n)) for n in (2, 1))
-    log, mended = stage.program(programs.append("log", b"x")), stage.tree(k=stage.blob(b"k"))
+    log, fixed = stage.program(programs.append("log", b"x")), stage.tree(k=stage.blob(b"k"))
 
     def say(sender: bytes, content: bytes, mt: str = "") -> None:
         lockstep.inject(sender, stage.program(programs.send(0, 1, mt), actor, content))
@@ -126,7 +126,7 @@ def mark_ends_other_failures(trial: Trial, fmt: Format) -> None:
     for _ in range(3):
         fails(poisoner)
     lockstep.refs(rule="runtime.fail.mark")
-    say(mender, mended, "update")
+    say(mender, fixed, "update")
     choose_of(lockstep, actor, mender, rule=rule)
     lockstep.refs(rule=rule)
     lockstep.ready(rule=rule)

@@ -34,10 +34,10 @@ def to_actor(trial: Trial, fmt: Format) -> None:
     logs = stage.program(programs.append("log", b"e")), stage.program(programs.append("log", b"f"))
     for number, script in enumerate(_SCRIPTS):
         sender, reader = born(lockstep, b"sender %d" % number), born(lockstep, b"reader %d" % number)
-        tells = _programs(lockstep, reader, logs)
+        by_letter = _programs(lockstep, reader, logs)
         for letter in script:
-            if letter in tells:
-                lockstep.inject(sender, tells[letter])
+            if letter in by_letter:
+                lockstep.inject(sender, by_letter[letter])
                 choose_of(lockstep, sender, sender)
             elif lockstep.model.mailroom.unread(sender, reader).ids:
                 lockstep.ready(rule="runtime.route.superseded")
@@ -54,10 +54,10 @@ def to_outside(trial: Trial, fmt: Format) -> None:
     contents = lockstep.stage.blob(b"e"), lockstep.stage.blob(b"f")
     for number, script in enumerate(_SCRIPTS):
         sender = lockstep.born(b"sender %d" % number)
-        tells = _programs(lockstep, lockstep.agent, contents)
+        by_letter = _programs(lockstep, lockstep.agent, contents)
         for letter in script:
-            if letter in tells:
-                lockstep.tell(sender, tells[letter])
+            if letter in by_letter:
+                lockstep.tell(sender, by_letter[letter])
             is_unread = lockstep.model.mailroom.unread(sender, lockstep.agent).ids
             listed = lockstep.mail(rule="runtime.agent.mail" if is_unread else "wit.channel.cursor")
             if letter == "." and listed:
@@ -74,10 +74,10 @@ def effects(trial: Trial, fmt: Format) -> None:
     contents = lockstep.stage.blob(b"e"), lockstep.stage.blob(b"f")
     for number, script in enumerate(_SCRIPTS):
         sender = lockstep.born(b"sender %d" % number)
-        tells = _programs(lockstep, lockstep.agent, contents, "effect.x")
+        by_letter = _programs(lockstep, lockstep.agent, contents, "effect.x")
         for letter in script:
-            if letter in tells:
-                lockstep.tell(sender, tells[letter])
+            if letter in by_letter:
+                lockstep.tell(sender, by_letter[letter])
             names = lockstep.effects(rule=rule)
             if letter == "." and names:
                 lockstep.resolve(names[-1], "ok", b"answer", rule="runtime.effect.linked")

@@ -121,7 +121,7 @@ def inputs(trial: Trial, fmt: Format) -> None:
     bench.query(actor.head, "a question", script.data(), rule=_FUNCTION)
     bench.query(actor.head, "", script.data(), rule=_FUNCTION)
     bench.run(script_guest(), GRANTS, title=b"born", rule=_FUNCTION, script=content)
-    bench.play()
+    bench.flush()
 
 
 _UNSIGNED: Final = (0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_FFFE, 0xFFFF_FFFF)
@@ -138,7 +138,7 @@ def unsigned(trial: Trial, fmt: Format) -> None:
             script.call("link", slot(wanted), number, slot(33))
             script.call("entry", slot(wanted), number, BUFFERS + 0x1A00, 40, slot(34))
         world.tell(script, "wasm.abi.unsigned")
-    world.bench.play()
+    world.bench.flush()
 
 
 def reading(trial: Trial, fmt: Format) -> None:
@@ -162,7 +162,7 @@ def reading(trial: Trial, fmt: Format) -> None:
     for path in _PATHS[10:12]:
         script.find(CORE, path, 60)
     world.tell(script, _FUNCTION)
-    world.bench.play()
+    world.bench.flush()
 
 
 def making(trial: Trial, fmt: Format) -> None:
@@ -184,7 +184,7 @@ def making(trial: Trial, fmt: Format) -> None:
         world.tell(script.call("result", slot(one)), _FUNCTION)
     for script in (_placing(), _grafting(), _mailing(), _headers(), _beyond_ascii(), _heavy()):
         world.tell(script, _FUNCTION)
-    world.bench.play()
+    world.bench.flush()
 
 
 def _placing() -> CallScript:
@@ -287,7 +287,7 @@ def queries(trial: Trial, fmt: Format) -> None:
         long.call("query", slot(ACTOR), 0xA000, length, slot(BLOB), slot(31))
         long.call("query", slot(200), 0xA000, length, slot(BLOB), slot(31))
     world.tell(long, _FUNCTION)
-    world.bench.play()
+    world.bench.flush()
 
 
 def erased(trial: Trial, fmt: Format) -> None:
@@ -304,12 +304,12 @@ def erased(trial: Trial, fmt: Format) -> None:
         script.call("query", slot(ACTOR), 0, 0, slot(BLOB), slot(31)).place(CORE, "other", BLOB, 32)
         script.call("query", slot(BLOB), 0, 0, slot(BLOB), slot(31))  # the kind comes first
         script.blob(b"gone", BLOB, b"a\0b\0")
-    bench.play()
+    bench.flush()
     bench.erase(gone)
     assert actor.head is not None
     bench.query(actor.head, "q", rule="wasm.module.node")
     actor.tell(bench.stage.blob(script.data()), rule=_FUNCTION)
-    bench.play()
+    bench.flush()
 
 
 def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -320,7 +320,7 @@ def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
         for _ in range(tape.within(8, 40)):
             _draw_call(tape, script)
         world.tell(script, _FUNCTION)
-    world.bench.play()
+    world.bench.flush()
 
 
 def _draw_call(tape: Tape, script: CallScript) -> None:

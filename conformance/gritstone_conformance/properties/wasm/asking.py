@@ -61,11 +61,11 @@ def of_engines(
         options: as in :class:`Property`.
     """
 
-    def play(trial: Trial, **drawn: Any) -> None:
+    def run(trial: Trial, **drawn: Any) -> None:
         body(trial, FORMATS[trial.claims.formats[0]], **drawn)
 
     draws = None if given is None else given(next(iter(FORMATS.values())))
-    return (Property(name, rules, play, draws, Requires((), (EXECUTOR,), ("wit",)), **options),)
+    return (Property(name, rules, run, draws, Requires((), (EXECUTOR,), ("wit",)), **options),)
 
 
 def of_modules(

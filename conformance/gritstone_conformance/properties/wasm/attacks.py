@@ -44,7 +44,7 @@ class AttackBench:
         """Run the counter, next to a new one, and send what waits."""
         self.counter.tell(self.bench.stage.blob(b""), rule=_SURVIVES)
         self.bench.run(guest("counter"), title=b"new", rule=_SURVIVES)
-        self.bench.play()
+        self.bench.flush()
         self.trial.expect("ping", {}, ok(), rule=_ALIVE)
 
 

@@ -61,7 +61,7 @@ class GuestBench(Workbench):
 
     def erase(self, blob: bytes) -> None:
         """Erase a blob that was put."""
-        self.pair.play(self.pair.erase(blob))
+        self.pair.expect(self.pair.erase(blob))
         self.executor = Executor(self.pair.model)  # which has forgotten what it read
 
     def reading(self, core: bytes, name: str) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -158,12 +158,12 @@ def in_one_format(
 ) -> tuple[Property, ...]:
     """Return one property of what no format changes, for executors: it is run in the first claimed format."""
 
-    def play(trial: Trial, **drawn: Any) -> None:
+    def run(trial: Trial, **drawn: Any) -> None:
         body(trial, FORMATS[trial.claims.formats[0]], **drawn)
 
     requires = Requires((), ("wasm.executor", *features), _profiles(features))
     draws = None if given is None else given(CBOR_BLAKE3)
-    return (Property(name, tuple(dict.fromkeys(rules)), play, draws, requires, examples=examples),)
+    return (Property(name, tuple(dict.fromkeys(rules)), run, draws, requires, examples=examples),)
 
 
 def _profiles(features: tuple[str, ...]) -> tuple[str, ...]:

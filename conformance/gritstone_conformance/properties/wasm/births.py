@@ -30,7 +30,7 @@ def children_without_more_grants(trial: Trial, fmt: Format, tape: Tape) -> None:
     for number in range(6):
         script = sends(f"c{number}", f"c{number}", b"genesis", twice=tape.once_in(3))
         bench.probe(actor, script, rule="wasm.grant.spawn")
-    bench.play()
+    bench.flush()
 
 
 _GRANTS: Final[dict[str, tuple[Any, ...]]] = {
@@ -130,7 +130,7 @@ def each_wider_grant(trial: Trial, fmt: Format) -> None:
     paying = bench.run(script_guest(), {**parent, "tank": 1 << 40}, title=b"pays", also=entries)
     for name in entries:
         bench.probe(paying, sends(name, name, b"genesis"), rule="wasm.grant.spawn")
-    bench.play()
+    bench.flush()
 
 
 def tanks_paid_by_sender(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -156,7 +156,7 @@ def tanks_paid_by_sender(trial: Trial, fmt: Format, tape: Tape) -> None:
     needed = bench.needed(bench.guest_core(script_guest(), {"tank": 1 << 40, "spawn": "wasm"}, **born))
     for tank in (needed, needed - 1):
         bench.run(script_guest(), {"tank": tank, "spawn": "wasm"}, rule=rule, also=born)
-    bench.play()
+    bench.flush()
 
 
 def _wrapping(bench: GuestBench, rule: str) -> None:

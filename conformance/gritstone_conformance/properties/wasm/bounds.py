@@ -58,7 +58,7 @@ def too_long_not_written(trial: Trial, fmt: Format) -> None:
     for name, args in _nothing(script):
         script.call(name, *args, BUFFERS + 0x1F40)
     world.tell(script, "wasm.abi.buffer")
-    world.bench.play()
+    world.bench.flush()
 
 
 def _nothing(script: CallScript) -> tuple[HostCall, ...]:
@@ -83,7 +83,7 @@ def overlapping(trial: Trial, fmt: Format) -> None:
     script.call("link", slot(MESSAGE), 1, slot(MESSAGE)).place(CORE, "x", BLOB, CORE).call("kind", slot(CORE))
     script.call("read", slot(BLOB), 0, slot(BLOB), 32).call("kind", slot(BLOB)).call("random", slot(80), 64)
     world.tell(script, "wasm.abi.buffer")
-    world.bench.play()
+    world.bench.flush()
 
 
 def ids_not_given(trial: Trial, fmt: Format) -> None:
@@ -102,7 +102,7 @@ def ids_not_given(trial: Trial, fmt: Format) -> None:
     keys.blob(b"x", 50).place(0, "n" * 32, 50, 51).call("entry", slot(51), 0, slot(52), 32, slot(53))
     keys.call("kind", slot(52)).call("kind", slot(53))  # a name is no id, be it as long as one
     bench.probe(actor, keys, rule="wasm.abi.scope", sender=there)
-    bench.play()
+    bench.flush()
 
 
 def _probes(identity: bytes) -> CallScript:
@@ -133,7 +133,7 @@ def ids_kept_in_memory(trial: Trial, fmt: Format) -> None:
         again.call("kind", slot(number))
     again.call("input", 2, slot(30)).call("kind", slot(CORE)).find(30, "deep", 31).call("kind", slot(TREE))
     world.tell(again, "wasm.abi.scope")
-    world.bench.play()
+    world.bench.flush()
 
 
 def _edges(*, fits: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -172,7 +172,7 @@ def edges(trial: Trial, fmt: Format, tape: Tape) -> None:
         for calls in (_FITTING, _BEYOND):
             name, args = calls[tape.below(len(calls))]
             world.probe(CallScript().call(name, *args), "wasm.abi.range")
-    world.bench.play()
+    world.bench.flush()
 
 
 def every_range(trial: Trial, fmt: Format) -> None:
@@ -191,7 +191,7 @@ def every_range(trial: Trial, fmt: Format) -> None:
     world.probe(fits, "wasm.abi.range")
     world.probe(CallScript().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
     world.probe(CallScript().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
-    world.bench.play()
+    world.bench.flush()
 
 
 _WRONG: Final = (
@@ -235,7 +235,7 @@ def first_wrong_argument(trial: Trial, fmt: Format) -> None:
         for call in rows:
             script.call(call.name, *call.args)
         world.tell(script, "wasm.abi.order")
-    world.bench.play()
+    world.bench.flush()
 
 
 _DENIED: Final = (
@@ -261,7 +261,7 @@ def order_of_checks(trial: Trial, fmt: Format, tape: Tape) -> None:
     needed = bench.needed(bench.guest_core(script_guest(), {"fuel": _MUCH}, script=script))
     for fuel in sorted({max(needed - charge - 1, 1), max(needed - charge, 1), needed - 1, needed, needed + 1}):
         bench.run(script_guest(), {"fuel": fuel}, script=script, rule="wasm.abi.order")
-    bench.play()
+    bench.flush()
 
 
 def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -283,7 +283,7 @@ def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
     needed = bench.needed(bench.guest_core(script_guest(), {**grants, "fuel": _MUCH}, script=content, tree=tree))
     for fuel in (needed - 1, needed):
         bench.run(script_guest(), {**grants, "fuel": fuel}, script=content, tree=tree, rule="wasm.fuel.host-call")
-    bench.play()
+    bench.flush()
 
 
 def prices(trial: Trial, fmt: Format) -> None:
@@ -306,7 +306,7 @@ def prices(trial: Trial, fmt: Format) -> None:
     needed = bench.needed(bench.guest_core(script_guest(), {**grants, "fuel": _MUCH}, script=content))
     for fuel in (needed - 1, needed):
         bench.run(script_guest(), {**grants, "fuel": fuel}, script=content, rule="wasm.fuel.host-call")
-    bench.play()
+    bench.flush()
 
 
 def same_in_both_formats(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -325,7 +325,7 @@ def same_in_both_formats(trial: Trial, fmt: Format, tape: Tape) -> None:
         script.call("covered", 0, 0x7000, 0x7000).blob(b"x", 200).act("fill", slot(0), 0, 0x2000)
         actor = bench.run(script_guest(), {}, wide=tree)
         actor.tell(bench.stage.blob(script.data()), rule="wasm.abi.format-blind")
-        bench.play()
+        bench.flush()
         core = actor.value.core
         reports.append(bench.executor.shelf.names(core)["report"])
         report = bench.executor.shelf.blob(reports[-1])

@@ -37,7 +37,7 @@ def result_is_the_step(trial: Trial, fmt: Format) -> None:
         message = actor.send(bench.outside)
         for attempt in range(1, len(ORDERS) + 2):
             bench.step(actor.identity, actor.head, [(bench.outside, message)], attempt)
-    bench.play()
+    bench.flush()
 
 
 def atomic(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -57,7 +57,7 @@ def atomic(trial: Trial, fmt: Format, tape: Tape) -> None:
     for actor in actors:
         assert actor.head is not None
         bench.holds(actor.head, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def query(trial: Trial, fmt: Format) -> None:
@@ -70,7 +70,7 @@ def query(trial: Trial, fmt: Format) -> None:
             bench.query(actor.head, "what")
             bench.query(actor.head, "what", b"again")
             actor.tell(bench.outside, attempt=1)
-    bench.play()
+    bench.flush()
 
 
 def _counting(image: bool, initialize: Code = ()) -> bytes:
@@ -110,7 +110,7 @@ def new_instance_for_each_call(trial: Trial, fmt: Format) -> None:
         bench.run(answering, title=title + b"2")
         forgetting.tell(bench.outside)
         bench.run(answering, title=title + b"2")
-    bench.play()
+    bench.flush()
 
 
 def initialize(trial: Trial, fmt: Format) -> None:
@@ -140,7 +140,7 @@ def initialize(trial: Trial, fmt: Format) -> None:
     known.function([], [], (), [("drop", ("call", asked, zero, number(64)))], "_initialize")
     known.entry([("call", kind, number(64))])
     bench.run(known.binary())  # an id from there is in scope here
-    bench.play()
+    bench.flush()
 
 
 def _initialize_elsewhere(bench: GuestBench) -> None:
@@ -182,7 +182,7 @@ def order(trial: Trial, fmt: Format) -> None:
             bench.run(endless.binary(), manifest, **entries)
     for module in (b"", b"\0asm", returning(0, "x")):
         bench.run(module, {"image": True}, wasm_state=bench.stage.blob(b"\xa0"))
-    bench.play()
+    bench.flush()
 
 
 def calls_are_independent(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -196,7 +196,7 @@ def calls_are_independent(trial: Trial, fmt: Format, tape: Tape) -> None:
         tape.pick(actors).tell(bench.outside, attempt=tape.within(1, len(ORDERS)))
     for actor in actors:
         actor.tell(bench.outside, attempt=1)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

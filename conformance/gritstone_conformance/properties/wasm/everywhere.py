@@ -90,7 +90,7 @@ def same(trial: Trial, fmt: Format) -> None:
     """Every guest makes the same steps in fresh processes, in other zones and locales, with other seeds and threads."""
     bench = GuestBench(trial, fmt)
     requests = [bench.pair.open(create=True), *_travel(trial, fmt, bench)]
-    bench.play()
+    bench.flush()
     for names in _SURROUNDINGS[: 2 if is_first(trial, fmt) else 1]:
         with _surrounded(names):
             process = trial.spawn()
@@ -113,7 +113,7 @@ def carried(trial: Trial, fmt: Format, tape: Tape) -> None:
             lockstep.ask_guest(tape.pick(actors[::-1]), bytes((tape.below(4), tape.below(4))))
         lockstep.refs(rule=_EQUAL)
         rest = lockstep.waiting()
-        lockstep.play()
+        lockstep.flush()
         _go_on(trial, lockstep, bundle, rest)
 
 
@@ -149,7 +149,7 @@ def nothing_else(trial: Trial, fmt: Format) -> None:
         actor.tell(bench.stage.blob(commands.replace(path.encode(), path.encode().replace(b"/", b"_"))), rule=_ELSE)
     if is_first(trial, fmt):
         _travel(trial, fmt, bench)
-    bench.play()
+    bench.flush()
     left = sorted(given_entries(directory))
     after = canary.lstat() if left == [str(canary)] else times
     if left != [str(canary)] or read_given(canary) != b"still here":
@@ -183,7 +183,7 @@ def no_engine(units: int, trial: Trial, fmt: Format) -> None:
         bench.ask(
             "wit.step", {"actor": actor.identity.hex(), "head": None, "inbox": inbox, "attempt": 1}, expect, _ENGINE
         )
-    bench.play()
+    bench.flush()
     trial.spends(0)
 
 

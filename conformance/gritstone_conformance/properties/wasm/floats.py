@@ -25,7 +25,7 @@ def results(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     for module in probes.floats():
         bench.run(module, _MANIFEST)
-    bench.play()
+    bench.flush()
 
 
 def moved(trial: Trial, fmt: Format) -> None:
@@ -52,7 +52,7 @@ def moved(trial: Trial, fmt: Format) -> None:
             probe.write(kind, (f"{kind}.abs", value))
             probe.write(kind, (f"{kind}.copysign", value, number(0, kind)))
     bench.run(probe.module(), _MANIFEST)
-    bench.play()
+    bench.flush()
 
 
 def conversions(trial: Trial, fmt: Format) -> None:
@@ -73,7 +73,7 @@ def conversions(trial: Trial, fmt: Format) -> None:
             probe = Probe()
             probe.write(name[:3], (name, number(value, name[10:13])))
             bench.run(probe.module(), _MANIFEST, rule="wasm.outcome.merged")
-    bench.play()
+    bench.flush()
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -92,7 +92,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
         probe.write("f32", ("f32.demote_f64", number(_bits(tape, "f64"), "f64")))
         probe.write("f32", (f"f32.convert_i64_{tape.pick('su')}", number(_bits(tape, "f64"), "i64")))
     bench.run(probe.module(), _MANIFEST)
-    bench.play()
+    bench.flush()
 
 
 def _bits(tape: Tape, kind: str) -> int:

@@ -136,7 +136,7 @@ def few_objects_added(trial: Trial, fmt: Format) -> None:
     lockstep.prune()
     for entropy in ("fresh", "replay"):
         _fork(lockstep, step, 9, entropy)
-        lockstep.play()
+        lockstep.flush()
         lockstep.pair.model.prune([])
         args: dict[str, Json] = {"store": "s", "pins": []}
         removed = trial.expect("grit.prune", args, ok(removed={"$": "any"}), rule=rule)["removed"]

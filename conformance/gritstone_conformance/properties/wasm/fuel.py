@@ -47,7 +47,7 @@ def worked(trial: Trial, fmt: Format) -> None:
             _with_budget(bench, example.module, budget, pages=256)
     for budget in (4, 10_000, 1 << 32, _MOST):
         _with_budget(bench, WORKED["nothing"].module, budget)
-    bench.play()
+    bench.flush()
 
 
 def instructions(trial: Trial, fmt: Format) -> None:
@@ -55,7 +55,7 @@ def instructions(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     for module in (probes.costs_of_instructions(), probes.costs_of_locals()):
         bench.run(module, {**IMAGE, "pages": _PAGES})
-    bench.play()
+    bench.flush()
 
 
 def segments(trial: Trial, fmt: Format) -> None:
@@ -80,7 +80,7 @@ def segments(trial: Trial, fmt: Format) -> None:
         least = least_budget(module, _PAGES)
         for budget in (least, least - 1):
             _with_budget(bench, module, budget)
-    bench.play()
+    bench.flush()
 
 
 _SIZED: Final = (0, 7, 8, 9, 40, 41, 65_536, 65_537, 0xFFFFFFFF)
@@ -100,7 +100,7 @@ def sizes(trial: Trial, fmt: Format) -> None:
             _at_least(bench, _alone(code))
     for count in (0, 1, 3, 4, 65_536, 0xFFFFFFFF):
         _at_least(bench, _alone([("memory.grow", number(count))]))
-    bench.play()
+    bench.flush()
 
 
 def _at_least(bench: GuestBench, module: bytes) -> None:
@@ -127,7 +127,7 @@ def every_budget(trial: Trial, fmt: Format) -> None:
     ):
         for budget in range(least_budget(module, _PAGES) + 2):
             _with_budget(bench, module, budget)
-    bench.play()
+    bench.flush()
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -141,7 +141,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
         budgets = {least + 1, least, max(least - 1, 0), tape.below(least + 1), tape.below(least + 1)}
     for budget in sorted(budgets):
         _with_budget(bench, guest.module, budget, pages=guest.pages)
-    bench.play()
+    bench.flush()
 
 
 def all_budgets(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -150,7 +150,7 @@ def all_budgets(trial: Trial, fmt: Format, tape: Tape) -> None:
     guest = draw_guest(tape, stepping=False, size=6)
     for budget in range(min(least_budget(guest.module, guest.pages), _DENSE) + 1):
         _with_budget(bench, guest.module, budget, pages=guest.pages)
-    bench.play()
+    bench.flush()
 
 
 def seen(trial: Trial, fmt: Format) -> None:
@@ -174,7 +174,7 @@ def seen(trial: Trial, fmt: Format) -> None:
     for used in (_MOST - 1, 1 << 53):
         worn = bench.document({"v": 1, "used": used})
         bench.run(module, {"clock": {"start": 0, "tick": 1}}, wasm_state=worn, rule="wasm.fuel.used")
-    bench.play()
+    bench.flush()
 
 
 def endless(trial: Trial, fmt: Format) -> None:
@@ -189,7 +189,7 @@ def endless(trial: Trial, fmt: Format) -> None:
     for code in forever:
         for budget in (1, 999, 1_000_000):
             _with_budget(bench, _alone(code), budget)
-    bench.play()
+    bench.flush()
 
 
 def long_call(trial: Trial, fmt: Format) -> None:
@@ -197,7 +197,7 @@ def long_call(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     bench.run(_alone([counter(300_000), zero], ("i32",)), {"fuel": 2_100_003})
     bench.run(_alone([counter(300_000), zero], ("i32",)), {"fuel": 2_100_002})
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

@@ -107,7 +107,7 @@ def wasm_tree_unchanged(trial: Trial, fmt: Format) -> None:
     bench.run(script_guest(), rule="wasm.grant.host", script=bench.stage.blob(_changes(("wasm/a", _BLOB)).data()))
     for manifest in ({"image": True}, {}):
         _update_each(bench, "wasm.grant.host", manifest, {"wasm_peers": peers}, _HOST)
-    bench.play()
+    bench.flush()
 
 
 def code_nodes_unchanged(trial: Trial, fmt: Format) -> None:
@@ -121,7 +121,7 @@ def code_nodes_unchanged(trial: Trial, fmt: Format) -> None:
     _update_each(bench, "wasm.grant.code", {}, entries, _CODE)
     same = CallScript().call("input", 2, slot(CORE)).find(CORE, "wit", _BLOB).place(CORE, "wit", _BLOB, CORE).step(CORE)
     bench.run(script_guest(), {}, title=b"same").tell(bench.stage.blob(same.data()), rule="wasm.grant.code")
-    bench.play()
+    bench.flush()
 
 
 def mount(trial: Trial, fmt: Format) -> None:
@@ -132,7 +132,7 @@ def mount(trial: Trial, fmt: Format) -> None:
         _run_each(bench, "wasm.grant.mount", {"mounts": mounts}, {"fs": bench.stage.tree(r=a, w=a, n=a)}, _MOUNT)
         _run_each(bench, "wasm.grant.mount", {"mounts": mounts}, {"name": bench.stage.blob(b"none")}, _MOUNT[:6])
     _run_each(bench, "wasm.grant.mount", {"mounts": {"w": "rw"}}, {"fs": bench.stage.blob(b"a blob")}, _MOUNT[2:11])
-    bench.play()
+    bench.flush()
 
 
 def sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, peer: str = "") -> CallScript:
@@ -185,7 +185,7 @@ def send(trial: Trial, fmt: Format) -> None:
         content = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code, script=script)
         bench.probe_content(actor, content, "update", rule=rule)
     _send_again(bench, rule)
-    bench.play()
+    bench.flush()
 
 
 def _send_again(bench: GuestBench, rule: str) -> None:
@@ -227,7 +227,7 @@ def updates(trial: Trial, fmt: Format) -> None:
                 bench.probe(actor, script, rule="wasm.grant.send-update")
         for to, content in (("", "u0"), ("", "u1"), ("child", "child")):
             bench.probe(actor, sends(to, content, b"update"), rule="wasm.grant.send-update")
-    bench.play()
+    bench.flush()
 
 
 _NODES: Final = {
@@ -280,7 +280,7 @@ def host_code(trial: Trial, fmt: Format) -> None:
             bench.probe(actor, sends(to, "plain", b"update"), rule=rule, sender=receivers[to])
             actor.tell(stage.blob(sends(to, "plain", b"job").data()), rule=rule)
             bench.probe(actor, sends(to, "plain", b"update"), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def update_to_itself(trial: Trial, fmt: Format) -> None:
@@ -302,7 +302,7 @@ def update_to_itself(trial: Trial, fmt: Format) -> None:
         bench.probe(actor, sends("", "blob", b"update", twice=True), rule=rule)
         actor.tell(stage.blob(sends("", "plain", b"job").data()), rule=rule)
         bench.probe(actor, sends("", "plain", b"update"), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def erased(trial: Trial, fmt: Format) -> None:
@@ -315,7 +315,7 @@ def erased(trial: Trial, fmt: Format) -> None:
     for _ in range(2):
         for mt in (b"update", b"job"):
             bench.probe(actor, sends("to", "plain", mt), rule="wasm.grant.update-guests")
-        bench.play()
+        bench.flush()
         bench.erase(node)
 
 
@@ -334,7 +334,7 @@ def form_of_code_unchanged(trial: Trial, fmt: Format) -> None:
             bench.probe_content(actor, content, "update", rule=rule)
     for child in (0, _TREE):
         bench.probe(actor, _changes(("wit", child)), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def first_failed_check(trial: Trial, fmt: Format) -> None:
@@ -349,7 +349,7 @@ def first_failed_check(trial: Trial, fmt: Format) -> None:
         for path, child in changes[start:]:
             script.place(CORE, path, child, CORE)
         bench.probe(actor, script.step(CORE, outbox=13), rule="wasm.grant.host")
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

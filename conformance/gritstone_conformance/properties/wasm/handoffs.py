@@ -92,7 +92,7 @@ def refused(trial: Trial, fmt: Format) -> None:
     _hand(lockstep, "release", actor)
     head = f"moved/{actor.hex()}"
     step = lockstep.pair.model.references[head]
-    lockstep.play()
+    lockstep.flush()
     lockstep.stop()
     gone = f"gone/{actor.hex()}"
     lockstep.request(lockstep.pair.cas(Change(gone, None, lockstep.agent)))
@@ -222,7 +222,7 @@ def there_and_back(trial: Trial, fmt: Format) -> None:
         for length in (b"\3", b"\5\1"):
             lockstep.ask_guest(actor, length)
         _hand(lockstep, "release", actor)
-        lockstep.play()
+        lockstep.flush()
         data = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_OWNER)
         assert data is not None, "the actor stands still here"
         bundle = data
@@ -249,7 +249,7 @@ def known_elsewhere(trial: Trial, fmt: Format) -> None:
         lockstep.mail(rule=_AGENT)
         check_export(trial, lockstep.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
         _hand(lockstep, "release", actor)
-        lockstep.play()
+        lockstep.flush()
         bundle = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
         lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
@@ -269,7 +269,7 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
         for data in away:
             lockstep.request(lockstep.pair.put(data))
         moved = f"moved/{actor.hex()}"
-        lockstep.play()
+        lockstep.flush()
         lockstep.stop()
         lockstep.request(lockstep.pair.cas(Change(moved, lockstep.pair.model.references[moved], step)))
         lockstep.start()
@@ -297,7 +297,7 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     source.ask_guest(actor, b"r")
     source.ack(*source.mail()[0])
     _hand(source, "release", actor)
-    source.play()
+    source.flush()
     bundle = source.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
     lockstep = GuestLockstepModel(trial, fmt, _LIMIT)
@@ -325,7 +325,7 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     _look(lockstep)
     lockstep.release(actor, rule=_LIMIT)
     _look(lockstep)
-    lockstep.play()
+    lockstep.flush()
 
 
 def _look(lockstep: GuestLockstepModel) -> None:
@@ -385,7 +385,7 @@ def killed(trial: Trial, fmt: Format) -> None:
     """Whatever write it is killed at, a store has one of ``heads`` and ``moved`` for the step, and it can go on."""
     lockstep = GuestLockstepModel(trial, fmt, _OWNER)
     actor = lockstep.guest(b"a", "counter", KEEPS)
-    lockstep.play()
+    lockstep.flush()
     trial.expect("grit.close", {"store": "s"}, {"ok": {}})
     at_home = lockstep.pair.model.export()
     step = release(lockstep.model.mailroom, actor)
@@ -398,7 +398,7 @@ def killed(trial: Trial, fmt: Format) -> None:
             store = FreeScheduleFixture(trial, fmt, opening=StoreOptions(trial.directory(), victim))
             data: dict[str, Json] = {"bytes": to_base64(bundle), "more": False}
             store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
-            store.play()
+            store.flush()
             death: dict[str, Json] = {"writes": (number + 1) // 2, "when": ("before", "after")[number % 2]}
             is_dead = _die(trial, store, op, actor, step, death)
             if is_dead:
@@ -427,13 +427,13 @@ def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
         for sender, message in here.mail():
             here.ack(sender, message)
     _hand(here, "release", actor)
-    here.play()
+    here.flush()
     bundle = here.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
     there = GuestLockstepModel(trial, fmt, _AGENT)
     for asked in there.pair.take(bundle):
         there.request(asked)
-    there.play()
+    there.flush()
     trial.expect("grit.close", {"store": "s"}, ok())
     model, mailroom, halves = there.pair.model, there.model.mailroom, []
     for op, half in (("adopt", adopt), ("release", release)):
@@ -462,7 +462,7 @@ def _die(trial: Trial, store: FreeScheduleFixture, op: str, actor: bytes, step: 
 
 def _owners(trial: Trial, store: FreeScheduleFixture, actor: bytes, step: bytes) -> list[str]:
     """Return which of the two references there are; their target is the step."""
-    store.play()
+    store.flush()
     args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 100}
     refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=store.process, rule=_OWNER)["refs"]
     owners = {f"heads/{actor.hex()}": "heads", f"moved/{actor.hex()}": "moved"}

@@ -41,7 +41,7 @@ def nodes(trial: Trial, fmt: Format, tape: Tape) -> None:
             actor.tell(more, "update", rule="wasm.image.nodes")
     if actor.head is not None:
         bench.holds(actor.head, rule="wasm.image.nodes")
-    bench.play()
+    bench.flush()
 
 
 def _draw(tape: Tape, grants: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def complete(trial: Trial, fmt: Format) -> None:
         for place in far:
             script.act(act, place, 7)
         large.tell(bench.stage.blob(script.data()), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def zero_pages_absent(trial: Trial, fmt: Format) -> None:
@@ -109,7 +109,7 @@ def zero_pages_absent(trial: Trial, fmt: Format) -> None:
     for _ in range(2):
         empty.tell(bench.outside, rule="wasm.image.zero")
     bench.run(script_guest(), wasm_memory=bench.outside, rule="wasm.image.nodes")  # nothing of wasm is left
-    bench.play()
+    bench.flush()
 
 
 def residue(trial: Trial, fmt: Format) -> None:
@@ -126,7 +126,7 @@ def residue(trial: Trial, fmt: Format) -> None:
     grown = CallScript().act("grow", 1).act("load", PAGE).act("load", 2 * PAGE - 4)
     for actor in (actors[0], plain):
         actor.tell(bench.stage.blob(grown.data()), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def image_in_genesis_core(trial: Trial, fmt: Format) -> None:
@@ -139,7 +139,7 @@ def image_in_genesis_core(trial: Trial, fmt: Format) -> None:
         actor = BenchActor(bench, _with(bench, core, "script", look))
         actor.tell(actor.identity, "genesis", rule=rule)
         actor.tell(look, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def _warmed(bench: GuestBench, module: bytes, manifest: dict[str, Any] = _IMAGE) -> bytes:
@@ -239,7 +239,7 @@ def each_image_defect(trial: Trial, fmt: Format) -> None:
     for path, target in _defects(bench):
         actor = BenchActor(bench, _with(bench, core, path, target))
         actor.tell(actor.identity, "genesis", rule="wasm.image.strict")
-    bench.play()
+    bench.flush()
 
 
 def readers(trial: Trial, fmt: Format) -> None:
@@ -259,7 +259,7 @@ def readers(trial: Trial, fmt: Format) -> None:
             for content, mt in ((node, ""), (update, "update")):
                 bench.probe_content(actor, content, mt, rule=rule)
             bench.query(actor.head, "q", b"", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def updates(trial: Trial, fmt: Format) -> None:
@@ -293,7 +293,7 @@ def updates(trial: Trial, fmt: Format) -> None:
     bench.probe_content(actor, update, "update", rule=rule)
     for path in (b"external:puppet/1", b"wasm:no/such", b"wasm:code", b"wasm:code/none.wasm", b""):
         bench.probe_content(actor, bench.stage.tree(wit_update=bench.stage.blob(path), code=code), "update", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 _NO_ANSWERS: Final = (
@@ -337,7 +337,7 @@ def queries_change_nothing(trial: Trial, fmt: Format) -> None:
         assert first is not None
         bench.query(first, "q", act.data(), rule=rule)
     bench.references(rule=rule)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

@@ -136,7 +136,7 @@ def documents(trial: Trial, fmt: Format, tape: Tape) -> None:
         if tape.once_in(8):
             members.pop("v", None)
         _ask(bench, encode_item(members))
-    bench.play()
+    bench.flush()
 
 
 def members(trial: Trial, fmt: Format) -> None:
@@ -144,7 +144,7 @@ def members(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     for document in _by_member():
         _ask(bench, document)
-    bench.play()
+    bench.flush()
 
 
 def _few(name: str) -> tuple[Any, ...]:
@@ -172,7 +172,7 @@ def spellings(trial: Trial, fmt: Format) -> None:
     tree = bench.add(Tree((("v", bench.stage.blob(b"1")),)))
     bench.run(script_guest(), None, rule=_STRICT, wasm_manifest=tree)
     bench.run(script_guest(), None, rule=_STRICT, wasm=bench.stage.blob(b"no tree"))
-    bench.play()
+    bench.flush()
 
 
 def _ask(bench: GuestBench, manifest: bytes) -> None:
@@ -195,7 +195,7 @@ def deny(trial: Trial, fmt: Format) -> None:
         actor = bench.run(script_guest(), grants, title=b"asked")
         assert actor.head is not None
         bench.query(actor.head, "q", CallScript().call(name, *args).data(), rule="wasm.manifest.deny")
-    bench.play()
+    bench.flush()
 
 
 def pages(trial: Trial, fmt: Format) -> None:
@@ -215,7 +215,7 @@ def pages(trial: Trial, fmt: Format) -> None:
         actor.tell(script, rule=rule)
         assert actor.head is not None
         bench.query(actor.head, "q", b"", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def limits(trial: Trial, fmt: Format) -> None:
@@ -237,7 +237,7 @@ def limits(trial: Trial, fmt: Format) -> None:
     mail = [[bench.outside.hex(), message.hex()]]
     args = {"actor": actor.identity.hex(), "head": None, "inbox": mail, "attempt": 1}
     bench.ask("wit.step", args, expect, "wasm.host.limits")
-    bench.play()
+    bench.flush()
 
 
 def large(trial: Trial, fmt: Format) -> None:

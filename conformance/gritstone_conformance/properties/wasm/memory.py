@@ -51,7 +51,7 @@ def cap(trial: Trial, fmt: Format) -> None:
     for least, most, pages, steps in _SHAPES:
         actor = bench.run(_growing(least, most, steps), {**IMAGE, "pages": pages})
         actor.tell(bench.outside)
-    bench.play()
+    bench.flush()
 
 
 def small(trial: Trial, fmt: Format) -> None:
@@ -70,7 +70,7 @@ def small(trial: Trial, fmt: Format) -> None:
         guest.memory(least, most)
         guest.entry([("drop", ("memory.grow", number(1))), ("i32.store8", zero, number(1)), ("i32.load", zero)])
         bench.run(guest.binary(), {"pages": pages})
-    bench.play()
+    bench.flush()
 
 
 def clean(trial: Trial, fmt: Format) -> None:
@@ -85,7 +85,7 @@ def clean(trial: Trial, fmt: Format) -> None:
         for _ in range(2):
             bench.run(dirty.binary(), {"fuel": 200_000, "pages": 4})
             bench.run(measuring, {**IMAGE, "pages": 4})
-    bench.play()
+    bench.flush()
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -96,7 +96,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
     steps = [tape.pick((0, 1, 1, 2, 3, 65_535)) for _ in range(tape.within(1, 6))]
     actor = bench.run(_growing(least, most, steps), {**IMAGE, "pages": least + tape.below(5)})
     actor.tell(bench.outside)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

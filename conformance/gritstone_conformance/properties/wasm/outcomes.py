@@ -39,7 +39,7 @@ def traps(trial: Trial, fmt: Format) -> None:
             bench.run(ending_with(cause), rule=rule)
     for module in host_ranges().values():
         bench.run(module, rule="wasm.outcome.merged")
-    bench.play()
+    bench.flush()
 
 
 def numbers(trial: Trial, fmt: Format) -> None:
@@ -50,7 +50,7 @@ def numbers(trial: Trial, fmt: Format) -> None:
         bench.run(failing(n, b"why"))
     bench.run(failing(3, b"", also=4))
     bench.run(failing(3, b"x" * 5_000))
-    bench.play()
+    bench.flush()
 
 
 def ends(trial: Trial, fmt: Format) -> None:
@@ -73,7 +73,7 @@ def ends(trial: Trial, fmt: Format) -> None:
     for node in (b"wasm:", b"wasm:code", b"wasm:code/none.wasm", b"wasm:/code/main.wasm"):
         bench.run(returning(5), wit=bench.stage.blob(node))
     bench.run(returning(5), b"\xa0")
-    bench.play()
+    bench.flush()
 
 
 def unread(trial: Trial, fmt: Format) -> None:
@@ -87,7 +87,7 @@ def unread(trial: Trial, fmt: Format) -> None:
         bench.run(ending_with(causes[-1], texts(text)), {"fuel": 10_000})
         if b"\xff" not in text and not text.startswith(b"grit:"):
             bench.run(named(code, text.decode()))
-    bench.play()
+    bench.flush()
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -107,7 +107,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
     if needed < grants["fuel"]:
         for fuel in (needed, needed - 1):
             bench.run(guest.module, {**grants, "fuel": max(fuel, 1)}, title=b"%d" % fuel)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

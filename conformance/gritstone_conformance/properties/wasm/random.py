@@ -28,7 +28,7 @@ def bytes_of_the_stream(trial: Trial, fmt: Format, tape: Tape) -> None:
             script.call("random", at, length)
             at += length
         actor.tell(bench.stage.blob(script.data()), rule=_STREAM)
-    bench.play()
+    bench.flush()
 
 
 def last_position(trial: Trial, fmt: Format) -> None:
@@ -41,7 +41,7 @@ def last_position(trial: Trial, fmt: Format) -> None:
         )
         content = bench.stage.blob(script.call("random", BUFFERS, 0).data())
         bench.run(script_guest(), {"random": bytes(32)}, rule=_STREAM, wasm_state=state, script=content)
-    bench.play()
+    bench.flush()
 
 
 def clock_counts(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -54,7 +54,7 @@ def clock_counts(trial: Trial, fmt: Format, tape: Tape) -> None:
         for _ in range(tape.within(0, 5)):
             script.call("clock")
         actor.tell(bench.stage.blob(script.data()), rule=_CLOCK)
-    bench.play()
+    bench.flush()
 
 
 def unchanged_without_a_step(trial: Trial, fmt: Format) -> None:
@@ -73,7 +73,7 @@ def unchanged_without_a_step(trial: Trial, fmt: Format) -> None:
         bench.query(actor.head, "q", reads.data(), rule=_STILL)
         bench.query(actor.head, "q", reads.data(), rule=_STILL)
         actor.tell(bench.stage.blob(reads.data()), rule=_STILL)
-    bench.play()
+    bench.flush()
 
 
 def granted(trial: Trial, fmt: Format) -> None:
@@ -92,7 +92,7 @@ def granted(trial: Trial, fmt: Format) -> None:
             script.call("clock").call("clock")
         actor.tell(bench.stage.blob(script.data()), rule=_STREAM if "random" in manifest else _CLOCK)
     actor.tell(both, rule=_STREAM)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

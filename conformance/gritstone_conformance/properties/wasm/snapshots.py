@@ -26,22 +26,22 @@ def altered(trial: Trial, fmt: Format, tape: Tape) -> None:
         actor.tell(bench.stage.blob(bytes((asked, tape.below(64)))))
     assert actor.head is not None
     bench.fill()
-    bench.play()
+    bench.flush()
     name = f"tags/{actor.identity.hex()}"
-    bench.pair.play(bench.pair.point(name, actor.head))
+    bench.pair.expect(bench.pair.point(name, actor.head))
     bundle = bench.pair.export([name])
     assert bundle is not None
     elsewhere = open_memory(trial, fmt, "t")
     for _ in range(8):
         _take_altered(elsewhere, bundle, int.from_bytes(tape.take(3)) % (8 * len(bundle)))
-    elsewhere.play(*elsewhere.take(bundle, rule=_STRICT))
+    elsewhere.expect(*elsewhere.take(bundle, rule=_STRICT))
 
 
 def _take_altered(pair: Pair, bundle: bytes, place: int) -> None:
     """Import a bundle with the bit at a place changed."""
     data = bytearray(bundle)
     data[place // 8] ^= 1 << place % 8
-    pair.play(*pair.take(bytes(data), rule=_STRICT))
+    pair.expect(*pair.take(bytes(data), rule=_STRICT))
 
 
 PROPERTIES: Final = (*of_executors("wasm/image/altered", altered, _STRICT, given=tape(40), examples=3),)

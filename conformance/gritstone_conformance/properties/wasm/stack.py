@@ -28,7 +28,7 @@ def depth(trial: Trial, fmt: Format) -> None:
     for shape in SHAPES:
         for total in (LIMIT, LIMIT + 1):
             bench.run(exact_descent(shape, total, _WORK), _MANIFEST)
-    bench.play()
+    bench.flush()
 
 
 def before_fuel(trial: Trial, fmt: Format) -> None:
@@ -42,7 +42,7 @@ def before_fuel(trial: Trial, fmt: Format) -> None:
         fits = exact_descent(shape, LIMIT)
         for budget in (spent, ending(fits, 0)[1]):
             bench.run(fits, {**_MANIFEST, "fuel": budget})
-    bench.play()
+    bench.flush()
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -52,7 +52,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
     shape = RecursionShape("drawn", kinds[0], kinds[1], (), kinds[2])
     for total in (LIMIT, LIMIT + 1):
         bench.run(exact_descent(shape, total, _WORK), _MANIFEST)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

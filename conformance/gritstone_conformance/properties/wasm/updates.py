@@ -155,7 +155,7 @@ def creators(trial: Trial, fmt: Format) -> None:
             lockstep.ask_guest(actor, b"")
             lockstep.tell(actor, stage.blob(b"clean"), "cleanup", rule=rule)
             lockstep.refs(rule=rule)
-        lockstep.play()
+        lockstep.flush()
         lockstep.prune()
         for actor in (own, given):
             lockstep.change(actor, k=stage.blob(b"agent"))
@@ -172,7 +172,7 @@ def _forget_creator(lockstep: GuestLockstepModel, rule: str) -> None:
     stage = lockstep.stage
     actor = lockstep.guest(b"nobody's", "counter", {"update": "any"})
     lockstep.tell(actor, stage.blob(b"clean"), "cleanup", rule=rule)
-    lockstep.play()
+    lockstep.flush()
     lockstep.prune()
     for wasm in (lockstep.manifest(KEEPS), lockstep.manifest({"update": "any"})):
         lockstep.change(actor, wasm=wasm, k=wasm)

@@ -34,7 +34,7 @@ def denied(trial: Trial, fmt: Format) -> None:
     code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter(entry="wit_update"))})
     update = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code)
     asked.tell(update, "update", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def resume(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -62,7 +62,7 @@ def resume(trial: Trial, fmt: Format, tape: Tape) -> None:
             )
         actor.tell(bench.stage.blob(tape.take(1)), rule=rule)
     bench.holds(actor.value.previous or actor.identity, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def renewed(trial: Trial, fmt: Format) -> None:
@@ -89,7 +89,7 @@ def renewed(trial: Trial, fmt: Format) -> None:
         bench.stage.tree(wasm=bench.stage.tree(manifest=bench.document({"v": 1, **_IMAGE}))), "update", rule=rule
     )
     actor.tell(empty, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def forgets(trial: Trial, fmt: Format) -> None:
@@ -98,7 +98,7 @@ def forgets(trial: Trial, fmt: Format) -> None:
     actor = bench.run(waiter(remembers=True), _IMAGE, rule="wasm.abi.scope")
     for _ in range(2):
         actor.tell(bench.stage.blob(b""), rule="wasm.abi.scope")
-    bench.play()
+    bench.flush()
 
 
 def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -110,13 +110,13 @@ def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
         actor.tell(bench.stage.blob(tape.take(1)), rule=rule)
     assert actor.head is not None
     name = f"tags/{actor.identity.hex()}"
-    bench.play()
-    bench.pair.play(bench.pair.point(name, actor.head, rule=rule))
+    bench.flush()
+    bench.pair.expect(bench.pair.point(name, actor.head, rule=rule))
     bundle = bench.pair.export([name], rule=rule)
     assert bundle is not None
     other = GuestBench(trial, fmt, "t")
     other.pair.process = trial.spawn()
-    other.pair.play(other.pair.open(create=True), *other.pair.take(bundle, rule=rule))
+    other.pair.expect(other.pair.open(create=True), *other.pair.take(bundle, rule=rule))
     other.stage = bench.stage
     gone = BenchActor(other, actor.identity)
     gone.head, gone.tips = actor.head, dict(actor.tips)
@@ -124,8 +124,8 @@ def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
         content = bench.stage.blob(tape.take(1))
         for each in (actor, gone):
             each.tell(content, rule=rule)
-        bench.play()
-        other.play()
+        bench.flush()
+        other.flush()
     other.pair.process.close()
     assert actor.head == gone.head, "the model goes another way elsewhere"
 
@@ -140,7 +140,7 @@ def host(trial: Trial, fmt: Format) -> None:
     actor.tell(actor.identity, "genesis", rule=rule)
     plain = bench.guest(waiter(entry="wit_query"), {"image": True}, wasm_state=state, wasm_module=module)
     plain.tell(plain.identity, "genesis", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def fuel(trial: Trial, fmt: Format) -> None:
@@ -155,7 +155,7 @@ def fuel(trial: Trial, fmt: Format) -> None:
         actor = bench.run(waiter(burns=burns), _IMAGE, rule=rule)
         for _ in range(2):
             actor.tell(empty, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def protocol(trial: Trial, fmt: Format, misuses: tuple[str, ...] = MISUSES) -> None:
@@ -167,7 +167,7 @@ def protocol(trial: Trial, fmt: Format, misuses: tuple[str, ...] = MISUSES) -> N
         actor: BenchActor = bench.run(waiter(misuse), _IMAGE, rule=rule)
         if actor.head is not None:
             actor.tell(empty, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

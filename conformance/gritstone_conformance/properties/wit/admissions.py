@@ -57,7 +57,7 @@ def illegal_results(trial: Trial, fmt: Format) -> None:
         actor.tips = dict(tips)
         actor.tell(bench.program(programs.append("log", b"l")), rule=rule)
     bench.references(rule="wit.admit.trace")
-    bench.play()
+    bench.flush()
 
 
 def _with_outbox(bench: Workbench, title: bytes) -> BenchActor:
@@ -76,15 +76,15 @@ def no_trace(trial: Trial, fmt: Format) -> None:
     name = f"heads/{actor.identity.hex()}"
     assert actor.head is not None
     bench.fill()
-    bench.play()
-    bench.pair.play(bench.pair.cas(Change(name, None, actor.head)))
+    bench.flush()
+    bench.pair.expect(bench.pair.cas(Change(name, None, actor.head)))
     for kind in KINDS:
         message = actor.send(bench.program(programs.illegal(kind)), signal=True)
         bench.step(actor.identity, actor.head, [(bench.outside, message)], rule=_RULES[kind])
         bench.references(rule="wit.admit.trace")
     actor.step((bench.outside, actor.send(bench.program(b""), signal=True)), rule="wit.admit.trace")
     bench.references(rule="wit.admit.trace")
-    bench.play()
+    bench.flush()
 
 
 def altered(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -104,7 +104,7 @@ def altered(trial: Trial, fmt: Format, tape: Tape) -> None:
         step = _altered(bench, tape, good, last, sent)
         expect = bench.admit(actor.identity, head, mail, bench.add(step), rule="wit.admit.closed")
         trial.reach("another step is admitted", step != good and "ok" in expect)
-    bench.play()
+    bench.flush()
 
 
 def _altered(bench: Workbench, tape: Tape, good: Step, last: Step, sent: list[bytes]) -> Step:
@@ -178,7 +178,7 @@ def outboxes(trial: Trial, fmt: Format) -> None:
             inbox = bench.box((bench.outside, queued))
             step = bench.add(Step(start, actor.identity, inbox, box, first.core))
             bench.admit(actor.identity, start, [(bench.outside, queued)], step, rule="wit.admit.outbox")
-    bench.play()
+    bench.flush()
 
 
 def closures(trial: Trial, fmt: Format) -> None:
@@ -219,7 +219,7 @@ def closures(trial: Trial, fmt: Format) -> None:
     for result, rule in ((gone, "wit.admit.closed"), (wit, "wit.admit.kind"), (good.core, "wit.admit.kind")):
         bench.admit(actor.identity, head, mail, result, rule=rule)
     bench.admit(actor.identity, head, mail, made, rule="wit.admit.closed")
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

@@ -49,7 +49,7 @@ def unread(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.unread(lone, absent)
     bench.unread(content, None)
     bench.unread(absent, None)
-    bench.play()
+    bench.flush()
 
 
 def most_unread(trial: Trial, fmt: Format) -> None:
@@ -62,7 +62,7 @@ def most_unread(trial: Trial, fmt: Format) -> None:
     bench.unread(messages[-2], None)
     bench.unread(messages[-1], messages[0])
     bench.unread(messages[-1], None)
-    bench.play()
+    bench.flush()
 
 
 def reading(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -82,7 +82,7 @@ def reading(trial: Trial, fmt: Format, tape: Tape) -> None:
             _again(bench, actor, sender)
         elif actor.tips:
             _read(bench, actor, tape)
-    bench.play()
+    bench.flush()
     assert actor.head is not None
     bench.holds(actor.head)
 
@@ -122,7 +122,7 @@ def superseded(trial: Trial, fmt: Format) -> None:
     assert actor.send(say[2], "x", sender=other, signal=True) == signal
     actor.step((other, signal), rule="wit.channel.cursor")
     bench.unread(signal, signal, rule="wit.channel.cursor")
-    bench.play()
+    bench.flush()
 
 
 def flat(trial: Trial, fmt: Format) -> None:

@@ -25,16 +25,16 @@ def kinds(trial: Trial, fmt: Format) -> None:
         for content in ("own", "program", "blob", "core"):
             title = b"%d %s" % (number, content.encode())
             for actor in (bench.actor(title), bench.born(title + b" lives")):
-                told = {
+                messages = {
                     "own": actor.identity,
                     "program": bench.program(programs.append("log", b"p")),
                     "blob": bench.stage.blob(b"v"),
                     "core": bench.stage.core(title + b" other", log=bench.stage.blob(b"m")),
                 }
                 rule = "wit.kind.precedence" if actor.head else "wit.genesis.identity"
-                actor.tell(told[content], mt, rule=rule)
+                actor.tell(messages[content], mt, rule=rule)
                 actor.tell(bench.program(programs.append("log", b"!")), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def other_headers(trial: Trial, fmt: Format) -> None:
@@ -46,7 +46,7 @@ def other_headers(trial: Trial, fmt: Format) -> None:
             ordinary = bench.program(programs.append("log", b"o"), wit=bench.stage.blob(b"nothing"))
             actor.send(ordinary, more=((key, value),))
             actor.step(rule="wit.kind.precedence")
-    bench.play()
+    bench.flush()
 
 
 def invalid(trial: Trial, fmt: Format) -> None:
@@ -84,7 +84,7 @@ def invalid(trial: Trial, fmt: Format) -> None:
         bench.step(unborn.identity, None, [(bench.outside, unborn.send(content, mt, signal=True))], rule=rule)
     unborn.tips.clear()
     unborn.tell(unborn.identity, rule="wit.genesis.identity")
-    bench.play()
+    bench.flush()
 
 
 def absent(trial: Trial, fmt: Format) -> None:
@@ -102,7 +102,7 @@ def absent(trial: Trial, fmt: Format) -> None:
     bench.step(actor.identity, actor.identity, mail)
     bench.step(bench.outside, actor.head, mail)
     actor.step(*mail)
-    bench.play()
+    bench.flush()
 
 
 def fence(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -126,7 +126,7 @@ def fence(trial: Trial, fmt: Format, tape: Tape) -> None:
             if end == at:
                 after = made
         at, actor.head = at + 1, after
-    bench.play()
+    bench.flush()
 
 
 def _sent(bench: Workbench, actor: BenchActor) -> list[bytes]:
@@ -166,7 +166,7 @@ def genesis_first(trial: Trial, fmt: Format) -> None:
     late.step(rule=rule)
     late.step((other, late.send(late.identity, sender=other)), rule=rule)
     late.step((bench.outside, late.tips[bench.outside]), rule="wit.genesis.again")
-    bench.play()
+    bench.flush()
 
 
 def genesis_again(trial: Trial, fmt: Format) -> None:
@@ -179,7 +179,7 @@ def genesis_again(trial: Trial, fmt: Format) -> None:
     actor.tell(actor.identity, "job", rule="wit.genesis.again")
     actor.tell(actor.identity, rule="wit.genesis.again")
     actor.tell(actor.identity, "update", rule="wit.kind.precedence")
-    bench.play()
+    bench.flush()
 
 
 def most_mail(trial: Trial, fmt: Format) -> None:
@@ -192,7 +192,7 @@ def most_mail(trial: Trial, fmt: Format) -> None:
     made = bench.step(actor.identity, head, mail, rule=rule)
     assert made is not None, "the proposal is valid"
     bench.admit(actor.identity, head, mail, made, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

@@ -60,7 +60,7 @@ def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
             mt = tape.pick(("", "job", "a/b", "..", "x"))
             actor.send(bench.program(ops, *operands), mt, sender=tape.pick((bench.outside, actor.identity)))
         _read(bench, actor, tape)
-    bench.play()
+    bench.flush()
     assert actor.head is not None
     bench.holds(actor.head, rule="wit.puppet.exact")
 
@@ -82,7 +82,7 @@ def noise(trial: Trial, fmt: Format, tape: Tape) -> None:
         actor.tips = dict(bench.executor.shelf.mail(actor.value.inbox))
     actor.tell(bench.program(programs.append("log", b"x"), *operands), rule="wit.puppet.exact")
     started = time.perf_counter()
-    bench.play()
+    bench.flush()
     seconds = time.perf_counter() - started
     if seconds > _TOLD * _MOST_S:
         trial.fail(f"at most {_MOST_S} s each", f"{seconds:.1f} s", words="programs take more than a second")
@@ -104,7 +104,7 @@ def every_cut(trial: Trial, fmt: Format) -> None:
     for end in range(len(whole) + 1):
         message = actor.send(bench.program(whole[:end], *operands), signal=True)
         bench.step(actor.identity, head, [(bench.outside, message)], rule="wit.puppet.total")
-    bench.play()
+    bench.flush()
 
 
 def edges(trial: Trial, fmt: Format) -> None:
@@ -147,7 +147,7 @@ def edges(trial: Trial, fmt: Format) -> None:
     for ops in tried:
         message = actor.send(bench.program(ops, *operands), "t", signal=True, more=(("z", "1"),))
         bench.step(actor.identity, head, [(bench.outside, message)], rule="wit.puppet.exact")
-    bench.play()
+    bench.flush()
 
 
 def handlers(trial: Trial, fmt: Format) -> None:
@@ -169,7 +169,7 @@ def handlers(trial: Trial, fmt: Format) -> None:
     installed.step(rule="wit.puppet.exact")
     blobbed = bench.born(b"c", on=stage.blob(b"no tree"))
     blobbed.tell(says["c"], "job", rule="wit.puppet.exact")
-    bench.play()
+    bench.flush()
 
 
 def order(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -186,7 +186,7 @@ def order(trial: Trial, fmt: Format, tape: Tape) -> None:
     while left:
         given.append(left.pop(tape.below(len(left))))
     actor.step(*given, rule="wit.puppet.order")
-    bench.play()
+    bench.flush()
 
 
 def atomic(trial: Trial, fmt: Format) -> None:
@@ -206,7 +206,7 @@ def atomic(trial: Trial, fmt: Format) -> None:
         if actor.head == before:
             for who, message in ((bench.outside, one), (other, two)):
                 actor.step((who, message), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def leave(trial: Trial, fmt: Format) -> None:
@@ -228,7 +228,7 @@ def leave(trial: Trial, fmt: Format) -> None:
         left = [(sender, tip) for sender, tip in sorted(actor.tips.items()) if inbox.get(sender) != tip]
         if left:
             actor.step(*left, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (

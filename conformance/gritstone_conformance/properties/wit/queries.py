@@ -54,11 +54,11 @@ def answers(trial: Trial, fmt: Format) -> None:
     bench.query(first, "get", b"\xff", rule=rule)
     for wrong in (fmt.hash(b"absent"), actor.identity, bench.stage.blob(b"x")):
         bench.query(wrong, "step", rule=rule)
-    bench.play()
+    bench.flush()
     for answer in (b"", b"any bytes"):
         made = bench.query(first, "echo", answer, rule=rule)
         assert made is not None
-        bench.play()
+        bench.flush()
         trial.expect("grit.get", {"store": "s", "id": made.hex()}, ok(bytes=to_base64(fmt.encode(Blob((), answer)))))
 
 
@@ -74,7 +74,7 @@ def pure(trial: Trial, fmt: Format, tape: Tape) -> None:
         name = tape.pick(("get", "step", "echo", "wut", "fail", "nobody"))
         bench.query(actor.head, name, tape.pick((b"", b"wit", b"no", b"/")), rule="wit.query.answers")
         bench.references(rule=rule)
-    bench.play()
+    bench.flush()
     bench.pair.export(rule=rule)
 
 
@@ -86,11 +86,11 @@ def puppet_wut(trial: Trial, fmt: Format) -> None:
         assert actor.head is not None
         answer = bench.query(actor.head, "wut", rule="wit.wut.form")
         assert answer is not None
-        bench.play()
+        bench.flush()
         wanted = to_base64(fmt.encode(Blob((("ct", "j"),), PUPPET_WUT)))
         trial.expect("grit.get", {"store": "s", "id": answer.hex()}, ok(bytes=wanted), rule="wit.wut.form")
     bench.openapi(bytes(31) + b"\x01", PUPPET_WUT, rule="wit.wut.openapi")
-    bench.play()
+    bench.flush()
 
 
 def documents(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -102,7 +102,7 @@ def documents(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.openapi(tape.take(31) + b"\x01", data, rule=rule)
     for wrong in (_spoilt(tape, wut), _respelt(tape, data), _respelt(tape, data)):
         bench.openapi(bytes(31) + b"\x01", wrong, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def _wut(tape: Tape) -> dict[str, Json]:

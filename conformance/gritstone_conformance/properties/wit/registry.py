@@ -47,7 +47,7 @@ def in_each_format(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
             rules=tuple(dict.fromkeys(rules)),
-            body=partial(_play, body, fmt),
+            body=partial(_run, body, fmt),
             given=None if given is None else partial(_given, given, fmt),
             requires=Requires((format_name,), features, (profile,)),
             **options,
@@ -70,7 +70,7 @@ def with_puppet_module(prop: Property, *, examples: int | None, search_only: boo
         prop,
         name="wasm/puppet/" + prop.name.replace("/", "-"),
         rules=tuple(dict.fromkeys((_SAME, *map(_of_guests, prop.rules)))),
-        body=partial(_play_guests, body, guests),
+        body=partial(_run_guests, body, guests),
         given=None if prop.given is None else partial(_given, prop.given.args[0], guests),
         requires=replace(prop.requires, features=features),
         examples=examples,
@@ -85,7 +85,7 @@ def tape(length: int) -> Given:
     return lambda fmt: {"tape": from_tape(lambda drawn: drawn, length)}
 
 
-def _play(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
+def _run(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
     body(trial, fmt, **drawn)
 
 
@@ -100,7 +100,7 @@ def _of_guests(rule: str) -> str:
     return _SAME if rule.startswith("wit.puppet.") else rule
 
 
-def _play_guests(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
+def _run_guests(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
     try:
         body(trial, fmt, **drawn)
     except Divergence as found:

@@ -56,7 +56,7 @@ def source(trial: Trial, fmt: Format) -> None:
     actor.tell(log, rule=rule)
     first = bench.born(b"b", STAMP)
     first.tell(log, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def no_stale(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -74,7 +74,7 @@ def no_stale(trial: Trial, fmt: Format, tape: Tape) -> None:
             actor.tell(bench.program(programs.put("wit", 0) + programs.append("log", b"w"), codes[code]), rule=rule)
         else:
             actor.tell(bench.program(programs.append("log", b"x")), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def declined(trial: Trial, fmt: Format) -> None:
@@ -91,7 +91,7 @@ def declined(trial: Trial, fmt: Format) -> None:
     assert actor.tell(held, rule=rule) != before
     unborn = bench.actor(b"u", program=bench.stage.blob(programs.leave("k")))
     unborn.tell(unborn.identity, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def attempts(trial: Trial, fmt: Format) -> None:
@@ -104,7 +104,7 @@ def attempts(trial: Trial, fmt: Format) -> None:
         for attempt in sorted({1, max(failures, 1), failures + 1, failures + 2}):
             bench.step(actor.identity, actor.head, [(bench.outside, message)], attempt, rule=rule)
         actor.step((bench.outside, message), attempt=(1 << 32) - 1, rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def classes(trial: Trial, fmt: Format) -> None:
@@ -120,7 +120,7 @@ def classes(trial: Trial, fmt: Format) -> None:
     lost = bench.born(b"lost")
     lost.tell(bench.stage.tree(wit=bench.stage.blob(b"external:absent")), "update", rule=rule)
     lost.tell(bench.program(b""), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def too_long(trial: Trial, fmt: Format) -> None:
@@ -135,7 +135,7 @@ def too_long(trial: Trial, fmt: Format) -> None:
     actor.tell(bench.program(programs.put("big", 0), full))
     actor.tell(bench.program(programs.append("big", bytes(4))), rule="wit.transition.class")
     actor.tell(bench.program(programs.append("big", bytes(64))), rule="wit.transition.class")
-    bench.play()
+    bench.flush()
 
 
 def timeout(trial: Trial, fmt: Format) -> None:
@@ -152,7 +152,7 @@ def timeout(trial: Trial, fmt: Format) -> None:
     made = actor.step((bench.outside, slow), rule="wit.transition.unlimited")
     assert made is not None
     bench.ask("wit.step", {**args, "transition_ms": 0}, ok(step=made.hex()), "wit.transition.unlimited")
-    bench.play()
+    bench.flush()
 
 
 def nodes(trial: Trial, fmt: Format) -> None:
@@ -182,7 +182,7 @@ def nodes(trial: Trial, fmt: Format) -> None:
     assert actor.head is not None
     actor.tell(bench.program(programs.delete("wit_query")))
     bench.query(actor.head, "step", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def _genesis(actor: bytes) -> Message:

@@ -48,7 +48,7 @@ def merges(trial: Trial, fmt: Format, tape: Tape) -> None:
     actor = bench.born(b"a", x=trees[0])
     actor.tell(bench.stage.tree(x=trees[1]), "update", rule="wit.update.merge")
     actor.tell(bench.stage.graph.add(Tree(tuple(_entries(bench.stage, tape, 2).items()))), "update")
-    bench.play()
+    bench.flush()
 
 
 def shapes(trial: Trial, fmt: Format) -> None:
@@ -69,7 +69,7 @@ def shapes(trial: Trial, fmt: Format) -> None:
             actor = bench.born(f"{before} {after}".encode(), keep=old["tree"], it=old[before])
             actor.tell(stage.tree(it=update), "update", rule=rule)
             actor.tell(bench.program(programs.append("log", b"!")), rule="wit.update.keep")
-    bench.play()
+    bench.flush()
 
 
 def shared(trial: Trial, fmt: Format) -> None:
@@ -85,7 +85,7 @@ def shared(trial: Trial, fmt: Format) -> None:
     bench.merge(stage.tree(**core), stage.tree(**update), rule=rule)
     actor = bench.born(b"a", **core)
     actor.tell(stage.tree(**update), "update", rule=rule)
-    bench.play()
+    bench.flush()
 
 
 def by_code(trial: Trial, fmt: Format) -> None:
@@ -109,7 +109,7 @@ def by_code(trial: Trial, fmt: Format) -> None:
     stamped = bench.born(b"stamped", STAMP)
     stamped.tell(bench.stage.tree(k=extra), "update", rule="wit.update.no-wit")
     stamped.tell(bench.program(b""), rule="wit.update.no-wit")
-    bench.play()
+    bench.flush()
 
 
 def failing_code(trial: Trial, fmt: Format) -> None:
@@ -128,7 +128,7 @@ def failing_code(trial: Trial, fmt: Format) -> None:
     ):
         message = actor.send(content, "update", signal=True)
         bench.step(actor.identity, head, [(bench.outside, message)], rule="wit.update.code")
-    bench.play()
+    bench.flush()
 
 
 def refusals(trial: Trial, fmt: Format) -> None:
@@ -158,7 +158,7 @@ def refusals(trial: Trial, fmt: Format) -> None:
         code = bench.program(programs.append("log", b"u"), wit_update=puppet)
         frozen.tell(code, "update", rule="wit.frozen.code")
         frozen.tell(bench.program(b""), "update", rule="wit.frozen.kept")
-    bench.play()
+    bench.flush()
 
 
 def frozen(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -186,7 +186,7 @@ def frozen(trial: Trial, fmt: Format, tape: Tape) -> None:
     thawing = bench.born(b"t", k=stage.blob(b"k"))
     thawing.tell(bench.program(programs.write("frozen", b"k\n") + programs.write("k", b"free")), rule="wit.frozen.kept")
     thawing.tell(bench.program(programs.write("k", b"bound")), rule="wit.frozen.kept")
-    bench.play()
+    bench.flush()
 
 
 def cleanup(trial: Trial, fmt: Format) -> None:
@@ -201,12 +201,12 @@ def cleanup(trial: Trial, fmt: Format) -> None:
     assert actor.head is not None
     bench.admit(actor.identity, old, [(bench.outside, actor.tips[bench.outside])], actor.head, rule=rule)
     assert old is not None
-    bench.play()
+    bench.flush()
     pair, name = bench.pair, f"heads/{actor.identity.hex()}"
-    pair.play(pair.cas(Change(name, None, old)), pair.cas(Change(name, old, actor.head)))
+    pair.expect(pair.cas(Change(name, None, old)), pair.cas(Change(name, old, actor.head)))
     trial.expect("grit.prune", {"store": pair.handle, "pins": []}, {"ok": {"removed": {"$": "any"}}}, rule=rule)
     pair.model.prune()
-    pair.play(pair.get(old, rule=rule), pair.get(actor.head, rule=rule))
+    pair.expect(pair.get(old, rule=rule), pair.get(actor.head, rule=rule))
     pair.export(rule=rule)
     again = Workbench(trial, fmt, "t")
     other = again.born(b"b")
@@ -215,7 +215,7 @@ def cleanup(trial: Trial, fmt: Format) -> None:
     assert other.tell(held, "cleanup", rule=rule) == before
     other.tips.clear()
     other.tell(again.program(programs.illegal(0x01)), "cleanup", rule="wit.admit.previous")
-    again.play()
+    again.flush()
 
 
 PROPERTIES: Final = (

@@ -186,7 +186,7 @@ class Workbench:
         name = f"tags/{identity.hex()[:16]}"
         held = self.pair.model.references.get(name)
         self._waiting.append(self.pair.cas(Change(name, held, identity), rule=rule))
-        self.play()
+        self.flush()
         self.pair.export([name], rule=rule)
 
     def references(self, *, rule: str | None = None) -> None:
@@ -201,11 +201,11 @@ class Workbench:
         """Return what waits."""
         return list(self._waiting)
 
-    def play(self) -> None:
-        """Send what waits."""
+    def flush(self) -> None:
+        """Send the pending requests."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self.pair.play(*waiting)
+            self.pair.expect(*waiting)
 
     def fill(self) -> None:
         """Put every object of the stage that is not in the store."""
