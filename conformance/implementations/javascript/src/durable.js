@@ -21,7 +21,7 @@ import { FileSpool } from "./spool.js";
 const COPY_BYTES = 1 << 20;
 const TOMBSTONE_BYTES = 67; // in the payload of an update
 const REFERENCE_BYTES = 305; // there, at most
-const SLACK_BYTES = 1 << 25; // most bytes of updates before a new log is written
+const SLACK_BYTES = 1 << 18; // most bytes of updates before a new log is written
 
 /** The state that the records of one log result in. */
 class Index {
@@ -129,7 +129,7 @@ export class DurableBackend {
     if (this.#group !== null) return work();
     return this.exclusively(() => {
       const result = this.#collect(work);
-      if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
+      this.#shrink();
       return result;
     });
   }
@@ -215,7 +215,7 @@ export class DurableBackend {
     this.#index.references.apply(references);
     this.#index.updateBytes += payload.length;
     this.unsynced = true;
-    if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
+    this.#shrink();
   }
 
   // It follows the objects that it refers to, and a killed writer leaves a prefix of its write.
@@ -227,10 +227,11 @@ export class DurableBackend {
     this.#index.updateBytes += payload.length;
   }
 
-  #isMostlyUpdates() {
+  /** Write a new log if the open one consists mostly of outdated updates. */
+  #shrink() {
     const { updateBytes, tombstones, references } = this.#index;
     const needed = tombstones.size * TOMBSTONE_BYTES + references.size * REFERENCE_BYTES;
-    return updateBytes > SLACK_BYTES + 2 * needed && updateBytes > this.#file.end / 2;
+    if (updateBytes > SLACK_BYTES + 2 * needed && updateBytes > this.#file.end / 2) this.#rewrite(() => true, []);
   }
 
   /** Keep only these ids; how many others there were. Spec: grit.prune.safe. */

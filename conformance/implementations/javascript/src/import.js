@@ -6,7 +6,7 @@ import { hashBytes } from "./formats.js";
 import { readUpTo } from "./files.js";
 import { missing } from "./refusal.js";
 
-const BATCH_BYTES = 1 << 23; // stored under one hold of the lock, so that others need not wait for all of it
+const BATCH_BYTES = 1 << 20; // stored under one hold of the lock, so that others need not wait for all of it
 
 /** Import from a source of bytes: {objects, refs}. Spec: grit.bundle.import-atomic, grit.erase.no-return. */
 export function importSource(store, source) {

@@ -8,7 +8,6 @@ export class MemoryBackend {
   #objects = new Map(); // id -> {bytes}
   tombstones = new Set();
   references = new References();
-  unsynced = false;
   epoch = 0;
   foreignRewrites = 0;
   holders = new Set();

@@ -11,21 +11,6 @@ const TOGETHER_MS = 20;
 const LINGER_MS = 3000; // the process has to end within 5 s of the end of its input
 const MESSAGE_CHARACTERS = 300;
 
-const START = /^\{"seq":([0-9]{1,16}),"op":"([!#-[\]-~]*)"[,}]/; // all that is read of a line that is not JSON
-
-/** Read one request line; arguments that cannot be read are null, which fits no operation. */
-function readRequest(line) {
-  try {
-    const { seq, op, args } = JSON.parse(line);
-    if (Number.isSafeInteger(seq)) return { seq, op, args };
-  } catch {
-    // as below
-  }
-  const [, seq, op] = START.exec(line) ?? [];
-  if (seq === undefined) throw new Error("a request line has no readable seq, so it cannot be answered");
-  return { seq: Number(seq), op, args: null };
-}
-
 const forPeople = (message) => String(message).slice(0, MESSAGE_CHARACTERS).toWellFormed();
 
 /** What an exception of an operation is answered with. */
@@ -114,7 +99,7 @@ export class Session {
   }
 
   #carryOut(line) {
-    const { seq, op, args } = readRequest(line.toString("utf8"));
+    const { seq, op, args } = JSON.parse(line.toString("utf8")); // which reads any depth of nesting
     const answer = this.#answer(op, args);
     if (answer instanceof Promise) this.#wait(seq, answer);
     else this.#replies.push(this.#spell(seq, answer));

@@ -25,15 +25,6 @@ export const unresolved = (message, cause) => new Failure("unresolved", message,
 export const illegal = (message) => new Failure("illegal-step", message);
 export const timedOut = (message) => new Failure("timeout", message);
 
-/** Run `work`; a limit that it meets becomes a failure of the class exhausted. */
-export function withinLimits(work) {
-  try {
-    return work();
-  } catch (error) {
-    throw asFailure(error);
-  }
-}
-
 /** An error as a failure of the transition, if it is a limit that was met; else the error as it is. */
 export function asFailure(error) {
   const isLimit = error instanceof Refusal && !(error instanceof Failure) && error.refusalClass === "exhausted";
