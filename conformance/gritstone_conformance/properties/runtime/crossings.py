@@ -256,7 +256,7 @@ def _look(crossing: _Crossing) -> None:
         lockstep.effects(rule="runtime.effect.open")
     lockstep.query(crossing.actor, "get", b"log", rule="runtime.query.rest")
     lockstep.refs(rule=rule)
-    lockstep.play()
+    lockstep.flush()
 
 
 def _state_rule(crossing: _Crossing, usual: str) -> str:

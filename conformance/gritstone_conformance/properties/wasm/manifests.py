@@ -252,7 +252,7 @@ def large(trial: Trial, fmt: Format) -> None:
     actor = bench.run(script_guest(), {"fuel": 1 << 62}, rule=rule, also={**entries, "script": calls})
     actor.tell(calls, rule=rule)
     actor.tell(bench.stage.blob(bytes(500_000)), rule=rule)
-    bench.play()
+    bench.flush()
 
 
 PROPERTIES: Final = (
