@@ -24,6 +24,7 @@ def test_word_is_found_in_bad_example_only(entry: dict[str, str]) -> None:
         ("Two cases:\n\n* it must (:rule:`grit.a.b`)\n* it is refused\n", [4]),
         ("====\nmust\n====\n", [2]),
         ("A rule (:rule:`grit.a.b`) has a table:\n\n====  ====\nmust  must\n====  ====\n", []),
+        ("It is refused (:rule:`grit.a.b`):\n\n.. list-table::\n   :widths: 1\n\n   * - must\n     - must\n", []),
         (".. rule:: grit.a.b\n   :level: MUST\n\n   It MUST.\n\nIt must.\n", [6]),
         (".. note:: It must\n   be refused.\n\n.. code-block:: text\n\n   must\n\nAs in::\n\n   must\n", []),
         ('It is "refused", which\nmeans that it must.\n', [2]),
