@@ -70,8 +70,8 @@ COMMANDS: Final = {
     ),
     "show": CommandHelp(
         "show a rule and its cases, or the lines of a case",
-        "Show the text of a rule with the cases and mutants that test it (a case of the kind crash kills the process "
-        "at chosen writes), or the requests and expected replies of a case.",
+        "Show the text of a rule with the cases and mutants that test it, or the requests and expected replies of a "
+        "case.",
         (
             "gritstone show grit.tree.key-order",
             "gritstone show grit/tree/names-descending",

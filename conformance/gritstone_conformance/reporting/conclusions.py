@@ -146,8 +146,8 @@ def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]
         failing = _failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD")
         dependent = failing.intersection(outcome.rule or "" for outcome in unforeseen if outcome.depends_on)
         errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
-        words.append(counted(len(failing - dependent), "rule fails", "rules fail"))
-        words += [f"{counted(len(dependent), 'rule depends', 'rules depend')} on a failed rule"] if dependent else []
+        note = f" ({counted(len(dependent), 'depends', 'depend')} on another failed rule)" if dependent else ""
+        words.append(counted(len(failing), "rule fails", "rules fail") + note)
         words.append(counted(errors, "error"))
     words += [f"{len(known)} known"] if known else []
     return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])

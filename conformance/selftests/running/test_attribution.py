@@ -165,7 +165,7 @@ def test_failure_names_the_failed_rule_it_depends_on() -> None:
     assert smallest_of_each(both) == [both[1], both[0]]
     lines = closing_lines(HEADER, both, judge_run(both, BOOK, ("grit",), ()), "r.jsonl")
     assert "fix grit.tree.key-order first: 1 failed rule depends on it: runtime.route.sent" in lines
-    assert "1 rule fails, 1 rule depends on a failed rule, 0 errors" in lines[-1]
+    assert "2 rules fail (1 depends on another failed rule), 0 errors" in lines[-1]
 
 
 def test_chain_of_dependencies_ends_at_its_lowest_rule() -> None:
