@@ -28,27 +28,27 @@ def rewritten(trial: Trial, fmt: Format) -> None:
     large = _put_large(pair, 4)
     small = fmt.encode(Blob((), b"erased"))
     top = fmt.encode(Tree((("0", large[0]), ("1", large[1]), ("2", large[2]), ("erased", fmt.hash(small)))))
-    pair.play(pair.put(small), pair.put(top), pair.point("tags/top", fmt.hash(top)))
-    pair.play(pair.erase(fmt.hash(small)), pair.get(fmt.hash(small)), rule="grit.erase.gone")
-    pair.play(*(pair.get(identity) for identity in large), rule="grit.store.immutable")
-    pair.play(pair.prune(), pair.has(large), rule="grit.prune.exact")
-    pair.play(pair.close(), pair.open(create=False), *(pair.get(identity) for identity in large[:3]))
+    pair.expect(pair.put(small), pair.put(top), pair.point("tags/top", fmt.hash(top)))
+    pair.expect(pair.erase(fmt.hash(small)), pair.get(fmt.hash(small)), rule="grit.erase.gone")
+    pair.expect(*(pair.get(identity) for identity in large), rule="grit.store.immutable")
+    pair.expect(pair.prune(), pair.has(large), rule="grit.prune.exact")
+    pair.expect(pair.close(), pair.open(create=False), *(pair.get(identity) for identity in large[:3]))
 
 
 def by_path(trial: Trial, fmt: Format) -> None:
     """A bundle of more than 1 MiB is the same in a file, and an import from that file stores all of it."""
     pair = open_durable(trial, fmt)
     large = _put_large(pair, 3)
-    pair.play(*(pair.point(f"tags/{number}", identity) for number, identity in enumerate(large)))
+    pair.expect(*(pair.point(f"tags/{number}", identity) for number, identity in enumerate(large)))
     path = trial.path()
-    pair.play(pair.export_file(path), rule="grit.bundle.path")
+    pair.expect(pair.export_file(path), rule="grit.bundle.path")
     data = pair.model.export()
     if read_given(path) != data:
         trial.fail(
             len(data), path, words="the file of an export holds other bytes than its bundle", rule="grit.bundle.path"
         )
     other = open_memory(trial, fmt, "t")
-    other.play(other.take_file(path, data), other.refs(), *(other.get(identity) for identity in large))
+    other.expect(other.take_file(path, data), other.refs(), *(other.get(identity) for identity in large))
 
 
 def moved_often(trial: Trial, fmt: Format) -> None:
@@ -59,21 +59,21 @@ def moved_often(trial: Trial, fmt: Format) -> None:
     names = [f"tags/{number:0{_NAME_LETTERS}}" for number in range(width)]
     for number in range(_MOVES):
         old, new = (None if number == 0 else targets[(number + 1) % 2]), targets[number % 2]
-        pair.play(pair.cas(*(Change(name, old, new) for name in names)))
-    pair.play(pair.refs(), *(pair.get(identity) for identity in targets))
-    pair.play(pair.point(names[0], None), pair.close(), pair.open(create=False), pair.refs())
-    pair.play(*(pair.get(identity) for identity in targets), rule="grit.store.immutable")
+        pair.expect(pair.cas(*(Change(name, old, new) for name in names)))
+    pair.expect(pair.refs(), *(pair.get(identity) for identity in targets))
+    pair.expect(pair.point(names[0], None), pair.close(), pair.open(create=False), pair.refs())
+    pair.expect(*(pair.get(identity) for identity in targets), rule="grit.store.immutable")
 
 
 def damaged_between(trial: Trial, fmt: Format) -> None:
     """After a piece of an export was refused, because an object is corrupt, the cursor is rejected."""
     pair = open_durable(trial, fmt)
     large = _put_large(pair, 3)
-    pair.play(*(pair.point(f"tags/{number}", identity) for number, identity in enumerate(large)))
+    pair.expect(*(pair.point(f"tags/{number}", identity) for number, identity in enumerate(large)))
     data = pair.model.export()
     cursor = pair.export_piece({"store": pair.handle, "cursor": None}, data, 0)
     at = pair.last_piece
-    pair.play(*(pair.damage(identity, 50, 1) for identity in large))
+    pair.expect(*(pair.damage(identity, 50, 1) for identity in large))
     while cursor is not None:
         args: dict[str, Json] = {"store": pair.handle, "cursor": cursor}
         reply = trial.observe("grit.export", args)
@@ -84,13 +84,13 @@ def damaged_between(trial: Trial, fmt: Format) -> None:
         if piece != data[at : at + len(piece)] or not isinstance(reply, Ok):
             trial.fail("bytes that hash to their id", repr(reply)[:200], words="a piece of a corrupt object")
         at, cursor = at + len(piece), reply.value["cursor"]
-    pair.play(pair.get(large[0]))
+    pair.expect(pair.get(large[0]))
 
 
 def _put_large(pair: Pair, count: int) -> list[bytes]:
     """Put so many different blobs of 550 kB; returns their ids."""
     encodings = [pair.model.format.encode(Blob((), bytes((number,)) * _BLOB_BYTES)) for number in range(count)]
-    pair.play(*(pair.put(data) for data in encodings))
+    pair.expect(*(pair.put(data) for data in encodings))
     return [pair.model.format.hash(data) for data in encodings]
 
 
