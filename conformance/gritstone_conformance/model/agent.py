@@ -98,7 +98,7 @@ class Agent:
             return message
         if mode == "signal" and old is not None and root(self.shelf, old) == message:
             self.shelf.forget()
-            raise Refusal([rejected("runtime.agent.inject", "the chain holds it already")])
+            raise Refusal([rejected("runtime.agent.inject", "the chain already contains the message")])
         self.step({to: message}, {})
         return message
 
@@ -128,7 +128,7 @@ class Agent:
         named = set(actors)
         inbox, outbox = dict(self.mailroom.inbox(self.identity)), dict(self.mailroom.outbox(self.identity))
         if self.identity in named:
-            raise Refusal([rejected("runtime.release.refused", "it is the agent")])
+            raise Refusal([rejected("runtime.release.refused", "the actor is the agent")])
         for actor in sorted(named):
             unread = self.mailroom.unread(self.identity, actor).ids or self.mailroom.unread(actor, self.identity).ids
             if unread and not self.mailroom.is_away(actor):
@@ -239,5 +239,5 @@ class Agent:
         ):
             defects.append(invalid("runtime.agent.inject", "headers outside the grammar"))
         if ("mt", "receipt") in headers:
-            defects.append(rejected("runtime.receipt.reserved", "a receipt is the runtime's to send"))
+            defects.append(rejected("runtime.receipt.reserved", "only the runtime sends receipts"))
         return defects

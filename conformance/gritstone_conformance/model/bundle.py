@@ -151,7 +151,7 @@ def scan(
         return bundle
     foreign = bundle.format is None or (fmt is not None and bundle.format.name != fmt.name)
     if foreign:
-        bundle.defects.append(rejected("grit.bundle.format", "the bundle has another format", "format"))
+        bundle.defects.append(rejected("grit.bundle.format", "the bundle has a different format", "format"))
     if at:
         bundle.readable = _read_frames(bundle, at, object_bytes)
     if not foreign:
@@ -184,7 +184,7 @@ def _read_lines(bundle: Bundle) -> int:
 def _note_reference(bundle: Bundle, name: str, target: bytes) -> None:
     bundle.defects += check_reference(name)
     if bundle.references and name <= next(reversed(bundle.references)):
-        bundle.defects.append(invalid("grit.bundle.exact", f"the reference {name} stands twice or out of order"))
+        bundle.defects.append(invalid("grit.bundle.exact", f"the reference {name} is a duplicate or out of order"))
     bundle.references.pop(name, None)
     bundle.references[name] = target
 
@@ -234,7 +234,7 @@ def _note_frame(bundle: Bundle, mark: bytes, place: tuple[int, int], last: bytes
     if identity == ZERO:
         bundle.defects.append(invalid("grit.id.zero", f"a tombstone is all zero, at {start}"))
     if identity <= last:
-        bundle.defects.append(invalid("grit.bundle.exact", f"the frame {identity.hex()} stands twice or out of order"))
+        bundle.defects.append(invalid("grit.bundle.exact", f"the frame {identity.hex()} is duplicate or unsorted"))
     bundle.places[identity] = None if mark == b"x" else (start, end)
     if mark == b"x":
         bundle.shapes[identity] = TOMBSTONE
@@ -259,7 +259,7 @@ def _check_digest(bundle: Bundle) -> None:
             with view[at : min(at + (1 << 20), end)] as part:
                 hasher.update(part)
     if hasher.digest() != bundle.data[end:]:
-        bundle.defects.append(invalid("grit.bundle.verify", "the digest is not that of the bundle", "digest"))
+        bundle.defects.append(invalid("grit.bundle.verify", "the digest does not match the bundle", "digest"))
 
 
 def _check_graph(bundle: Bundle, tree_depth: int | None) -> None:

@@ -153,7 +153,7 @@ class _Reader:
             raise _Unfit("grit.cbor.shape", f"an array of {arity}")
         kind = self._head(_UINT, "kind")
         if kind >= len(_ARITY):
-            raise _Unfit("grit.object.kinds", f"no kind has the number {kind}")
+            raise _Unfit("grit.object.kinds", f"unknown kind number {kind}")
         if _ARITY[kind] != arity:
             raise _Unfit("grit.cbor.shape", f"kind {kind} in an array of {arity}")
         return (self._blob, self._tree, self._message, self._mailbox, self._step)[kind]()
@@ -188,7 +188,7 @@ class _Reader:
             key = self._id("key")
             if pairs and key <= pairs[-1][0]:
                 rule = "grit.mailbox.key-unique" if key == pairs[-1][0] else "grit.mailbox.key-order"
-                raise _Unfit(rule, f"the key {key.hex()} stands twice or out of order")
+                raise _Unfit(rule, f"the key {key.hex()} is a duplicate or out of order")
             pairs.append((key, self._id("value")))
         return Mailbox(tuple(pairs))
 
@@ -214,7 +214,7 @@ class _Reader:
         text = self._text("key", most)
         encoded = self.data[start : self.at]
         if encoded <= last:
-            raise _Unfit(unique if encoded == last else order, f"the key {text[:40]!r} stands twice or out of order")
+            raise _Unfit(unique if encoded == last else order, f"the key {text[:40]!r} is a duplicate or out of order")
         return text, encoded
 
     def _maybe(self, what: str, rule: str = "grit.id.zero") -> bytes | None:
@@ -286,7 +286,7 @@ class _Reader:
         if head.info == _INDEFINITE:
             raise _Unfit("grit.cbor.definite", f"the {what} has indefinite length")
         if not head.shortest:
-            raise _Unfit("grit.cbor.shortest", f"the {what} has a head that is too long")
+            raise _Unfit("grit.cbor.shortest", f"the head of the {what} is longer than necessary")
         return head
 
     def _check_type(self, initial: int, major: int, what: str) -> None:

@@ -57,7 +57,7 @@ def unread_asked(shelf: Shelf, tip: bytes, cursor: bytes | None) -> Unread:
     if tip == cursor:
         return NOTHING
     if not isinstance(shelf.get(tip), Message):
-        raise Refusal([invalid("wit.channel.unread", f"the tip {tip.hex()} is no message")])
+        raise Refusal([invalid("wit.channel.unread", f"the tip {tip.hex()} is not a message")])
     found = unread(shelf, tip, cursor)
     if len(found.ids) > MOST_UNREAD:
         raise Refusal([exhausted("wit.channel.unread", f"{len(found.ids)} messages are unread")])

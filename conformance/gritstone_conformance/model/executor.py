@@ -134,7 +134,7 @@ class Executor:
         value = self.shelf.look(actor)
         if isinstance(value, Defect):
             return [missing("wit.transition.class", f"the actor {actor.hex()} is absent", value.code)]
-        return [] if isinstance(value, Tree) else [invalid("wit.transition.class", "the actor is no tree")]
+        return [] if isinstance(value, Tree) else [invalid("wit.transition.class", "the actor is not a tree")]
 
     def _wrong_head(self, actor: bytes, head: bytes | None) -> list[Defect]:
         value = None if head is None else self.shelf.look(head)
@@ -143,4 +143,4 @@ class Executor:
         if isinstance(value, Defect):
             return [missing("wit.transition.class", "the head is absent", value.code)]
         fits = isinstance(value, Step) and value.actor == actor
-        return [] if fits else [invalid("wit.transition.class", "the head is no step of the actor")]
+        return [] if fits else [invalid("wit.transition.class", "the head is not a step of the actor")]

@@ -120,17 +120,17 @@ def _spell(headers: Headers) -> bytes:
 def _read_header(data: bytes, defects: list[Defect]) -> tuple[str, bytes]:
     end = data.find(b"\0", 0, _HEADER_BYTES)
     if end < 0:
-        raise Refusal([malformed("grit.framed.header", f"no NUL among the first {_HEADER_BYTES} bytes")])
+        raise Refusal([malformed("grit.framed.header", f"no NUL in the first {_HEADER_BYTES} bytes")])
     kind, space, digits = data[:end].partition(b" ")
     if not (kind and space and digits.isdigit() and len(digits) <= _LENGTH_DIGITS):
-        raise Refusal([malformed("grit.framed.header", f"{data[:end]!r} is not: kind, space, length")])
+        raise Refusal([malformed("grit.framed.header", f"{data[:end]!r} is not a kind, a space and a length")])
     body = data[end + 1 :]
     if kind.decode("latin-1") not in KINDS:
-        defects.append(invalid("grit.object.kinds", f"no kind is called {kind!r}"))
+        defects.append(invalid("grit.object.kinds", f"unknown kind {kind!r}"))
     if digits.startswith(b"0") and len(digits) > 1:
         defects.append(invalid("grit.framed.header", "the length has a leading zero"))
     if int(digits) != len(body):
-        defects.append(malformed("grit.framed.length", f"the length is {int(digits)}, the body has {len(body)} bytes"))
+        defects.append(malformed("grit.framed.length", f"length {int(digits)}, but {len(body)} bytes"))
     return kind.decode("latin-1"), body
 
 

@@ -61,7 +61,7 @@ def _is_plain_name(text: str) -> bool:
 def _name_defects(text: str, format_name: str) -> list[Defect]:
     defects = _characters(text, format_name, "grit.name.grammar")
     if not 1 <= len(text_bytes(text)) <= NAME_BYTES or "/" in text or text in (".", ".."):
-        defects.append(invalid("grit.name.grammar", f"{text[:40]!r} is no name"))
+        defects.append(invalid("grit.name.grammar", f"{text[:40]!r} is not a name"))
     return defects
 
 
@@ -72,7 +72,7 @@ def check_key(text: str) -> list[Defect]:
     """
     if 1 <= len(text_bytes(text)) <= KEY_BYTES and _VISIBLE.fullmatch(text):
         return []
-    return [invalid("grit.header.grammar", f"{text[:40]!r} is no header key")]
+    return [invalid("grit.header.grammar", f"{text[:40]!r} is not a header key")]
 
 
 def check_value(text: str, format_name: str) -> list[Defect]:
@@ -94,7 +94,7 @@ def check_reference(name: str) -> list[Defect]:
     space, _, second = name.partition("/")
     if _REFERENCE.fullmatch(name) and (space not in _SECOND or _SECOND[space].fullmatch(second)):
         return []
-    return [invalid("grit.ref.grammar", f"{name[:60]!r} is no reference name")]
+    return [invalid("grit.ref.grammar", f"{name[:60]!r} is not a reference name")]
 
 
 def _characters(text: str, format_name: str, rule: str) -> list[Defect]:

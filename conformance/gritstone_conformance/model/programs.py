@@ -29,7 +29,7 @@ def operand_name(ref: int) -> str:
 
 
 def operands_of(shelf: Shelf, tree: bytes) -> Mapping[str, bytes] | None:
-    """Return the entries of a program tree, or None for what is none: it needs a blob ``program``."""
+    """Return the entries of a program tree, or None for a tree without a blob ``program``."""
     if not shelf.is_tree(tree):
         return None
     entries = shelf.names(tree)

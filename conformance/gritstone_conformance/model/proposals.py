@@ -89,7 +89,7 @@ def propose(shelf: Shelf, actor: bytes, last: bytes | None, mail: Mail) -> Propo
     defects: list[Defect] = []
     senders = [sender for sender, _ in mail]
     if not mail or len(set(senders)) < len(senders):
-        defects.append(_none("no sender, or one of them twice"))
+        defects.append(_none("no sender, or a duplicate sender"))
     covered: list[tuple[bytes, bytes]] = []
     for sender, tip in sorted(mail):
         try:
@@ -106,9 +106,9 @@ def propose(shelf: Shelf, actor: bytes, last: bytes | None, mail: Mail) -> Propo
 
 def _covers(shelf: Shelf, tip: bytes, cursor: bytes | None) -> tuple[bytes, ...]:
     if tip == cursor:
-        raise Refusal([_none("a message that was read")])
+        raise Refusal([_none("the message was already read")])
     if not isinstance(shelf.get(tip), Message):
-        raise Refusal([_none("no message")])
+        raise Refusal([_none("there is no message")])
     return unread(shelf, tip, cursor).ids
 
 

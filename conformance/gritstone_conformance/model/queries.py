@@ -26,7 +26,7 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
     """
     value = shelf.get(step)
     if not isinstance(value, Step):
-        raise Refusal([rejected("wit.query.answers", f"{step.hex()} is no step")])
+        raise Refusal([rejected("wit.query.answers", f"{step.hex()} is not a step")])
     law = law_at(shelf, value.core, "wit_query")
     if law is None:
         raise Refusal([rejected("wit.query.answers", "no code resolves at wit_query", "unresolved")])

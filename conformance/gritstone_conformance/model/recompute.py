@@ -171,7 +171,7 @@ class _Trial:
         return Finding("recompute", self.chain.place(self.index, field_path), words, rule)
 
     def _draft_of(self, made: bytes) -> Draft | None:
-        """Return a step that is stored as a draft, or None for what is none."""
+        """Return a stored step as a draft, or None for another object."""
         step = self.history.shelf.look(made)
         if not isinstance(step, Step):
             return None

@@ -78,11 +78,11 @@ def start(store: Store, name: str, config: Config) -> Runtime:
     agent = agent_core(shelf, name)
     there = store.references.get("runtime/agent")
     if there is None and f"heads/{agent.hex()}" in store.references:
-        raise Refusal([rejected("runtime.agent.name", "a head and no agent")])
+        raise Refusal([rejected("runtime.agent.name", "there is a head, but no agent")])
     if there is not None and there != agent:
-        raise Refusal([rejected("runtime.agent.name", "the agent is another", "agent")])
+        raise Refusal([rejected("runtime.agent.name", "the store has another agent", "agent")])
     if there is not None and f"heads/{agent.hex()}" not in store.references:
-        raise Refusal([rejected("runtime.agent.name", "an agent and no head")])
+        raise Refusal([rejected("runtime.agent.name", "there is an agent, but no head")])
     if there is None:
         first = first_agent_step(shelf, agent)
         shelf.flush(store)
@@ -139,7 +139,7 @@ class Runtime:
     def move_time(self, now_ms: int) -> int:
         """Set the time and return how many delayed messages it made due; raises Refusal where it would go back."""
         if now_ms < self.now_ms:
-            raise Refusal([rejected("runtime.retry.delay", "the time goes back")])
+            raise Refusal([rejected("runtime.retry.delay", "the time is earlier than the current time")])
         before, self.now_ms = self.now_ms, now_ms
         dues = [due for actor in list(self._known) for due in self.known(actor).due.values()]
         return sum(before < due <= now_ms for due in dues)

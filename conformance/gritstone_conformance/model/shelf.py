@@ -177,4 +177,4 @@ class Shelf:
 
 
 def _wrong(identity: bytes, kind: str) -> NoReturn:
-    raise Refusal([invalid("grit.graph.kinds", f"{identity.hex()} is no {kind}")])
+    raise Refusal([invalid("grit.graph.kinds", f"{identity.hex()} is not a {kind}")])

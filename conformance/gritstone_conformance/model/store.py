@@ -77,7 +77,7 @@ class Store:
         except Refusal as refusal:
             defects += refusal.defects
         if identity is not None and identity != found and not any(defect.kind == "exhausted" for defect in defects):
-            defects.append(invalid("grit.store.put-strict", "the bytes have another id", "digest"))
+            defects.append(invalid("grit.store.put-strict", "the bytes have a different id", "digest"))
         if found in self.tombstones:
             defects.append(rejected("grit.erase.no-return", "the object was erased", "erased"))
         if defects:
@@ -104,7 +104,7 @@ class Store:
             return Refusal([defect]).expectation()
         stored = bytearray(self.objects[identity])
         if offset >= len(stored):
-            return Refusal([rejected("grit.store.verify", f"no byte at {offset}")]).expectation()
+            return Refusal([rejected("grit.store.verify", f"there is no byte at {offset}")]).expectation()
         stored[offset] ^= xor
         self.objects[identity] = bytes(stored)
         if self.format.hash(bytes(stored)) == identity:
@@ -119,7 +119,7 @@ class Store:
             return ok()
         defect = self._lacking(identity)
         if defect is None and kind_of(self._value(identity)) != "blob":
-            defect = rejected("grit.erase.blob-only", f"{identity.hex()} is no blob")
+            defect = rejected("grit.erase.blob-only", f"{identity.hex()} is not a blob")
         if defect is not None:
             return Refusal([defect]).expectation()
         del self.objects[identity]
@@ -164,7 +164,7 @@ class Store:
         after = dict(self.references)
         for change in changes:
             if self.references.get(change.name) != change.old:
-                defects.append(rejected("grit.ref.cas", f"{change.name} has another target", "conflict"))
+                defects.append(rejected("grit.ref.cas", f"{change.name} has a different target", "conflict"))
             if change.new == change.old:
                 continue
             after.pop(change.name, None)
@@ -227,7 +227,7 @@ class Store:
         return Store(self.format, self.limits, *parts, self.decoded)
 
     def look(self, identity: bytes) -> Object | Tombstone | Defect:
-        """Return the object of an id, its tombstone, or why there is none."""
+        """Return the object of an id, its tombstone, or the reason of a failure."""
         return self._look(identity)
 
     def keep(self, encodings: Mapping[bytes, bytes]) -> None:
@@ -287,4 +287,4 @@ class Store:
     def _conflicts(self, references: Mapping[str, bytes]) -> Iterable[Defect]:
         for name, target in references.items():
             if self.references.get(name, target) != target:
-                yield rejected("grit.bundle.import-atomic", f"{name} has another target", "conflict")
+                yield rejected("grit.bundle.import-atomic", f"{name} has a different target", "conflict")

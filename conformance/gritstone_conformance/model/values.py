@@ -137,7 +137,7 @@ def from_json(form: dict[str, Any]) -> Object:
             previous, inbox, outbox = (_maybe_id(form[name]) for name in ("previous", "inbox", "outbox"))
             return Step(previous, bytes.fromhex(form["actor"]), inbox, outbox, bytes.fromhex(form["core"]))
         case other:
-            raise ValueError(f"no kind is called {other!r}")
+            raise ValueError(f"unknown kind {other!r}")
 
 
 def _texts(headers: Headers) -> list[Json]:

@@ -74,7 +74,7 @@ def vector(items: Sequence[bytes]) -> bytes:
 
 
 def name_bytes(name: str | bytes) -> bytes:
-    """Return a name with its length; bytes may be no UTF-8."""
+    """Return a name with its length; bytes need not be UTF-8."""
     data = name.encode() if isinstance(name, str) else name
     return uleb(len(data)) + data
 

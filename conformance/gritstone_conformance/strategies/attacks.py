@@ -90,7 +90,7 @@ def _table(size: int) -> _Change:
 
 
 def _starts() -> Iterator[Attack]:
-    """Code that wants to run before it is called."""
+    """Code that runs before the entry is called."""
 
     def start(code: Sequence[Any], parameters: Sequence[str] = ()) -> _Change:
         def change(guest: Assembly) -> None:
@@ -114,7 +114,7 @@ def _starts() -> Iterator[Attack]:
 
 
 def _imports() -> Iterator[Attack]:
-    """Imports of what is not there, of another type, or under a confusing name."""
+    """Imports of missing functions, of wrong types, or under confusing names."""
     plain = b"\0\0"
 
     def imported(module: str | bytes, name: str | bytes, description: bytes = plain) -> _Change:
@@ -170,7 +170,7 @@ def _exports() -> Iterator[Attack]:
 
 
 def _names() -> Iterator[Attack]:
-    """Names and texts that look like what an engine says."""
+    """Names and texts that look like messages of an engine."""
     for text in _TEXTS:
         subsection = vector([uleb(0) + name_bytes(text)])
         section = b"\1" + uleb(len(subsection)) + subsection
@@ -293,7 +293,7 @@ def _compilations() -> Iterator[Attack]:
 
 
 def _metered_compilations() -> Iterator[Attack]:
-    """Bodies whose metered form is far dearer to compile than they are: a check per segment, times the locals."""
+    """Bodies whose metered form takes far longer to compile: a check per segment, times the locals."""
 
     def body(local_count: int, code: bytes) -> _Change:
         def change(guest: Assembly) -> None:

@@ -1,4 +1,4 @@
-"""Many inputs at a time from one seed: what a search for a decoder's weak places feeds on.
+"""Many inputs at a time from one seed, for a search for faults of a decoder.
 
 These do not shrink; ``edits`` and the faults do. A million of them::
 

@@ -1,4 +1,4 @@
-"""Faults of bundles: one defect each, with the digest made right again so that it hides nothing."""
+"""Faults of bundles: one defect each, with a corrected digest so that the defect is reported."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _frame_repeated(tape: Tape, graph: Graph) -> bytes:
 
 
 def _frame_buried(tape: Tape, graph: Graph) -> bytes:
-    """Put a tombstone in the place of a frame that is no blob, or is the target of a reference that wants none."""
+    """Replace a frame that is not a blob, or that is the target of a reference that requires a kind, by a tombstone."""
     reached = sorted(graph.reached())
     chosen = tape.pick([each for each in reached if each not in graph.of_kind("blob")] or reached)
     frames = [b"x" + each if each == chosen else _frame(graph.encodings[each]) for each in reached]
@@ -131,7 +131,7 @@ def _is_word(text: str) -> bool:
 
 
 def _target_lost(tape: Tape, graph: Graph) -> bytes:
-    """Add a reference to an id that is no frame."""
+    """Add a reference to an id without a frame."""
     lines = sorted([*_lines(graph), f"ref zz/lost {(tape.take(31) + bytes((1,))).hex()}"])
     return spell(graph.format, lines, _frames(graph))
 
@@ -148,7 +148,7 @@ def _target_of_other_kind(tape: Tape, graph: Graph) -> bytes:
 
 
 def _object_spoiled(tape: Tape, graph: Graph) -> bytes:
-    """Put an object that is no encoding in the place of a frame that nothing leads to, in the order of ids."""
+    """Replace a frame that no object refers to by bytes that are not an encoding, in the order of ids."""
     bad = graph.format.encode(graph.values[graph.reached()[0]]) + b"\0"
     frames = {graph.format.hash(data): data for data in (*map(graph.encodings.__getitem__, graph.reached()), bad)}
     return spell(graph.format, _lines(graph), [_frame(frames[identity]) for identity in sorted(frames)])

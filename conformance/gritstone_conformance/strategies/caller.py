@@ -1,4 +1,4 @@
-"""A guest that does as its attempt says: it gives results of every kind, or ends in every way, after doing much.
+"""A guest whose attempt selects what it does: it returns a result of each kind, or ends in each way, after many calls.
 
 In its first step it takes no orders. In every call it counts in a global and in its memory, reads its clock and some
 randomness, and makes objects, so that whatever a call leaves behind shows in the next step.
@@ -22,7 +22,7 @@ GRANTS: Final = {
     "send": "any",
     "spawn": "any",
 }
-"""What the guest needs of its manifest."""
+"""The manifest that the guest needs."""
 
 _COUNT, _INITIALIZED, _CLOCK, _RANDOM = 0, 8, 16, 24
 _PREVIOUS, _ACTOR, _INBOX, _OUTBOX, _CORE, _STEP, _NONE, _MESSAGE, _OTHER = range(0x400, 0x400 + 32 * 9, 32)
@@ -53,7 +53,7 @@ class _Writer:
 
 
 def _orders(write: _Writer) -> dict[str, list[Any]]:
-    """Return what is done under each attempt from 2 on; what falls out returns 0."""
+    """Return the code of each attempt from 2 on; code that reaches its end returns 0."""
     give, stop = write.do("result", _STEP), ("loop", None, [("br", 0)])
     sent = [
         write.do("message", _NONE, _HEADERS_AT, len(_HEADERS), _CORE, _MESSAGE),
@@ -92,7 +92,7 @@ def _orders(write: _Writer) -> dict[str, list[Any]]:
 
 
 def caller(initialize: bool) -> bytes:
-    """Return the guest; with ``_initialize`` it notes in memory and a global how often that ran."""
+    """Return the guest; with ``_initialize`` it counts in memory and in a global how often that ran."""
     guest = Assembly()
     write = _Writer({name: guest.grit(name) for name in _IMPORTS})
     guest.memory(1)
@@ -135,4 +135,4 @@ def caller(initialize: bool) -> bytes:
 
 
 ORDERS: Final = tuple(_orders(_Writer(dict.fromkeys(_IMPORTS, 0))))
-"""What each attempt from 1 on asks for."""
+"""The request of each attempt from 1 on."""

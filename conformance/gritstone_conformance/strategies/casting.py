@@ -48,7 +48,7 @@ def code_data(graph: Graph, data: bytes) -> bytes:
 
 
 def with_modules(graph: Graph, entries: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the entries of a core, or of an update with code, with what code nodes need where modules are the code."""
+    """Return the entries of a core, or of an update with code, with the entries that modules need as code nodes."""
     if not isinstance(graph.format, GuestFormat):
         return dict(entries)
     own = {"code": add_modules(graph, "puppet", "puppet-stamp")}

@@ -76,7 +76,7 @@ def _tag(tape: Tape, item: Item) -> None:
 
 
 def _simplify(tape: Tape, item: Item) -> None:
-    """Put a simple value or a float in the place of any item but the whole."""
+    """Replace any item except the outermost one by a simple value or a float."""
     _replace(tape.pick(item.everywhere()[1:]), tape.pick((*_ODD_SIMPLE, *_FLOATS)))
 
 
@@ -125,7 +125,7 @@ def _resize_id(tape: Tape, item: Item) -> None:
 
 
 def _other_item(tape: Tape, item: Item) -> None:
-    """Make the whole another item than an array that begins with a kind."""
+    """Replace the outermost item by one that is not an array that begins with a kind."""
     choices = (b"\xa0", b"\x00", b"\x40", b"\x60", b"\x80", b"\x81\x00", b"\x82\x20\xa0", b"\xf6", b"\x81\x80")
     _replace(item, tape.pick(choices))
 

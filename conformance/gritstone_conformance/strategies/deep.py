@@ -77,7 +77,7 @@ def descent(shape: RecursionShape, depth: int, bottom: int, work: Code = ()) -> 
 
 
 def exact_descent(shape: RecursionShape, total: int, work: Code = ()) -> bytes:
-    """Return a guest the sum of whose frames at the bottom is exactly ``total``."""
+    """Return a guest whose frames have exactly the sum ``total`` at the bottom."""
     admitted = admit(descent(shape, 1, 0, work), "wit", 0)
     bottom, own, entry = (function.frame for function in admitted.defined)
     left = total - entry - bottom

@@ -1,4 +1,4 @@
-"""Small edits of any bytes, blind to what they mean: the way from valid bytes to near-valid ones.
+"""Small edits of any bytes, independent of their meaning, which make near-valid bytes from valid ones.
 
 The result may still be valid, or even equal the original; callers ask the model.
 """

@@ -121,7 +121,7 @@ CAUSES: Final[dict[str, dict[str, Code]]] = {
 
 
 def _base() -> tuple[Assembly, dict[str, int]]:
-    """Return a guest with what the code of causes refers to, and its imports."""
+    """Return a guest with the imports and definitions that the code of causes refers to."""
     guest = Assembly()
     guest.type([], [])
     guest.type([], ["i32"])
@@ -192,7 +192,7 @@ TEXTS: Final = (
     b"guest:9",
     b"\n\0\xff denied:random",
 )
-"""What engines and hosts say of other ends."""
+"""Messages of engines and hosts for other ends."""
 
 
 def texts(text: bytes) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ class Graph:
     references: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, value: Object) -> bytes:
-        """Add an object whose children are there; returns its id."""
+        """Add an object whose children were added before; return its id."""
         encoding = self.format.encode(value)
         identity = self.format.hash(encoding)
         self.values[identity], self.encodings[identity] = value, encoding
@@ -153,7 +153,7 @@ assert set(_MAKE) == set(KINDS)
 
 
 def _refer(tape: Tape, graph: Graph, target: bytes) -> None:
-    """Add a reference to an object, in a space that takes it, under a name that is not used."""
+    """Add a reference to an object, in a space that accepts it, under an unused name."""
     value, names = graph.values[target], [texts.reference(tape)]
     match value:
         case Step():

@@ -19,7 +19,7 @@ __all__ = ["Coder"]
 
 _Code: TypeAlias = list[Any]
 Item: TypeAlias = Any
-"""One instruction, as the assembler takes it."""
+"""One instruction, in the form that the assembler accepts."""
 
 
 class Coder:
@@ -42,7 +42,7 @@ class Coder:
         self.labels: list[tuple[str, ...] | None] = [self.results]
 
     def body(self) -> _Code:
-        """Draw the whole body."""
+        """Draw the complete body."""
         return self.statements() + [self.value(kind) for kind in self.results]
 
     def declared(self, parameters: int) -> list[str]:
@@ -50,7 +50,7 @@ class Coder:
         return self.local_types[parameters:]
 
     def _spent(self) -> bool:
-        """Take one from the size that is left; True if nothing is left."""
+        """Subtract one from the remaining size; return whether it is zero."""
         self.size -= 1
         return self.size < 0
 
@@ -63,7 +63,7 @@ class Coder:
     # Values
 
     def value(self, kind: str) -> Item:
-        """Draw an instruction that gives a value."""
+        """Draw an instruction with a result."""
         if self._spent():
             return (f"{kind}.const", 0)
         match self.tape.below(16):
@@ -153,7 +153,7 @@ class Coder:
         return self._branching(kind)
 
     def _branching(self, kind: str) -> Item:
-        """Draw a ``br_if`` that carries the value, if a label takes it."""
+        """Draw a ``br_if`` with the value as operand, if a label accepts it."""
         found = [depth for depth, takes in enumerate(reversed(self.labels)) if takes == (kind,)]
         if not found:
             return self._construct((kind,))
@@ -272,7 +272,7 @@ class Coder:
         return self.labels[-1 - depth] or ()
 
     def _jump(self) -> _Code:
-        """Draw what control does not come back from."""
+        """Draw an instruction that does not return."""
         match self.tape.below(5):
             case 0 | 1:
                 return self._jump_to(self.tape.pick(self._depths()))
@@ -329,7 +329,7 @@ class Coder:
         return [*self.statements(), *(self.value(kind) for kind in results)]
 
     def _with_parameters(self, results: tuple[str, ...]) -> Item:
-        """Draw a construct that takes operands and, with several results, gives more than it is asked for."""
+        """Draw a construct with operands and, if several results are possible, with more results than needed."""
         takes = tuple(self.tape.pick(KINDS) for _ in range(self.tape.within(1, 2)))
         more = tuple(self.tape.pick(KINDS) for _ in range(self.tape.below(2)))
         operands = [self.value(kind) for kind in takes]

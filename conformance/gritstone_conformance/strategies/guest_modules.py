@@ -1,4 +1,4 @@
-"""Drawing guests: whole modules that are admitted, with everything in them that the language has.
+"""Drawing guests: complete modules that are admitted, with all features of the language.
 
 A drawn guest computes, and then answers a number, or makes the step of a program that covers what it is given. It
 imports what costs little and knows nothing of the core: ``fuel`` and ``log``, next to what makes the step.
@@ -38,7 +38,7 @@ class DrawnGuest:
 
 
 def making_step(imports: dict[str, int], at: int = _SCRATCH) -> Code:
-    """Return code that makes the step that covers everything and changes nothing, and leaves 0.
+    """Return code that makes the step that covers everything and changes nothing, and results in 0.
 
     The module imports ``input``, ``step`` and ``result`` and has a page of memory; 192 bytes from ``at`` on are used.
     """

@@ -34,7 +34,7 @@ INTERESTING: Final = {
 
 
 def draw_constant(tape: Tape, kind: str) -> tuple[Any, ...]:
-    """Draw a constant: mostly one that something is special about."""
+    """Draw a constant: usually one at an edge."""
     if tape.once_in(6):
         return (f"{kind}.const", int.from_bytes(tape.take(4 if kind.endswith("32") else 8), "little"))
     return (f"{kind}.const", tape.pick(INTERESTING[kind]))

@@ -1,4 +1,4 @@
-"""What drawn code may use: instructions by the type that they give, and the functions and globals around it."""
+"""What drawn code may use: instructions by their result type, and the functions and globals around it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMERIC: Final = [row for row in INSTRUCTIONS if not row.immediates and row.cod
 
 
 def _giving(rows: list[Instruction]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """Return type to the instructions that give it, each with the types that it takes."""
+    """Result type to the instructions with this result, each with the types of its operands."""
     found: dict[str, list[tuple[str, tuple[str, ...]]]] = {kind: [] for kind in KINDS}
     for row in rows:
         takes, (gives,) = PLAIN[row.code]
@@ -36,7 +36,7 @@ STORES: Final = [row for row in INSTRUCTIONS if row.code in ACCESS_BYTES and ".s
 
 @dataclass(slots=True)
 class CodeScope:
-    """What drawn code may refer to.
+    """The definitions that drawn code may refer to.
 
     Attributes:
         functions: index, parameters and results of what may be called.

@@ -101,7 +101,7 @@ class CallScript:
         return self._add(FUNCTIONS.index(name), *args)
 
     def act(self, name: str, *args: int) -> CallScript:
-        """Do something that is no host call: one of ``grow store load fill set get stop trap silent``."""
+        """Run an action other than a host call: one of ``grow store load fill set get stop trap silent``."""
         return self._add(_ACTS[name], *args)
 
     def text(self, content: bytes) -> int:
@@ -111,7 +111,7 @@ class CallScript:
         return at
 
     def find(self, tree: int, path: str, to: int) -> CallScript:
-        """Find a path from the tree in a slot and put what it leads to into another slot."""
+        """Find a path from the tree in a slot and put the found id into another slot."""
         data = path.encode()
         return self.call("find", slot(tree), self.text(data), len(data), slot(to))
 
@@ -120,7 +120,7 @@ class CallScript:
         return self.call("blob", self.text(data), len(data), self.text(headers), len(headers), slot(to))
 
     def place(self, tree: int, path: str, child: int, to: int) -> CallScript:
-        """Place what is in one slot into the tree in another; slot 0 removes."""
+        """Place the id of one slot into the tree in another; slot 0 removes the path."""
         data = path.encode()
         return self.call("place", slot(tree), self.text(data), len(data), slot(child), slot(to))
 
@@ -222,7 +222,7 @@ def _main(imports: dict[str, int]) -> list[Any]:
 
 
 def _ending(host: Callable[..., tuple[Any, ...]], quiet: Callable[..., tuple[Any, ...]]) -> list[Any]:
-    """Return what gives the report: as the answer to a query, or in the core of a step."""
+    """Return code that returns the report: as the answer to a query, or in the core of a step."""
     at = {number: _END + 32 * (4 + number) for number in (0, 1, 2, 4, 5)}
     report = _END + 96
     return [

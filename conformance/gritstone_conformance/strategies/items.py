@@ -60,7 +60,7 @@ def _parse(data: bytes, at: int) -> tuple[Item, int]:
 
 
 def render(item: Item) -> bytes:
-    """Return the bytes of a tree of items, with heads that fit what it holds now unless it has others."""
+    """Return the bytes of a tree of items, with heads that match its contents unless it has explicit heads."""
     argument = item.argument
     if item.children is not None:
         argument = len(item.children) // (item.major - 3)

@@ -44,7 +44,7 @@ class Itinerary:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """An actor that runs a guest, and what it is sent.
+    """An actor that runs a guest, and the messages to it.
 
     Attributes:
         name: its name, which begins with that of the guest.

@@ -1,4 +1,4 @@
-"""Modules with several defects at once: the first check in the order of the text gives the code.
+"""Modules with several defects at once: the first check in the order of the text determines the code.
 
 Spec: :rule:`wasm.module.first`.
 """

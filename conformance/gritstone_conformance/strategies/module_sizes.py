@@ -74,7 +74,7 @@ def _body(size: int) -> bytes:
 
 
 def _locals(*groups: int) -> Callable[[int], bytes]:
-    """Return what declares locals in these groups, the last with the rest."""
+    """Return the bytes that declare locals in these groups, the last with the rest."""
 
     def build(count: int) -> bytes:
         guest = Assembly()
@@ -88,7 +88,7 @@ def _locals(*groups: int) -> Callable[[int], bytes]:
 
 
 def _nested(opening: bytes, dead: bool) -> Callable[[int], bytes]:
-    """Return what opens constructs in each other, as live or dead code."""
+    """Return code with nested constructs, as live or dead code."""
     outside = 1 if dead else 0
 
     def build(depth: int) -> bytes:
@@ -103,7 +103,7 @@ def _labels(count: int) -> bytes:
 
 
 def _repeated(act: Callable[[Assembly, int], Any]) -> Callable[[int], bytes]:
-    """Return what does something so many times."""
+    """Return a function that makes a guest with ``count`` items."""
 
     def build(count: int) -> bytes:
         return _guest(lambda guest: [act(guest, number) for number in range(count)])

@@ -34,7 +34,7 @@ _EXTREME: Final = (bytes(31) + b"\1", b"\1" + bytes(31), b"\xff" * 32, b"\0\1" *
 
 
 def identity(tape: Tape) -> bytes:
-    """Return an id, of no object in particular; some begin or end with zeros."""
+    """Return an id of an arbitrary object; some begin or end with zeros."""
     number = tape.below(256)
     return _EXTREME[number - 252] if number >= 252 else hashlib.sha256(bytes((number,))).digest()
 

@@ -42,7 +42,7 @@ zero: Final = number(0)
 
 
 class Probe:
-    """A guest that is being built, with ``fuel`` and what makes a step imported."""
+    """A guest under construction that imports ``fuel`` and the functions that make a step."""
 
     def __init__(self, pages: int = 1, most: int | None = None) -> None:
         self.guest = Assembly()
@@ -73,7 +73,7 @@ def _operand(kind: str) -> tuple[Any, ...]:
 
 
 def _executed(row: Instruction) -> list[Any]:
-    """Return code that executes a plain instruction once and leaves nothing."""
+    """Return code that executes a plain instruction once and leaves no operands."""
     takes, gives = PLAIN[row.code]
     operands = [_operand(TYPE_NAMES[kind]) for kind in takes]
     immediates: tuple[int, ...] = ()

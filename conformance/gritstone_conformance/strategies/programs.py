@@ -207,7 +207,7 @@ _OPS: Final = (
     *(_append, _send, _append, _send, _write, _send, _append, _send, _spawn, _send, _put),
     *(_delete, _install, _query, _release, _bounce),
 )
-"""What draws an op; some twice and more, so that they are drawn as much more often."""
+"""The functions that draw an op; some occur more than once, so that they are drawn more often."""
 
 
 def noise(tape: Tape, length: int) -> bytes:

@@ -50,7 +50,7 @@ class Injection:
 
 @dataclass(slots=True)
 class Stage:
-    """What a scenario is built of: objects, and short ways to make those that actors need."""
+    """Builds scenarios: the objects, and short methods that add those that actors need."""
 
     graph: Graph
 
@@ -116,7 +116,7 @@ class _Builder:
     handlers: list[bytes] = field(default_factory=list)
 
     def content(self, *, sends: bool = True) -> bytes:
-        """Add a program tree whose operands were there before."""
+        """Add a program tree whose operands were added before."""
         plain = [self.stage.blob(b""), self.stage.blob(b"k"), self.stage.blob(b"log", ("ct", "s"))]
         codes = [self.stage.blob(PUPPET, ("ct", "s")), self.stage.blob(STAMP, ("ct", "s"))]
         groups = [self.actors, self.contents[-4:] if sends else [], plain, codes, self.handlers[-2:]]
@@ -143,7 +143,7 @@ class _Builder:
         return self.stage.core(b"actor %d" % number, code, **entries)
 
     def update(self) -> bytes:
-        """Add what an update carries."""
+        """Add the content of an update."""
         choice = self.tape.below(6)
         if choice == 0:
             return self.stage.tree(k=self.stage.blob(b"u"))

@@ -145,7 +145,7 @@ def failing(fmt: Format, rounds: int = 1) -> Script:
 
 
 def living(fmt: Format) -> Script:
-    """Return a script that imports, collects actors at the end of their life, one of them marked, and prunes."""
+    """Return a script that imports, collects actors that are no longer held, one of them marked, and prunes."""
     stage = Stage(Graph(fmt))
     creator = stage.core(b"creator")
     mortals = [stage.core(b"mortal %d" % number) for number in range(3)]
@@ -196,7 +196,7 @@ def updating(fmt: Format, rounds: int = 3) -> Script:
 
 
 def asking(fmt: Format) -> Script:
-    """Return a script of an actor that asks another for what a step of the same commit may have written."""
+    """Return a script of an actor that queries another for a value that a step of the same commit may have written."""
     stage = Stage(Graph(fmt))
     asked, asker = stage.core(b"asked"), stage.core(b"asker")
     note = stage.program(programs.append("log", b"n"))
@@ -206,7 +206,7 @@ def asking(fmt: Format) -> Script:
 
 
 def marking(fmt: Format) -> Script:
-    """Return a script of an actor that is marked for what a step of the same commit may have sent."""
+    """Return a script of an actor that is marked for a message that a step of the same commit may have sent."""
     stage = Stage(Graph(fmt))
     boss, worker = stage.core(b"boss"), stage.core(b"worker")
     say = stage.program(programs.send(0, 1), worker, stage.program(programs.fail()))
@@ -247,4 +247,4 @@ def of_scenario(scenario: Scenario) -> Script:
 
 
 SCRIPTS: Final = (talking, failing, living, fanning, updating, asking, marking, releasing)
-"""What makes a script for a format."""
+"""Returns a script for a format."""

@@ -33,7 +33,7 @@ def respelled(tape: Tape, parts: list[tuple[int, bytes]]) -> bytes:
 
 
 def _results() -> bytes:
-    """Return a guest with functions of several results, some of the same list, and a type that stands twice."""
+    """Return a guest with functions of several results, some of the same list, and a duplicate type."""
     guest = Assembly()
     for results in (["i32", "i64"], ["f64"] * 3, ["i32", "i64"], [], ["i64", "i32"]):
         code = [(f"{kind}.const", 1) for kind in results]

@@ -22,7 +22,7 @@ class Tape:
         self.at = 0
 
     def __repr__(self) -> str:
-        """Return what makes an equal tape."""
+        """Return the source of an equal tape."""
         return f"Tape({self.data!r})"
 
     def below(self, bound: int) -> int:

@@ -44,7 +44,7 @@ def value(tape: Tape, format_name: str, *, ascii_only: bool = False) -> str:
 
 
 def bad_name(tape: Tape, format_name: str) -> str:
-    """Return a text that is no name in the format."""
+    """Return a text that is not a valid name in the format."""
     stem = tape.pick(("", "a", "b.", "~"))
     controls = _WIDE_CONTROLS if format_name == CBOR else _CONTROLS
     choices = ("", ".", "..", f"{stem}/b", "/", stem + tape.pick(controls), tape.pick(controls) + stem, "a" * 256)
@@ -53,13 +53,13 @@ def bad_name(tape: Tape, format_name: str) -> str:
 
 
 def bad_key(tape: Tape, *, empty: bool) -> str:
-    """Return a text that is no header key in either format; ``empty``: also the empty one."""
+    """Return a text that is not a header key in either format; ``empty``: also the empty one."""
     choices = ("a b", " ", "a" * 65, "a\x7f", "\n", "a\tb", "b ", " b", "a\x1f")
     return tape.pick((*choices, "") if empty else choices)
 
 
 def bad_value(tape: Tape, format_name: str) -> str:
-    """Return a text that is no header value in the format."""
+    """Return a text that is not a header value in the format."""
     controls = _WIDE_CONTROLS if format_name == CBOR else _CONTROLS
     if tape.once_in(16):
         return "v" * 65536
@@ -67,7 +67,7 @@ def bad_value(tape: Tape, format_name: str) -> str:
 
 
 def reference(tape: Tape) -> str:
-    """Return the name of a reference in a space that takes any object."""
+    """Return the name of a reference in a space that accepts any object."""
     length = tape.pick((1, 2, 3, 4, 200, 199, 64, 2))
     middle = "".join(tape.pick(_INNER) for _ in range(min(length - 2, 6)))
     if length == 1:
@@ -80,7 +80,7 @@ def reference(tape: Tape) -> str:
 
 
 def bad_reference(tape: Tape) -> str:
-    """Return a text that is no reference name."""
+    """Return a text that is not a reference name."""
     zeros, digits = "0" * 64, "0123456789abcdef" * 4
     escapes = ("tags/../x", "/abs/x", "", "tags", "tags/", "/", "tags//x", "a/b/c", "../x", "tags/..", "./x", "..")
     spelled = ("Tags/x", "tags/X", "1tags/x", "-a/x", "tags/.x", "tags/x.", "tags/-x", "tags/x_", "tags/a..b", "a_b/x")
@@ -105,7 +105,7 @@ def _length(tape: Tape, lengths: tuple[int, ...], most: int) -> int:
 
 
 def _text(tape: Tape, length: int, characters: str, *, wide: bool, most: int) -> str:
-    """Return a text of about ``length`` bytes, at most ``most``; long ones repeat what they begin with."""
+    """Return a text of about ``length`` bytes, at most ``most``; long ones repeat their beginning."""
     drawn = "".join(tape.pick(characters) for _ in range(min(length, 4)))
     if wide and length > 1 and tape.once_in(3):
         drawn = tape.pick(_WIDE) + drawn[:2]

@@ -62,7 +62,7 @@ def _segment(spelled: bytes) -> Callable[[Assembly], object]:
 
 
 def state() -> Iterator[Twin]:
-    """Yield what would leave state that is no memory and no integer global, and what is not simply placed."""
+    """Yield modules with state outside memory and integer globals, and segments that are not simply placed."""
     for name, change, wrongly in _segments():
         yield Twin(name, "module", edited(change), edited(wrongly))
     for kind in ("f32", "f64"):

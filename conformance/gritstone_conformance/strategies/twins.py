@@ -94,7 +94,7 @@ _UNKNOWN: Final = (
 
 
 def foreign_instructions() -> Iterator[Twin]:
-    """Yield bytes that are no instruction of the language, live and dead."""
+    """Yield bytes that are not an instruction of the language, live and dead."""
     spelled = [(f"{code:02x}", bytes([code])) for code in range(0x100) if code not in BY_CODE and code != 0xFC]
     spelled += [(f"fc {code:02x}", b"\xfc" + uleb(code)) for code in (0x09, *range(0x0C, 0x20), 0x7F, 0x80)]
     for name, data in (*_UNKNOWN, *spelled):

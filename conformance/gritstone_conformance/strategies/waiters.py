@@ -101,7 +101,7 @@ class _Waiter:
         self.guest.function([], ["i32"], [], [*self._lie(), ("global.get", self._state)], "asyncify_get_state")
 
     def made(self) -> list[Any]:
-        """Return what a turn does before it waits."""
+        """Return the code of a turn before it waits."""
         ids = {number: _IDS + 32 * number for number in range(10)}
         asked = [] if "kind" not in self._at else [("call", self._at["kind"], _const(_IDS))]
         kept = [("i32.store", _const(_COUNT + 4), each) for each in asked]
@@ -147,13 +147,13 @@ class _Waiter:
         return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
 
     def _lie(self) -> list[Any]:
-        """Return what ``asyncify_get_state`` does first: in one state it reports a state that does not exist."""
+        """Return the start of ``asyncify_get_state``: in one state it returns an unknown state."""
         wrong = {"another state when suspended": _UNWINDING, "another state when resumed": _REWINDING}
         state = wrong.get(self._misuse)
         return [] if state is None else [("if", None, self._is(state), [_const(3), "return"])]
 
     def _unwinding(self) -> list[Any]:
-        """Return what goes wrong while the stack unwinds."""
+        """Return the faulty code that runs while the stack unwinds."""
         wrong: dict[str, list[Any]] = {
             "calls while unwinding": [("drop", ("call", self._at["fuel"]))],
             "waits while unwinding": [self.quiet("wait")],
@@ -165,7 +165,7 @@ class _Waiter:
         return wrong.get(self._misuse, [])
 
     def _rewinding(self) -> list[Any]:
-        """Return what goes wrong before the stack is wound again."""
+        """Return the faulty code that runs before the stack is rewound."""
         wrong: dict[str, list[Any]] = {
             "returns before it is resumed": [_const(0), "return"],
             "calls before it is resumed": [("drop", ("call", self._at["fuel"]))],

@@ -1,4 +1,4 @@
-"""The worked examples of ``wasm/examples``: small guests with the outcome and the units that the text gives them.
+"""The worked examples of ``wasm/examples``: small guests with the outcome and the units that the text states.
 
 Spec: ``wasm/examples``.
 """
@@ -42,7 +42,7 @@ def _guest(code: Code, local_types: Sequence[str] = (), pages: int = 0) -> bytes
 
 
 def fibonacci(n: int) -> bytes:
-    """Return a guest that gives the n-th Fibonacci number, by two calls of itself for each above 1."""
+    """Return a guest that computes the n-th Fibonacci number, by two calls of itself for each above 1."""
     guest = Assembly()
     function = guest.declare(["i32"], ["i32"])
     own = ("local.get", 0)
@@ -118,4 +118,4 @@ WORKED: Final = {
     "null element": Worked(_indirect(None), "trap:indirect-call", 12),
     "endless recursion": Worked(_endless(), "trap:stack-overflow", 52_424),
 }
-"""Name to guest; the manifest gives 256 pages."""
+"""Name to guest; the manifest grants 256 pages."""

@@ -162,7 +162,7 @@ def test_transcode_rejects_values_the_other_format_lacks() -> None:
 
 
 def test_unknown_kind_is_not_an_object() -> None:
-    with pytest.raises(ValueError, match="no kind is called"):
+    with pytest.raises(ValueError, match="unknown kind"):
         from_json({"kind": "bloc", "headers": [], "data": ""})
 
 

@@ -10,7 +10,7 @@ An entry of ``mutants/`` has one of three forms:
   these are imported. Nothing on disk changes. ``old`` must occur exactly once, otherwise the mutant is *stale* and
   this program exits with code 70 before anything runs.
 - the same with a file of the suite or of its self-tests, ``gritstone_conformance/…``, ``selftests/…``: a
-  ``sitecustomize`` module on ``PYTHONPATH`` adds the fault to each Python process that the program starts too (a suite
+  ``sitecustomize`` module on ``PYTHONPATH`` also adds the fault to each Python process that the program starts (a suite
   with ``--jobs``, a test that runs ``gritstone``).
 - ``proxy = "NAME"``: the program is unchanged; the liar ``NAME`` of ``liar.py`` runs in front of it.
 
@@ -259,7 +259,7 @@ def to_json(mutant: Mutant) -> str:
 
 @contextmanager
 def edits_in_environment(mutant: Mutant) -> Iterator[None]:
-    """Put the edits of a mutant into the environment of children, so that they need not read the catalogue."""
+    """Pass the edits of a mutant to children in an environment variable, so that they need not read the catalogue."""
     before = os.environ.get(EDITS_VARIABLE)
     os.environ[EDITS_VARIABLE] = to_json(mutant)
     try:

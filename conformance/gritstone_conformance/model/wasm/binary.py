@@ -158,14 +158,14 @@ _IMPORTED: Final[tuple[Callable[[Reader], Any], ...]] = (Reader.u32, _read_table
 def _read_import(reader: Reader) -> Import:
     module, name, kind = reader.name(), reader.name(), reader.byte()
     if kind > 3:
-        raise Malformed("no kind of import")
+        raise Malformed("unknown kind of import")
     return Import(module, name, kind, _IMPORTED[kind](reader))
 
 
 def _read_export(reader: Reader) -> Export:
     name, kind = reader.name(), reader.byte()
     if kind > 3:
-        raise Malformed("no kind of export")
+        raise Malformed("unknown kind of export")
     return Export(name, kind, reader.u32())
 
 
@@ -177,7 +177,7 @@ def _read_global(reader: Reader) -> Global:
 def _read_element(reader: Reader) -> Element:
     flag = reader.u32()
     if flag > 7:
-        raise Malformed("no flag of an element segment")
+        raise Malformed("invalid flags of an element segment")
     active = not flag & 1
     table = reader.u32() if active and flag & 2 else 0
     offset = read_expression(reader)[0] if active else ()
@@ -192,7 +192,7 @@ def _read_element(reader: Reader) -> Element:
 def _read_data(reader: Reader) -> Data:
     flag = reader.u32()
     if flag > 2:
-        raise Malformed("no flag of a data segment")
+        raise Malformed("invalid flags of a data segment")
     memory = reader.u32() if flag == 2 else 0
     offset = read_expression(reader)[0] if flag != 1 else ()
     return Data(flag, memory, offset, reader.take(reader.u32()))
@@ -228,19 +228,19 @@ def _read_section(reader: Reader, number: int, found: dict[int, Any]) -> Section
         items, inner.at = inner.at, start
         found[number] = _many(inner, _VECTORS[number])
     if inner.at != inner.end:
-        raise Malformed(f"section {number} has another size")
+        raise Malformed(f"section {number} has the wrong size")
     return Section(number, start, items, inner.end)
 
 
 def _check_counts(module: Module) -> None:
     """Check what the grammar says of several sections together."""
     if len(module.functions) != len(module.bodies):
-        raise Malformed("as many functions as bodies")
+        raise Malformed("the counts of functions and bodies differ")
     if module.data_count is None:
         if any(op.instruction.code == _MEMORY_INIT for body in module.bodies for op in body.code):
             raise Malformed("memory.init without the data count section")
     elif module.data_count != len(module.segments):
-        raise Malformed("the data count is another")
+        raise Malformed("the data count is wrong")
 
 
 def decode(data: bytes) -> Module:
@@ -250,7 +250,7 @@ def decode(data: bytes) -> Module:
         Malformed: it is not well-formed.
     """
     if data[:8] != b"\0asm\1\0\0\0":
-        raise Malformed("no header")
+        raise Malformed("the header is invalid")
     reader = Reader(data, 8, len(data))
     sections: list[Section] = []
     found: dict[int, Any] = {}
@@ -260,7 +260,7 @@ def decode(data: bytes) -> Module:
         if number:
             rank = _ORDER.index(number) if number in _ORDER else -1
             if rank <= last:
-                raise Malformed(f"section {number} is unknown, twice or out of order")
+                raise Malformed(f"section {number} is unknown, a duplicate or out of order")
             last = rank
         sections.append(_read_section(reader, number, found))
     types, imports, functions, tables, memories, globals_, exports = (found.get(number, []) for number in range(1, 8))

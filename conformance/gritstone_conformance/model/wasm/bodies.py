@@ -65,7 +65,7 @@ def _block_type(reader: Reader) -> int | None:
         return -first
     index = reader.signed(33)
     if index < 0:
-        raise Malformed("no block type")
+        raise Malformed("invalid block type")
     return index
 
 
@@ -95,7 +95,7 @@ def _read_op(reader: Reader) -> Op:
         code = 0xFC00 + reader.u32()
     instruction = BY_CODE.get(code)
     if instruction is None:
-        raise Malformed(f"{code:#x} begins no instruction")
+        raise Malformed(f"{code:#x} is not an instruction")
     immediates = tuple([_READERS[kind](reader) for kind in instruction.immediates])
     return Op(instruction, immediates, start, reader.at)
 

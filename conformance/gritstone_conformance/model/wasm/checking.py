@@ -88,7 +88,7 @@ class _Checker:
             return _ANY
         found = self.stack.pop()
         if wanted not in (_ANY, found) and found != _ANY:
-            raise Invalid("an operand has another type")
+            raise Invalid("an operand has the wrong type")
         return found
 
     def pop_all(self, wanted: bytes) -> None:
@@ -149,7 +149,7 @@ class _Checker:
         for depth in dict.fromkeys(labels):
             kinds = self.label(depth)
             if len(kinds) != count:
-                raise Invalid("the labels take different numbers")
+                raise Invalid("the labels have different numbers of operands")
             found = [self.pop(kind) for kind in reversed(kinds)]
             self.stack.extend(reversed(found))
         self.pop_all(self.label(default))
@@ -185,7 +185,7 @@ class _Checker:
         self.pop(I32)
         if op.immediates:
             if len(op.immediates[0]) != 1:
-                raise Invalid("select has not one type")
+                raise Invalid("select does not have exactly one type")
             wanted = op.immediates[0][0]
             self.apply((bytes([wanted] * 2), bytes([wanted])))
             return
@@ -214,7 +214,7 @@ class _Checker:
     def plain(self, op: Op) -> None:
         row = op.instruction
         if row.code in ACCESS_BYTES and 1 << min(op.immediates[0], 32) > ACCESS_BYTES[row.code]:
-            raise Invalid("the alignment is above the natural one")
+            raise Invalid("the alignment exceeds the natural alignment")
         if row.code in ACCESS_BYTES or row.name.startswith("memory."):
             element(self.scope.memories, 0, "memory")
         if row.name == "memory.init":

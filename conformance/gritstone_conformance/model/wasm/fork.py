@@ -29,7 +29,7 @@ def fork_core(shelf: Shelf, step: bytes, number: int, entropy: str) -> bytes:
     """
     value = shelf.get(step)
     if not isinstance(value, Step) or not is_wasm_core(shelf, value.core):
-        raise Refusal([invalid("wasm.fork.exact", f"{step.hex()} is no step of a Wasm actor")])
+        raise Refusal([invalid("wasm.fork.exact", f"{step.hex()} is not a step of a Wasm actor")])
     manifest = manifest_at(shelf, value.core)
     if manifest is None:
         raise Failure("unresolved", "wasm/manifest is no manifest", "wasm.manifest.strict", "manifest")

@@ -82,7 +82,7 @@ def _inform_agent(room: Mailroom, step: Step) -> None:
     sent, written = room.outbox(agent.identity).get(step.actor), room.shelf.mail(step.outbox).get(agent.identity)
     chain = _chain(room, sent)
     if sent is not None and cursor not in chain and sent not in _chain(room, cursor):
-        raise Refusal([rejected("wasm.handoff.agent", "what it read is on another chain", "mail")])
+        raise Refusal([rejected("wasm.handoff.agent", "the last message that it read is on another chain", "mail")])
     if cursor not in chain:
         agent.step({step.actor: cursor}, {})
     if written is not None and room.inbox(agent.identity).get(step.actor) != written:

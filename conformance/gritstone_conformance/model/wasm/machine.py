@@ -196,7 +196,7 @@ class Machine:
         return function
 
     def _waiting(self, index: int) -> Callable[..., Any]:
-        """Return what compiles a function when it is first called, and calls it."""
+        """Return a function that compiles the body at the first call, and calls it."""
 
         def function(*args: int) -> Any:
             return self._compile(index)(*args)

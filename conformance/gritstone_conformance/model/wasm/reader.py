@@ -31,7 +31,7 @@ class Reader:
     def byte(self) -> int:
         """Return the next byte."""
         if self.at >= self.end:
-            raise Malformed("the bytes end early")
+            raise Malformed("unexpected end of the bytes")
         self.at += 1
         return self.data[self.at - 1]
 
@@ -43,7 +43,7 @@ class Reader:
     def skip(self, count: int) -> None:
         """Pass over bytes."""
         if count > self.end - self.at:
-            raise Malformed("the bytes end early")
+            raise Malformed("unexpected end of the bytes")
         self.at += count
 
     def u32(self) -> int:
@@ -81,7 +81,7 @@ class Reader:
         """Return the byte of a value type."""
         kind = self.byte()
         if kind not in TYPE_NAMES:
-            raise Malformed(f"{kind:#x} is no value type")
+            raise Malformed(f"{kind:#x} is not a value type")
         return kind
 
     def exactly(self, wanted: int, what: str) -> None:
@@ -95,5 +95,5 @@ class Reader:
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Malformed("a name is no UTF-8") from error
+            raise Malformed("a name is not valid UTF-8") from error
         return data

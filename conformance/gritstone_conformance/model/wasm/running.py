@@ -139,7 +139,7 @@ class _Call:
             raise Failure("failed", f"the entry returned {n}", "wasm.outcome.guest", f"guest:{n}")
 
     def _enter(self) -> int:
-        """Run the entry, as what it is called for; returns what it gives, 0 where it is suspended."""
+        """Run the entry; return its result, 0 if it is suspended."""
         guest, machine = self.guest, self.machine
         if guest.image is not None:
             machine.restore(guest.image.memory, list(guest.image.mutable))

@@ -20,7 +20,7 @@ _INTEGERS = ("i32", "i64")
 def constant(code: tuple[Op, ...], kind: int) -> int:
     """Return the bits of an initialiser, or find it invalid."""
     if len(code) != 2 or code[0].instruction.name != f"{TYPE_NAMES[kind]}.const":
-        raise Invalid("an initialiser is not one constant of its type")
+        raise Invalid("an initializer is not one constant of its type")
     bits: int = code[0].immediates[0]
     return bits
 
@@ -64,7 +64,7 @@ def _check_data(module: Module, scope: ModuleContext) -> None:
         if segment.flag == 1:
             continue
         if segment.memory:
-            raise Invalid("a data segment of another memory")
+            raise Invalid("a data segment for a memory other than 0")
         least = element(scope.memories, 0, "memory")[0]
         if constant(segment.offset, I32) + len(segment.content) > least << 16:
             raise Invalid("a data segment outside the initial memory")
