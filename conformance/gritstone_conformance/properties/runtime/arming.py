@@ -137,6 +137,7 @@ def _wrong_death(trial: Trial, fmt: Format, victim: SubjectLike, death: _Death) 
     A process that looked at the stores of a death goes on to the next one; so half as many have to be started.
     """
     drill = _drill(trial, fmt, victim)
+    _arm(trial, victim, 1, "before")  # the next one replaces it
     _arm(trial, victim, death.number, death.when)
     died = _run(trial, victim, drill)
     victim.kill()
