@@ -1,8 +1,9 @@
 """Sphinx: from rule to case, to mutant, to verdict.
 
 ``rule-table`` has a row for each rule of a profile, ``trace-numbers`` counts them, ``trace-implementations`` says whose
-verdicts they are, and ``trace-excluded`` lists the rules that no mutant proves, with the reason. All of it is made from
-what the suite itself reads: the rules, its plan, its catalogue of mutants, and the verdict files in ``docs/verdicts``.
+verdicts they are, ``trace-excluded`` lists the rules that no mutant proves, with the reason, and ``trace-crossings``
+counts the covered pairs of states. All of it is made from what the suite itself reads: the rules, its plan, its
+catalogue of mutants, the tables of crossings, and the verdict files in ``docs/verdicts``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts
 from gritstone_conformance.rules import Rule, load_rules
+from gritstone_conformance.strategies.crossings.rows import rows_of, uncovered
+from gritstone_conformance.strategies.crossings.table import load_tables
 from selftests.mutants.marks import proofs_by_rule
 
 _SHOWN: Final = 3  # names of cases or mutants in a row
@@ -172,10 +175,28 @@ class TraceExcluded(_Made):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class TraceCrossings(_Made):
+    """``.. trace-crossings::``: each table of crossings, how many of its pairs rows contain, and what is impossible."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table and the list of the impossible pairs."""
+        rows: list[Sequence[str]] = [("Table", "Dimensions", "Rows", "Covered", "Possible", "Impossible")]
+        reasons = []
+        for table in load_tables().values():
+            possible, impossible = table.pairs()
+            counts = (len(rows_of(table)), len(possible - uncovered(table)), len(possible), len(impossible))
+            values = ", ".join(f"{name} ({len(values)})" for name, values in table.dimensions.items())
+            rows.append((f"``{table.name}``: {table.about}", values, *map(str, counts)))
+            reasons += [f"- ``{table.name}``, {count}: {reason}" for reason, count in table.reasons()]
+        said = "Impossible pairs and their reasons:\n\n" + "\n".join(reasons)
+        return [*self.table(("class: numbers", "widths: 40 32 7 7 7 7"), rows), *self.parse_text_to_nodes(said)]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("rule-table", RuleTable)
     app.add_directive("trace-numbers", TraceNumbers)
     app.add_directive("trace-implementations", TraceImplementations)
     app.add_directive("trace-excluded", TraceExcluded)
+    app.add_directive("trace-crossings", TraceCrossings)
     return {"parallel_read_safe": True}

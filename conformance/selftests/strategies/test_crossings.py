@@ -84,7 +84,7 @@ def test_another_salt_covers_the_pairs_with_other_rows() -> None:
         assert possible == set().union(*found)
 
 
-@pytest.mark.parametrize("prop", ROWS[::4], ids=lambda prop: prop.name)
+@pytest.mark.parametrize("prop", ROWS[::8], ids=lambda prop: prop.name)
 def test_each_step_judges_a_rule_of_its_case(prop: Property) -> None:
     model = ModelHost()
     trial = Trial(model, prop.rules[0], model.spawn)

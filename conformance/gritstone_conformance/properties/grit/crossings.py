@@ -79,7 +79,7 @@ class _Crossing:
 
 
 def cross(trial: Trial, row: Row) -> None:
-    """Make the state, make the request, do what comes later, and look at all there is."""
+    """Make the state, make the request, do what comes later, look at all there is, and store the object again."""
     crossing = _opened(trial, row)
     _make_state(crossing)
     _turn_handles(crossing)
@@ -89,6 +89,9 @@ def cross(trial: Trial, row: Row) -> None:
     _end_transfer(crossing)
     for each in crossing.handles:
         _look(crossing, each)
+    pair = crossing.actor
+    pair.expect(pair.put(crossing.encoding, rule=_put_rule(crossing)))
+    pair.expect(pair.get(crossing.target, rule=_got_rule(pair, crossing.target)))
 
 
 def _opened(trial: Trial, row: Row) -> _Crossing:
@@ -183,10 +186,10 @@ def _begin_transfer(crossing: _Crossing) -> None:
 
 
 def _request(crossing: _Crossing) -> None:
-    """Make the request of the row; on a closed handle it is ``missing`` and changes nothing."""
+    """Make the request of the row, once or twice; on a closed handle it is ``missing`` and changes nothing."""
     pair, word = crossing.actor, crossing.row["operation"]
     if crossing.row["handle"] != "closed":
-        _operate(crossing, word)
+        _operate(crossing, word, times=2 if crossing.row["later"] == "at once again" else 1)
         return
     kept, pair.model = pair.model, pair.model.copy()
     if word.startswith("export"):
@@ -198,11 +201,18 @@ def _request(crossing: _Crossing) -> None:
     pair.expect(*unknown, pair.open(create=False))
 
 
-def _operate(crossing: _Crossing, word: str) -> None:
+def _operate(crossing: _Crossing, word: str, *, times: int) -> None:
+    """Make the request, or send it several times at once."""
     pair = crossing.actor
     if not word.startswith("export"):
-        pair.expect(*_asked(crossing, word))
+        pair.expect(*(asked for _ in range(times) for asked in _asked(crossing, word)))
         return
+    for _ in range(times):
+        _export(crossing, word)
+
+
+def _export(crossing: _Crossing, word: str) -> None:
+    pair = crossing.actor
     names = [_held_name(crossing)] if word == "export-named" else _small_names(pair)
     data = pair.export(names, rule="grit.bundle.exact")
     if crossing.cursor is not None:
@@ -219,7 +229,8 @@ def _asked(crossing: _Crossing, word: str) -> Iterable[Asked]:
     if word.startswith("put"):
         named = {"put": None, "put-with-id": target, "put-with-wrong-id": crossing.other}[word]
         rule = "grit.store.put-strict" if word == "put-with-wrong-id" else _put_rule(crossing)
-        return [pair.put(crossing.encoding, named, rule=rule)]
+        first = [pair.put(crossing.graph.encodings[crossing.other])] if word == "put-with-id" else []
+        return [*first, pair.put(crossing.encoding, named, rule=rule)]  # two at once may be stored as one
     if word.startswith("cas"):
         change = _change(crossing, word)
         known = change.new is None or _is_whole(pair, change.new)
@@ -260,8 +271,6 @@ def _change(crossing: _Crossing, word: str) -> Change:
 def _do_later(crossing: _Crossing) -> None:
     pair = crossing.actor
     match crossing.row["later"]:
-        case "again":
-            _operate(crossing, crossing.row["operation"])
         case "prune":
             pair.expect(_prune(pair))
         case "reopen":
