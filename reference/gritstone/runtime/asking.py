@@ -10,8 +10,8 @@ from typing import Any
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import ObjectId
+from gritstone.runtime.actors import MOST_NESTED, PendingQuery
 from gritstone.runtime.machine import Machine
-from gritstone.runtime.runs import MOST_NESTED, PendingQuery
 from gritstone.wit.code import Ask, Await, Request, Sleep
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace

@@ -18,11 +18,10 @@ from typing import Any
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import ObjectId
-from gritstone.runtime.actors import Actor
+from gritstone.runtime.actors import MOST_NESTED, Actor, PendingQuery, Running
 from gritstone.runtime.config import Config
 from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed, needs_mark
 from gritstone.runtime.proposing import choices, key_of, message_keys_of, next_proposal
-from gritstone.runtime.runs import MOST_NESTED, PendingQuery, Running
 from gritstone.runtime.states import Event, State
 from gritstone.runtime.world import World
 from gritstone.wit.admission import Admitted

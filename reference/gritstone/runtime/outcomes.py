@@ -19,11 +19,10 @@ from __future__ import annotations
 
 from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
-from gritstone.runtime.actors import Actor, MessageKey
+from gritstone.runtime.actors import Actor, MessageKey, Running
 from gritstone.runtime.agent import Entries, agent_step, cut_step, receipt_headers
 from gritstone.runtime.config import Config
 from gritstone.runtime.proposing import key_of, message_keys_of
-from gritstone.runtime.runs import Running
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
 from gritstone.wit.admission import Admitted

@@ -22,7 +22,7 @@ from typing import TypeVar
 from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
-from gritstone.runtime.actors import MessageKey
+from gritstone.runtime.actors import MessageKey, PendingQuery
 from gritstone.runtime.agent_mailbox import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
@@ -32,7 +32,6 @@ from gritstone.runtime.machine import Machine
 from gritstone.runtime.outcomes import adopt_cut
 from gritstone.runtime.proposing import message_keys_of
 from gritstone.runtime.releasing import release
-from gritstone.runtime.runs import PendingQuery
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask

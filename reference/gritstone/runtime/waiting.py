@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from gritstone.runtime.actors import Running
 from gritstone.runtime.machine import Machine
-from gritstone.runtime.runs import Running
 from gritstone.wit.code import Await, Request, Sleep
 
 __all__ = ["Waiting"]

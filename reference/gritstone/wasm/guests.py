@@ -112,7 +112,7 @@ class Guests(Law):
         data: bytes | None,
     ) -> Code:
         """Return the code of a node; see ``Law.resolve``."""
-        from gritstone.wasm.transition import prepare_call
+        from gritstone.wasm.transition import prepare_call  # on first use, as the engine
 
         path = None if data is None else module_path(data, ALPHABETS[workspace.objects.format.name])
         return prepare_call(self, workspace, core, node, source, path)

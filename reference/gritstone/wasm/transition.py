@@ -33,8 +33,8 @@ from gritstone.wasm.cores import manifest_of, state_of, tree_at, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import GuestState, Manifest, state_blob
 from gritstone.wasm.failures import host_failure
+from gritstone.wasm.guest_host import GuestHost
 from gritstone.wasm.guest_thread import Ask, play
-from gritstone.wasm.guests import Guests
 from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.image import CallImage
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
@@ -53,7 +53,7 @@ _MOST_U63 = 2**63 - 1
 
 
 def prepare_call(
-    guests: Guests,
+    guests: GuestHost,
     workspace: Workspace,
     core: Mapping[str, ObjectId],
     node: str,
@@ -63,7 +63,7 @@ def prepare_call(
     """Load and check everything that a call needs, in order, before code of the guest runs.
 
     Args:
-        guests: the guests that run the call.
+        guests: the host that runs the call.
         workspace: supplies objects.
         core: the entries of the core that the call starts from.
         node: ``wit``, ``wit_query`` or ``wit_update``.
@@ -98,7 +98,7 @@ class GuestCode:
     """The code of one call; see ``code.Code``.
 
     Attributes:
-        guests: the guests that resolved it.
+        guests: the host that resolved it.
         entry: the node, which is also the name of the export to run.
         module_id: the id of the module.
         prepared: the module, ready to run.
@@ -107,7 +107,7 @@ class GuestCode:
         image: the image that it starts from, if any, and the writer of the next one.
     """
 
-    guests: Guests
+    guests: GuestHost
     entry: str
     module_id: ObjectId
     prepared: Prepared
