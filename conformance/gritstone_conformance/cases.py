@@ -18,7 +18,7 @@ from typing import Any
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["Case", "Requires", "Step", "canonical_json", "case_order"]
+__all__ = ["Case", "CaseStep", "Requires", "canonical_json", "case_order"]
 
 
 def canonical_json(value: Json) -> bytes:
@@ -62,7 +62,7 @@ class Requires:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseStep:
     """One request and the expectation for its reply.
 
     Attributes:
@@ -90,7 +90,7 @@ class Case:
     name: str
     rules: tuple[str, ...]
     requires: Requires
-    steps: tuple[Step, ...]
+    steps: tuple[CaseStep, ...]
     twin: str | None = None
     edit: dict[str, Json] | None = None
     flags: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Case:
         """
         try:
             members = dict(value)
-            steps = tuple(Step(**step) for step in members.pop("steps"))
+            steps = tuple(CaseStep(**step) for step in members.pop("steps"))
             requires = Requires.from_json(members.pop("requires", {}))
             for listed in ("rules", "flags"):
                 members[listed] = tuple(members.get(listed, ()))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypedDict
 
-from gritstone_conformance.cases import Requires, Step
+from gritstone_conformance.cases import CaseStep, Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
@@ -82,7 +82,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
     def __init__(
         self,
         difference: Difference,
-        steps: Sequence[Step],
+        steps: Sequence[CaseStep],
         rule: str,
         *,
         replayable: bool = True,
@@ -156,7 +156,7 @@ class Trial:
     ) -> None:
         self.subject = subject
         self.claims = subject.claims
-        self.steps: list[Step] = []
+        self.steps: list[CaseStep] = []
         self.bindings: dict[str, Json] = {}
         self.remark: str | None = None
         self.reached: set[str] = set()
@@ -225,7 +225,7 @@ class Trial:
             op, args, expect, *_ = request
             judged = _judged(request, rule)
             self._note_kind(op, expect)
-            self.steps.append(Step(op, self._portable(args), expect, judged))
+            self.steps.append(CaseStep(op, self._portable(args), expect, judged))
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
             if difference is not None:
@@ -235,7 +235,7 @@ class Trial:
 
     def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
         """Send one request whose reply the property judges itself; call :meth:`fail` if it is wrong."""
-        self.steps.append(Step(op, self._portable(args), {"ok": {"$": "any"}}))
+        self.steps.append(CaseStep(op, self._portable(args), {"ok": {"$": "any"}}))
         reply = self._target(on).ask(op, args)
         self._message = reply.message if isinstance(reply, Refused) else None
         self._note_handle(op, args)
@@ -327,9 +327,9 @@ class Trial:
         """Whether the steps alone, in one process, reproduce the result."""
         return self._replayable
 
-    def _step(self, request: Asked, rule: str | None) -> Step:
+    def _step(self, request: Asked, rule: str | None) -> CaseStep:
         op, args, expect, *_ = request
-        return Step(op, self._portable(args), expect, _judged(request, rule))
+        return CaseStep(op, self._portable(args), expect, _judged(request, rule))
 
     def _fresh(self, word: str) -> str:
         root = fresh_folder()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.judge import Difference, compare, difference_of
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
@@ -35,7 +35,7 @@ WRONG: tuple[Callable[[int], Reply], ...] = (lambda at: Ok({"id": -1 - at}), lam
 @pytest.mark.rule("suite.divergence.first")
 @pytest.mark.parametrize("how", WRONG, ids=["value", "refusal"])
 def test_first_wrong_step_of_a_vector_is_named(how: Callable[[int], Reply]) -> None:
-    steps = tuple(Step("grit.id", {"at": at}, {"ok": {"id": at}}) for at in range(STEPS))
+    steps = tuple(CaseStep("grit.id", {"at": at}, {"ok": {"id": at}}) for at in range(STEPS))
     plan = make_plan([Case("grit/tree/forty", (RULE,), Requires(), steps)], (), (), Selection(), 1)
     for place in range(STEPS):
         result = execute(plan, wrong_from(place, how), fake_book(), RunSettings(saves=False), lambda _: None)

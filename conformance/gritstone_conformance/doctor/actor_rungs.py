@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.doctor.rungs import Rung, open_step, right_step
 from gritstone_conformance.replies import Claims, Json
 
@@ -95,7 +95,7 @@ def actor_rungs(claims: Claims) -> Iterator[Rung]:
                 yield make(fmt, _ROUNDS[fmt])
 
 
-def _puts(objects: tuple[bytes, ...]) -> tuple[Step, ...]:
+def _puts(objects: tuple[bytes, ...]) -> tuple[CaseStep, ...]:
     args: list[dict[str, Json]] = [{"store": _STORE, "bytes": encode_bytes(data)} for data in objects]
     return tuple(right_step("grit.put", one, id={"$": "any"}) for one in args)
 
@@ -119,7 +119,7 @@ def _wit(fmt: str, golden: _Round) -> Rung:
     )
 
 
-def start_step(agent: str, agent_id: str, store: str) -> Step:
+def start_step(agent: str, agent_id: str, store: str) -> CaseStep:
     """Return the step that starts the runtime ``doctor`` on a store; the id of the agent is expected."""
     args: dict[str, Json] = {
         "runtime": _RUNTIME,
@@ -135,13 +135,13 @@ def start_step(agent: str, agent_id: str, store: str) -> Step:
     return right_step("runtime.start", args, agent=agent_id)
 
 
-def stopped_steps(store: str) -> tuple[Step, ...]:
+def stopped_steps(store: str) -> tuple[CaseStep, ...]:
     """Return the steps that stop the runtime ``doctor`` and close its store."""
     stop = right_step("runtime.stop", {"runtime": _RUNTIME, "how": "drain"})
     return stop, right_step("grit.close", {"store": store})
 
 
-def _started(fmt: str, golden: _Round) -> tuple[Step, ...]:
+def _started(fmt: str, golden: _Round) -> tuple[CaseStep, ...]:
     return open_step(_STORE, fmt), start_step("test", golden.agent, _STORE)
 
 

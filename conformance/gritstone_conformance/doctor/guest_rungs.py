@@ -12,7 +12,7 @@ from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.bundled import vectors_dir
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.doctor.actor_rungs import start_step, stopped_steps, tree_bytes
 from gritstone_conformance.doctor.rungs import Rung, right_step
 from gritstone_conformance.errors import DataError
@@ -110,7 +110,7 @@ class _Vectors:
     def __init__(self) -> None:
         self._topics: dict[str, dict[str, Case]] = {}
 
-    def steps(self, topic: str, name: str, *, rejected: bool = False) -> tuple[Step, ...]:
+    def steps(self, topic: str, name: str, *, rejected: bool = False) -> tuple[CaseStep, ...]:
         """Return the steps of ``wasm/<topic>/<name>``."""
         path = f"wasm/{topic}{'.reject' if rejected else ''}.json"
         if path not in self._topics:

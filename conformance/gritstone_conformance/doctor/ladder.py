@@ -21,7 +21,7 @@ from gritstone_conformance.attachment.connection import Address
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.doctor.actor_rungs import actor_rungs
 from gritstone_conformance.doctor.guest_rungs import guest_rungs
 from gritstone_conformance.doctor.rungs import Rung, reopening, rungs_for
@@ -190,7 +190,7 @@ def _restart(subject: Subject) -> str:
         if durable is not None:
             _ask(subject, Rung("restart", durable[0], "a durable store is created in the given directory"))
         _guarded("restart", lambda: subject.ask("bye", {}))
-        after = durable[1] if durable is not None else (Step("ping", {}, {"ok": {}}),)
+        after = durable[1] if durable is not None else (CaseStep("ping", {}, {"ok": {}}),)
         _ask(subject, Rung("restart", after, "the next process must find confirmed data"))
     finally:
         remove_folder(directory)
@@ -210,7 +210,7 @@ def _ask(subject: Subject, rung: Rung) -> str:
     return ""
 
 
-def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking: bool) -> Sequence[str]:
+def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lacking: bool) -> Sequence[str]:
     sides = show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in sides]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
@@ -220,7 +220,7 @@ def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking
     return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
 
 
-def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
+def _guarded(name: str, ask: Callable[[], _T], step: CaseStep | None = None) -> _T:
     try:
         return ask()
     except SubjectFault as fault:

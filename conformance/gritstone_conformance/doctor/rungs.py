@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import decode_bytes, encode_bytes
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.replies import Claims, Json
 
 __all__ = ["Rung", "golden_bundle", "open_step", "reopening", "right_step", "rungs_for"]
@@ -27,7 +27,7 @@ class Rung:
     """
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[CaseStep, ...]
     advice: str
 
 
@@ -124,9 +124,9 @@ def rungs_for(claims: Claims) -> Iterator[Rung]:
             yield make(fmt, _GOLDEN[fmt])
 
 
-def right_step(op: str, args: dict[str, Json], **ok: Json) -> Step:
+def right_step(op: str, args: dict[str, Json], **ok: Json) -> CaseStep:
     """Return a step that expects ``ok`` with these members."""
-    return Step(op, args, {"ok": ok})
+    return CaseStep(op, args, {"ok": ok})
 
 
 def _id(fmt: str, golden: _Golden) -> Rung:
@@ -143,7 +143,7 @@ def _decode(fmt: str, golden: _Golden) -> Rung:
 
 
 def _reject(fmt: str, golden: _Golden) -> Rung:
-    step = Step("grit.decode", {"format": fmt, "bytes": golden.reject}, {"refused": golden.reject_class})
+    step = CaseStep("grit.decode", {"format": fmt, "bytes": golden.reject}, {"refused": golden.reject_class})
     words = "bytes that the encoder would not write are refused with a class; `error` is for faults of the adapter"
     return Rung(f"reject {fmt}", (step,), words)
 
@@ -154,7 +154,7 @@ def _encode(fmt: str, golden: _Golden) -> Rung:
     return Rung(f"encode {fmt}", (step,), "encode and decode are each other's inverse")
 
 
-def open_step(store: str, fmt: str) -> Step:
+def open_step(store: str, fmt: str) -> CaseStep:
     """Return the step that opens a new memory store."""
     return right_step("grit.open", {"store": store, "format": fmt, "backend": "memory", "create": True})
 
@@ -164,20 +164,20 @@ def _store(fmt: str, golden: _Golden) -> Rung:
         open_step("s", fmt),
         right_step("grit.put", {"store": "s", "bytes": golden.hello}, id=golden.hello_id),
         right_step("grit.get", {"store": "s", "id": golden.hello_id}, bytes=golden.hello),
-        Step("grit.get", {"store": "s", "id": golden.tree_id}, {"refused": "missing"}),
+        CaseStep("grit.get", {"store": "s", "id": golden.tree_id}, {"refused": "missing"}),
         right_step("grit.close", {"store": "s"}),
     )
     return Rung(f"store {fmt}", steps, "the suite chooses the handles; an object that was not put is missing")
 
 
-def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
+def _filled(fmt: str, golden: _Golden) -> tuple[CaseStep, ...]:
     return (
         open_step("s", fmt),
         *_filling(golden),
     )
 
 
-def _filling(golden: _Golden) -> tuple[Step, ...]:
+def _filling(golden: _Golden) -> tuple[CaseStep, ...]:
     change: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
     return (
         right_step("grit.put", {"store": "s", "bytes": golden.hello}, id=golden.hello_id),
@@ -186,7 +186,7 @@ def _filling(golden: _Golden) -> tuple[Step, ...]:
     )
 
 
-def _listed(golden: _Golden) -> Step:
+def _listed(golden: _Golden) -> CaseStep:
     args: dict[str, Json] = {"store": "s", "prefix": "tags/", "after": None, "limit": 10}
     return right_step("grit.refs", args, refs=[["tags/demo", golden.tree_id]], more=False)
 
@@ -195,7 +195,7 @@ def _refs(fmt: str, golden: _Golden) -> Rung:
     again: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
     steps = (
         *_filled(fmt, golden),
-        Step("grit.cas", {"store": "s", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
+        CaseStep("grit.cas", {"store": "s", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
         _listed(golden),
         right_step("grit.close", {"store": "s"}),
     )
@@ -213,7 +213,7 @@ def _bundle_rung(fmt: str, golden: _Golden) -> Rung:
     return Rung(f"bundle {fmt}", steps, "reference lines ascend by name, frames by id; the digest covers all before it")
 
 
-def reopening(claims: Claims, directory: str) -> tuple[tuple[Step, ...], tuple[Step, ...]] | None:
+def reopening(claims: Claims, directory: str) -> tuple[tuple[CaseStep, ...], tuple[CaseStep, ...]] | None:
     """Return the requests before and after a restart of a durable store, or None if ``durable`` is not claimed."""
     formats = [fmt for fmt in _GOLDEN if fmt in claims.formats]
     if "durable" not in claims.features or not formats:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.evidence import has_history
@@ -36,7 +36,7 @@ _ORDER: Final = frozenset({"grit.tree.key-order", "grit.header.order", "grit.mai
 _ABOUT_CODE: Final = ("wit.puppet.", "wit.transition.", "wit.update.", "wit.frozen.")
 
 
-def attributed_rule(rule: str, step: Step, difference: Difference) -> str:
+def attributed_rule(rule: str, step: CaseStep, difference: Difference) -> str:
     """Return the rule that a difference violates.
 
     Args:

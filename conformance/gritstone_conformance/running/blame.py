@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.running.joined_cases import joined
@@ -135,7 +135,7 @@ def shortest(search: Search, earlier: Sequence[Case], subject: ObservedSubject) 
     whole = joined(earlier, search.case)
     sound = ExpectationCheck(whole, subject.claims)
 
-    def breaks(steps: Sequence[Step]) -> bool:
+    def breaks(steps: Sequence[CaseStep]) -> bool:
         kept = (*steps, whole.steps[-1])
         return sound.holds(kept) and search.breaks((), replace(whole, steps=kept))
 

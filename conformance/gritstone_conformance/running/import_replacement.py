@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import Bundle, scan, write
 from gritstone_conformance.model.formats import FORMATS
@@ -64,10 +64,10 @@ def without_import(case: Case) -> Case:
     """Return the case with a set-up that does not use ``grit.import``."""
     instead = _WithoutImport()
     asked = [each for step in case.steps for each in instead((step.op, step.args, step.expect, step.rule))]
-    return replace(case, steps=tuple(Step(*each) for each in asked))
+    return replace(case, steps=tuple(CaseStep(*each) for each in asked))
 
 
-def is_unable_to_import(name: str, step: Step, difference: Difference, subject: ObservedSubject) -> bool:
+def is_unable_to_import(name: str, step: CaseStep, difference: Difference, subject: ObservedSubject) -> bool:
     """Return whether a case failed because the implementation does not support imports, and does not test imports.
 
     The implementation is asked once to import a bundle without objects; its answer is used for the rest of the run.

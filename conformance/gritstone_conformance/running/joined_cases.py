@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.replies import Json
 from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 from gritstone_conformance.running.vector_runner import open_handles
@@ -26,11 +26,11 @@ def joined(earlier: Sequence[Case], last: Case) -> Case:
     """Return the last case with the steps of the earlier cases before its own; the same case if there are none."""
     if not earlier:
         return last
-    steps: list[Step] = []
+    steps: list[CaseStep] = []
     for number, case in enumerate((*earlier, last)):
         steps += (_renamed(step, number) for step in case.steps)
         if case is not last:
-            steps += (Step("grit.close", {"store": handle}, _ANY_END) for handle in open_handles(case.steps))
+            steps += (CaseStep("grit.close", {"store": handle}, _ANY_END) for handle in open_handles(case.steps))
     requires = [case.requires for case in (*earlier, last)]
     together = Requires(
         *(
@@ -41,7 +41,7 @@ def joined(earlier: Sequence[Case], last: Case) -> Case:
     return replace(last, steps=tuple(steps), requires=together, twin=None, edit=None, flags=())
 
 
-def _renamed(step: Step, number: int) -> Step:
+def _renamed(step: CaseStep, number: int) -> CaseStep:
     names = (names_in(step.args) | names_in(step.expect)) - {"any"}
     new = {name: _new_name(name, number) for name in names}
     if not new:

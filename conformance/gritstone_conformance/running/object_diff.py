@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.judge import Difference, compare, difference_of, substitute
 from gritstone_conformance.model.formats import FORMATS, Format
@@ -40,7 +40,7 @@ _DIGITS: Final = 12  # of an id
 _WIDTH: Final = 80  # characters of a value
 
 
-def first_different_field(steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> str | None:
+def first_different_field(steps: Sequence[CaseStep], difference: Difference, subject: ObservedSubject) -> str | None:
     """Return text that names the first field in which the objects of two different ids differ.
 
     Args:
@@ -87,7 +87,7 @@ class _Side:
         self.places = TemporaryPaths()
         self._bindings: dict[str, Json] = {}
 
-    def send(self, steps: Sequence[Step]) -> Difference | None:
+    def send(self, steps: Sequence[CaseStep]) -> Difference | None:
         """Send a case; return the difference at its last step, or None if there is none or the time is over."""
         until, found = time.monotonic() + _MOST_SECONDS, None
         for step in steps:
@@ -152,7 +152,7 @@ class _Comparison:
             return f"its bytes are not an object of {self._format.name}: {refusal.defects[0].words}"
 
 
-def _store_of(steps: Sequence[Step]) -> tuple[str, Format] | None:
+def _store_of(steps: Sequence[CaseStep]) -> tuple[str, Format] | None:
     """Return the handle and the format of the store that the last request uses."""
     args = steps[-1].args
     handle = args.get("store")

@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import Final
 
 from gritstone_conformance.attachment.claims import covered_profiles
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.planning.plan import Plan, Planned
@@ -267,7 +267,9 @@ def _property(
     return outcome if outcome.found or not settings.saves else replace(outcome, found=save(case, settings.home))
 
 
-def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> Outcome:
+def _explained(
+    outcome: Outcome, steps: Sequence[CaseStep], difference: Difference, subject: ObservedSubject
+) -> Outcome:
     """Return a failure with the first field in which the objects of two ids differ; once for each kind of failure."""
     kind = (outcome.rule, outcome.signature, difference.path)
     if outcome.verdict != "fail" or outcome.detail is not None or not subject.ledger.may_explain(kind):

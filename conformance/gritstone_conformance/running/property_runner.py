@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.import_replacement import set_up_of
@@ -205,13 +205,13 @@ class _Runner:
             self.tested.divergence = divergence
         raise divergence
 
-    def _keep_trace(self, trial: Trial, steps: Sequence[Step]) -> None:
+    def _keep_trace(self, trial: Trial, steps: Sequence[CaseStep]) -> None:
         """Keep the requests that led to a fault or to the first failure, if they can be sent again as a case."""
         if self.tested.divergence is None and trial.is_replayable and steps and self._prop.kind in _ASKS_AGAIN:
             self.tested.trace = self._case(steps)
             self.tested.earlier = self._subject.history.before(self.tested.trace)
 
-    def _case(self, steps: Sequence[Step]) -> Case:
+    def _case(self, steps: Sequence[CaseStep]) -> Case:
         return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(steps))
 
     def _check_landed(self, deaths: int) -> None:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
@@ -65,7 +65,7 @@ def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrin
     return thinned
 
 
-def _left_out(steps: list[Step], runner: _Runner) -> list[Step]:
+def _left_out(steps: list[CaseStep], runner: _Runner) -> list[CaseStep]:
     """Return the steps without those that are not needed, as far as the limits allow."""
     if runner.may_run() and runner.shows(steps[-1:]):
         return steps[-1:]
@@ -101,7 +101,7 @@ class _Runner:
         """Return whether another run is within the limits."""
         return self.runs < _MOST_RUNS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
 
-    def shows(self, steps: Sequence[Step]) -> bool:
+    def shows(self, steps: Sequence[CaseStep]) -> bool:
         self.steps += len(steps)
         if len(steps) < len(self._case.steps) and not self._soundness.holds(steps):
             return False
@@ -131,13 +131,13 @@ class ExpectationCheck:
         self._in_time = in_time
         self._whole: dict[int, bool] = {}  # step without names, by its identity -> whether its arguments fit the schema
 
-    def holds(self, steps: Sequence[Step]) -> bool:
+    def holds(self, steps: Sequence[CaseStep]) -> bool:
         """Return whether the expected answers of fewer steps are right."""
         if any(step.op.startswith(_RUNTIME) for step in self._steps) and _moves(steps) != _moves(self._steps):
             return False
         return _is_bound(steps) and self._is_right(steps)
 
-    def _is_right(self, steps: Sequence[Step]) -> bool:
+    def _is_right(self, steps: Sequence[CaseStep]) -> bool:
         """Return whether the model gives the expected answer to each step of ``grit`` and ``wit``."""
         model, places, bindings = ModelHost(limits=self._limits), TemporaryPaths(), dict[str, Json]()
         try:
@@ -154,7 +154,7 @@ class ExpectationCheck:
             places.remove()
         return True
 
-    def _fits(self, step: Step, args: dict[str, Json]) -> bool:
+    def _fits(self, step: CaseStep, args: dict[str, Json]) -> bool:
         """Return whether arguments match the schema; the result is cached, because long arguments take long."""
         if names_in(step.args):
             return fits("request", f"args.{step.op}", args)
@@ -163,12 +163,12 @@ class ExpectationCheck:
         return self._whole[id(step)]
 
 
-def _moves(steps: Sequence[Step]) -> list[Step]:
+def _moves(steps: Sequence[CaseStep]) -> list[CaseStep]:
     """Return the steps that may change what a runtime does."""
     return [step for step in steps if step.op not in _LOOKS]
 
 
-def _is_bound(steps: Sequence[Step]) -> bool:
+def _is_bound(steps: Sequence[CaseStep]) -> bool:
     """Return whether every name in arguments is bound by an earlier step, or is that of a temporary path."""
     bound: set[str] = set()
     for step in steps:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.planning.plan import Planned
@@ -136,7 +136,7 @@ class VectorRun:
         self._places.remove()
 
 
-def open_handles(steps: Iterable[Step]) -> list[Json]:
+def open_handles(steps: Iterable[CaseStep]) -> list[Json]:
     """Return the handles of the stores that steps open and do not close."""
     handles: dict[Json, None] = {}
     for step in steps:
@@ -147,7 +147,7 @@ def open_handles(steps: Iterable[Step]) -> list[Json]:
     return list(handles)
 
 
-def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[range, ...]:
+def segments(steps: Sequence[CaseStep], names: Sequence[frozenset[str]]) -> tuple[range, ...]:
     """Divide steps into parts that can be sent without waiting for an answer within the part.
 
     Args:

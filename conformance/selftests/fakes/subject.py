@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
 from gritstone_conformance.rules import Rule, RuleBook, text_digest
@@ -146,13 +146,13 @@ def fake_book(rules: Sequence[str] = RULES, **levels: str) -> RuleBook:
 
 def accept(name: str = "grit/tree/good", *, rule: str = "grit.tree.key-order", value: Json = 1, **members: Any) -> Case:
     """Return a case of one step that expects ``ok`` with a value; the request contains the name of the case."""
-    step = Step("grit.id", {"n": name}, {"ok": {"id": value}})
+    step = CaseStep("grit.id", {"n": name}, {"ok": {"id": value}})
     return Case(name, (rule,), members.pop("requires", Requires()), members.pop("steps", (step,)), **members)
 
 
 def reject(name: str = "grit/tree/bad", *, twin: str = "grit/tree/good", rule: str = "grit.tree.key-order") -> Case:
     """Return a case of one step that expects a refusal."""
-    step = Step("grit.id", {"n": name}, {"refused": "invalid"})
+    step = CaseStep("grit.id", {"n": name}, {"refused": "invalid"})
     edit: dict[str, Json] = {"step": 0, "arg": "n", "path": "", "was": twin, "now": name}
     return Case(name, (rule,), Requires(), (step,), twin=twin, edit=edit)
 

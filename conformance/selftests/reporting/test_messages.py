@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.reporting.conclusions import closing_lines, ending_lines, profile_lines
@@ -48,7 +48,7 @@ def teller(*cases: Case, width: int = 100, **header: Any) -> Teller:
     return Teller(BOOK, {case.name: case for case in cases}, {**HEADER, **header}, Path(".gritstone"), width)
 
 
-TREE = Step("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, {"refused": "invalid"})
+TREE = CaseStep("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, {"refused": "invalid"})
 EDIT = {"step": 0, "arg": "bytes", "at": 8, "was": "YQ", "now": "Yw"}
 BAD = Case("grit/tree/bad", (RULE,), Requires(), (TREE,), twin="grit/tree/good", edit=EDIT)
 

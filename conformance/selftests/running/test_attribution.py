@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.base64url import encode_bytes
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import FRAMED_SHA256
@@ -76,7 +76,9 @@ TREE = b"tree 68\0b\0" + bytes([2]) * 32 + b"a\0" + bytes([1]) * 32
 
 
 def encoding(entries: list[list[str]], got: bytes) -> str:
-    step = Step("grit.encode", {"format": "framed-sha256", "object": {"kind": "tree", "entries": entries}}, {"ok": {}})
+    step = CaseStep(
+        "grit.encode", {"format": "framed-sha256", "object": {"kind": "tree", "entries": entries}}, {"ok": {}}
+    )
     return attributed_rule("grit.tree.name-bytewise", step, Difference("/bytes", "AA", encode_bytes(got), "x"))
 
 
@@ -92,7 +94,7 @@ def test_keys_in_request_order_violate_the_order_rule() -> None:
 
 def test_bundle_with_unordered_keys_violates_the_order_rule() -> None:
     data = write(FRAMED_SHA256, {}, {})
-    step = Step("grit.transcode", {}, {"ok": {}})
+    step = CaseStep("grit.transcode", {}, {"ok": {}})
     assert attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", encode_bytes(data), "x")) == (
         "grit.transcode.shape"
     )
@@ -116,7 +118,7 @@ def test_bundle_with_unordered_keys_violates_the_order_rule() -> None:
     ],
 )
 def test_wrong_proposal_violates_the_proposal_rule(rule: str, expected: Json, got: Json, blamed: str) -> None:
-    assert attributed_rule(rule, Step("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
+    assert attributed_rule(rule, CaseStep("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
 
 
 @pytest.mark.parametrize(("broken", "rule"), [("grit.import", "grit.blob.any"), ("", "grit.store.flat")])

@@ -14,7 +14,7 @@ import pytest
 from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
@@ -33,10 +33,10 @@ ADAPTER = PLANTED / "poisoned.py"
 RULE = "grit.blob.any"
 
 
-def numbered(number: int) -> Step:
+def numbered(number: int) -> CaseStep:
     data = b"%d" % number
     args = {"format": "framed-sha256", "bytes": base64.urlsafe_b64encode(data).rstrip(b"=").decode()}
-    return Step("grit.id", args, {"ok": {"id": hashlib.sha256(data).hexdigest()}})
+    return CaseStep("grit.id", args, {"ok": {"id": hashlib.sha256(data).hexdigest()}})
 
 
 def case_of(number: int) -> Case:

@@ -21,7 +21,7 @@ from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
 from gritstone_conformance.attachment.settings import AttachSettings
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
@@ -206,7 +206,7 @@ CASES = [
         f"harness/many/ask-{number}",
         ("harness.frame.line",),
         Requires(),
-        (Step("grit.get", {"store": "s", "id": f"{number:064x}"}, {"refused": "missing"}),),
+        (CaseStep("grit.get", {"store": "s", "id": f"{number:064x}"}, {"refused": "missing"}),),
     )
     for number in range(400)
 ]

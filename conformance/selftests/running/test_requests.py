@@ -18,7 +18,7 @@ import pytest
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.seqs import seq_number
 from gritstone_conformance.attachment.settings import AttachSettings
-from gritstone_conformance.cases import Case, Requires, Step, case_order
+from gritstone_conformance.cases import Case, CaseStep, Requires, case_order
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
@@ -35,10 +35,10 @@ def wanted(number: int) -> Case:
     good = f"harness/kind/good-{number}"
     args: dict[str, Json] = {"format": "framed-sha256", "bytes": "A" * (4 * number)}
     expect: dict[str, Json] = {"ok": {"id": hashlib.sha256(bytes(3 * number)).hexdigest()}}
-    case = Case(good, (RULE,), Requires(), (Step("grit.id", args, expect),))
+    case = Case(good, (RULE,), Requires(), (CaseStep("grit.id", args, expect),))
     if number % 2:
         return case
-    step = Step("grit.id", {**args, "bytes": "=" * number}, {"error": True})
+    step = CaseStep("grit.id", {**args, "bytes": "=" * number}, {"error": True})
     return replace(case, name=f"harness/kind/bad-{number}", steps=(step,))
 
 

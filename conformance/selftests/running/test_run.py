@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from gritstone_conformance.cases import Requires, Step
+from gritstone_conformance.cases import CaseStep, Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
@@ -145,18 +145,18 @@ def test_run_gives_up_on_a_process_that_never_answers() -> None:
     assert found["harness/watch/frame-line"].verdict == "skip"
 
 
-def steps_with_binding() -> tuple[Step, ...]:
+def steps_with_binding() -> tuple[CaseStep, ...]:
     return (
-        Step("grit.put", {"store": "s"}, {"ok": {"id": {"$": "x"}}}),
-        Step("grit.get", {"store": "s", "id": {"$": "x"}}, {"ok": {"bytes": "AA"}}),
-        Step("grit.has", {"store": "s", "ids": [{"$": "x"}]}, {"ok": {"has": [True]}}),
+        CaseStep("grit.put", {"store": "s"}, {"ok": {"id": {"$": "x"}}}),
+        CaseStep("grit.get", {"store": "s", "id": {"$": "x"}}, {"ok": {"bytes": "AA"}}),
+        CaseStep("grit.has", {"store": "s", "ids": [{"$": "x"}]}, {"ok": {"has": [True]}}),
     )
 
 
 def test_step_waits_only_for_the_answer_it_uses() -> None:
     steps = steps_with_binding()
     assert segments(steps, [names_in(step.args) for step in steps]) == (range(1), range(1, 3))
-    placed = (Step("grit.open", {"dir": {"$": "dir"}}, {"ok": {}}), *many(1)[0].steps)
+    placed = (CaseStep("grit.open", {"dir": {"$": "dir"}}, {"ok": {}}), *many(1)[0].steps)
     assert segments(placed, [names_in(step.args) for step in placed]) == (range(2),)
 
 
@@ -189,7 +189,7 @@ def test_places_are_created_and_removed() -> None:
         return Ok({})
 
     place = {"store": "s", "dir": {"$": "dir"}, "more": {"$": "dir-1"}, "to": {"$": "path"}}
-    steps = (Step("grit.open", place, {"ok": {}}),)
+    steps = (CaseStep("grit.open", place, {"ok": {}}),)
     found = run(FakeSubject(answer), [accept(f"grit/store/{n}", steps=steps, value=n) for n in "a"])
     assert set(verdicts(found).values()) == {"pass"}
     assert seen[0]["dir"] != seen[0]["more"]
@@ -197,15 +197,15 @@ def test_places_are_created_and_removed() -> None:
 
 
 def test_handles_that_a_case_leaves_open_are_closed() -> None:
-    steps = (Step("grit.open", {"store": "s"}, {"ok": {}}), Step("grit.open", {"store": "t"}, {"ok": {}}))
-    closing = (*steps, Step("grit.close", {"store": "s"}, {"ok": {}}))
+    steps = (CaseStep("grit.open", {"store": "s"}, {"ok": {}}), CaseStep("grit.open", {"store": "t"}, {"ok": {}}))
+    closing = (*steps, CaseStep("grit.close", {"store": "s"}, {"ok": {}}))
     subject = FakeSubject(lambda op, args: Ok({}))
     run(subject, [accept("grit/store/leaves", steps=closing)])
     assert [args["store"] for op, args in subject.asked if op == "grit.close"] == ["s", "t"]
 
 
 def test_handles_are_closed_when_a_case_fails_early() -> None:
-    steps = (Step("grit.open", {"store": "s"}, {"ok": {}}), *steps_with_binding())
+    steps = (CaseStep("grit.open", {"store": "s"}, {"ok": {}}), *steps_with_binding())
     subject = FakeSubject(lambda op, args: Refused("invalid") if op == "grit.put" else Ok({}))
     found = run(subject, [accept("grit/store/early", steps=steps)])
     assert verdicts(found) == {"grit/store/early": "fail"}

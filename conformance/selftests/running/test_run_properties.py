@@ -17,7 +17,7 @@ from hypothesis.configuration import storage_directory
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from gritstone_conformance.cases import Step, case_order
+from gritstone_conformance.cases import CaseStep, case_order
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
@@ -151,7 +151,7 @@ def test_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
     assert found.shrunk_from >= 2
 
     (case,) = read_vector_file(tmp_path / found.found).cases
-    assert case.steps == (Step("grit.id", {"numbers": [1001]}, {"ok": {"sum": 1001}}),)
+    assert case.steps == (CaseStep("grit.id", {"numbers": [1001]}, {"ok": {"sum": 1001}}),)
     assert case.name == f"grit/tree/found-{case.identity()[:8]}"
     assert case.judge == "exact"
     assert case.origin == {"by": "shrunk", "from": "grit/tree/sums", "seed": 1}
@@ -193,7 +193,7 @@ def test_fault_is_not_an_expected_refusal(cause: str) -> None:
 
     property_ = Property("grit/tree/refusing", (RULE,), refusing)
     fatal = accept(
-        "grit/tree/fatal", steps=(Step("grit.id", {"n": "fatal"}, {"any": [{"refused": "invalid"}, {"ok": {}}]}),)
+        "grit/tree/fatal", steps=(CaseStep("grit.id", {"n": "fatal"}, {"any": [{"refused": "invalid"}, {"ok": {}}]}),)
     )
     found = run(FakeSubject(answer), [fatal], properties=[property_])
     assert [(told.verdict, told.cause) for told in found.values()] == [("error", cause)] * 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.model.formats import CBOR_BLAKE3
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import Blob, Tree, to_base64
@@ -31,9 +31,9 @@ def graph() -> Graph:
 def importing(name: str, data: bytes, expect: dict[str, Json] | None = None) -> Case:
     half = len(data) // 2
     steps = (
-        Step("grit.import", {"store": "s", "bytes": to_base64(data[:half]), "more": True}, ok(objects=0, refs=0)),
-        Step("grit.import", {"store": "s", "bytes": to_base64(data[half:]), "more": False}, expect or ok()),
-        Step("wit.step", {"store": "s"}, ok(step="a"), "wit.admit.kind"),
+        CaseStep("grit.import", {"store": "s", "bytes": to_base64(data[:half]), "more": True}, ok(objects=0, refs=0)),
+        CaseStep("grit.import", {"store": "s", "bytes": to_base64(data[half:]), "more": False}, expect or ok()),
+        CaseStep("wit.step", {"store": "s"}, ok(step="a"), "wit.admit.kind"),
     )
     return Case(name, ("wit.update.merge",), Requires(), steps)
 

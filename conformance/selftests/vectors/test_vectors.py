@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.bundled import vectors_dir
-from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.rules import load_rules
@@ -230,7 +230,7 @@ def test_lint_reports_a_changed_schema(tmp_path: Path) -> None:
 
 
 def two(args: dict[str, Any], other: dict[str, Any]) -> tuple[Case, Case]:
-    made = (Case("grit/a/b", (), Requires(), (Step("grit.put", given, {"ok": {}}),)) for given in (args, other))
+    made = (Case("grit/a/b", (), Requires(), (CaseStep("grit.put", given, {"ok": {}}),)) for given in (args, other))
     return next(made), next(made)
 
 
@@ -341,7 +341,7 @@ def test_every_vector_of_actors_exists_in_both_formats() -> None:
 
 
 def found_file(tmp_path: Path, expect: dict[str, Any]) -> Path:
-    case = accept("grit/tree/found-00000000", steps=(Step("grit.id", {"format": "x", "bytes": "AQ"}, expect),))
+    case = accept("grit/tree/found-00000000", steps=(CaseStep("grit.id", {"format": "x", "bytes": "AQ"}, expect),))
     file = {
         **small_set()["grit/tree.json"],
         "cases": [{**case.to_json(), "origin": {"by": "shrunk", "from": "grit/tree/sums", "seed": 1}}],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal, ok, refused
@@ -182,7 +182,7 @@ class Pair:
         self.last_piece = len(piece)
         label = f"cursor-{len(self.trial.steps)}"
         expect = ok(bytes=to_base64(wanted), cursor=None if cursor is None else {"$": label})
-        self.trial.steps[-1] = Step("grit.export", self._relabel(args), expect, rule)
+        self.trial.steps[-1] = CaseStep("grit.export", self._relabel(args), expect, rule)
         if not isinstance(reply, Ok):
             word = f"refused:{reply.kind}" if hasattr(reply, "kind") else "unsupported or error"
             self.trial.fail({"ok": {"bytes": "…"}}, word, words=f"expected ok got {word}", rule=rule)
@@ -201,7 +201,7 @@ class Pair:
         """Ask for a piece with a cursor that must not be accepted."""
         args: dict[str, Json] = {"store": self.handle, "cursor": cursor}
         reply = self.trial.observe("grit.export", args, on=self.process)
-        self.trial.steps[-1] = Step("grit.export", self._relabel(args), refused("rejected"), "grit.bundle.cursor")
+        self.trial.steps[-1] = CaseStep("grit.export", self._relabel(args), refused("rejected"), "grit.bundle.cursor")
         if not isinstance(reply, Refused) or reply.kind != "rejected":
             words = "an old cursor is not rejected"
             self.trial.fail(refused("rejected"), repr(reply)[:200], words=words, rule="grit.bundle.cursor")
