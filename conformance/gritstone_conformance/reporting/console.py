@@ -137,7 +137,8 @@ class Console:
             self._live = None
         unshown = len(self._shown) - SHOWN
         if unshown > 0:
-            self._line(f"and {unshown} more kinds of failure: `gritstone report FILE` shows all, FILE is named below")
+            more = counted(unshown, "more kind")
+            self._line(f"and {more} of failure: `gritstone report FILE` shows all; the last line names FILE")
         for line in lines:
             self._line(line)
         self._out.flush()

@@ -204,6 +204,8 @@ def _unasked(
             seen = reasons.get(rule, Counter())
             # Cases often exist once per format. Only if each of them lacks a format is the format the reason.
             others = Counter({why: number for why, number in seen.items() if not why.startswith("format ")}) or seen
+            # What the rule itself needs is a better reason than what cases of other profiles need, too.
+            others = Counter({why: seen[why] for why in others if not set(lacks).isdisjoint(why.split())}) or others
             unknown = f"{lacks[0]} {UNCLAIMED}" if lacks else "no case in this suite"
             found[rule] = others.most_common(1)[0][0] if others else unknown
     return found

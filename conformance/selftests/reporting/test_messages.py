@@ -179,6 +179,17 @@ def test_unclaimed_format_is_the_reason_if_every_case_lacks_it() -> None:
         assert judgement.unasked["grit.store.lasts"] == expected
 
 
+@pytest.mark.rule("suite.report.unasked")
+def test_need_of_the_rule_is_the_reason_although_more_cases_need_a_profile() -> None:
+    reasons = ["profile wasm is not claimed"] * 2 + ["feature durable is not claimed"]
+    skipped = [
+        replace(good(f"grit/a/{number}", "grit.store.lasts", reason=reason), verdict="skip")
+        for number, reason in enumerate(reasons)
+    ]
+    judgement = judge_run((*GOOD, *skipped), NEEDY, ("grit",), ("framed-sha256",))
+    assert judgement.unasked["grit.store.lasts"] == "feature durable is not claimed"
+
+
 def test_failed_rule_of_a_claimed_format_refutes_the_claim() -> None:
     broken = failed("grit/cbor/a", rule="grit.cbor.any", signature="x")
     outcomes = (*GOOD, replace(broken, rules=("grit.cbor.any",)))
