@@ -166,14 +166,14 @@ def _read_lines(bundle: Bundle) -> int:
     data = bundle.data
     match = _FORMAT_LINE.match(data, len(_MAGIC)) if data[: len(_MAGIC)] == _MAGIC else None
     if match is None:
-        bundle.defects.append(malformed("grit.bundle.bytes", "the first two lines are not those of a bundle"))
+        bundle.defects.append(malformed("grit.bundle.conditions", "the first two lines are not those of a bundle"))
         return -1
     bundle.format = FORMATS.get(match[1].decode())
     at = match.end()
     while data[at : at + 1] != b"\n":
         line = _REFERENCE_LINE.match(data, at, at + _LONGEST_LINE)
         if line is None:
-            rule = "grit.bundle.truncated" if len(data) - at < _LONGEST_LINE else "grit.bundle.bytes"
+            rule = "grit.bundle.truncated" if len(data) - at < _LONGEST_LINE else "grit.bundle.conditions"
             bundle.defects.append(malformed(rule, f"no reference line at {at}"))
             return 0
         _note_reference(bundle, line[1].decode(), bytes.fromhex(line[2].decode()))
@@ -201,7 +201,7 @@ def _read_frames(bundle: Bundle, at: int, object_bytes: int | None) -> bool:
     if mark != b"z" or len(data) - at < _END_BYTES:
         ended = mark in (b"", b"z")
         words = "the bytes end before the end" if ended else f"no frame begins with {mark!r}, at {at}"
-        bundle.defects.append(malformed("grit.bundle.truncated" if ended else "grit.bundle.bytes", words))
+        bundle.defects.append(malformed("grit.bundle.truncated" if ended else "grit.bundle.conditions", words))
         return False
     if len(data) - at > _END_BYTES:
         bundle.defects.append(malformed("grit.bundle.truncated", "bytes follow the end"))

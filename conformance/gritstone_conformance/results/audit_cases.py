@@ -11,7 +11,7 @@ from gritstone_conformance.model.findings import FAULTS
 __all__ = ["BUNDLE_CASES", "CASES", "HISTORY_CHECKS", "ORDER_CASE", "ORDER_RULES", "HistoryCheck"]
 
 BUNDLE_CASES: Final = {
-    "grit/audit/layout": ("grit.bundle.bytes",),
+    "grit/audit/layout": ("grit.bundle.conditions",),
     "grit/audit/whole": ("grit.bundle.truncated",),
     "grit/audit/format": ("grit.bundle.format",),
     "grit/audit/digest": ("grit.bundle.verify",),

@@ -193,7 +193,7 @@ BUNDLE_FAULTS: Final[Mapping[str, tuple[Callable[[Tape, Graph], bytes], ...]]] =
         *(_frame_less, _frame_more, _frames_swapped, _frame_repeated, _frame_buried, _miscounted),
         *(_lines_swapped, _line_repeated, _target_lost, _target_of_other_kind),
     ),
-    "grit.bundle.bytes": (_first_lines, _odd_frame, _object_spoiled, _zero_tombstone),
+    "grit.bundle.conditions": (_first_lines, _odd_frame, _object_spoiled, _zero_tombstone),
     "grit.id.text": (_line_respelled,),
     "grit.ref.grammar": (_line_misnamed,),
     "grit.bundle.format": (_unknown_format,),

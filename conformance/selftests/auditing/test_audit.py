@@ -66,8 +66,8 @@ def test_handwritten_bundle_equals_the_golden_one() -> None:
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
-        (b"", "grit.bundle.bytes"),
-        (b"PK\x03\x04", "grit.bundle.bytes"),
+        (b"", "grit.bundle.conditions"),
+        (b"PK\x03\x04", "grit.bundle.conditions"),
         (FRAMED[:-40], "grit.bundle.truncated"),
         (FRAMED + b"x", "grit.bundle.truncated"),
         (FRAMED[:-1] + bytes([FRAMED[-1] ^ 1]), "grit.bundle.verify"),

@@ -103,7 +103,7 @@ def test_each_listed_need_is_in_use(operation: str) -> None:
     assert set(NEEDED[operation]) - used == set()
 
 
-PRUNING: Final = ("prune", "graph/long-chain", "graph/deep-trees", "store/commands", "crossing/")
+PRUNING: Final = ("prune", "store/rewritten", "graph/long-chain", "graph/deep-trees", "store/commands", "crossing/")
 
 
 def test_cases_that_prune_have_prune_in_their_name() -> None:

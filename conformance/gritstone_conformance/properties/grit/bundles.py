@@ -349,7 +349,7 @@ PROPERTIES: Final = (
         examples=8,
     ),
     *_refused("grit.bundle.exact", "not-the-closure", 12),
-    *_refused("grit.bundle.bytes", "other-layout", 15),
+    *_refused("grit.bundle.conditions", "other-layout", 15),
     *_refused("grit.id.text", "respelled-ids", 25),
     *each_format("bundle/lower-case", lower_case, "grit.id.text", given=draws.graph(2), examples=3),
     *_refused("grit.ref.grammar", "misnamed", 25),
