@@ -9,8 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.folders import given_entries, remove_folder
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Message
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.registry import each_format
@@ -119,11 +122,30 @@ def changed_meanwhile(trial: Trial, fmt: Format) -> None:
         each.export(rule=_MOMENT)
 
 
+def emptied_directory(trial: Trial, fmt: Format) -> None:
+    """After its store was closed and its files were removed, a directory has no store, and a new one in it is empty."""
+    model = Store(fmt, Limits.of(trial.claims.limits, trial.claims.features))
+    directory = str(Path(trial.directory()) / "store")
+    pair = Pair(trial, model, directory=directory)
+    data = fmt.encode(Blob((), b"removed"))
+    pair.expect(pair.open(create=True))
+    pair.expect(pair.put(data), pair.point("tags/a", fmt.hash(data)), pair.close())
+    if not any(given_entries(directory)):
+        trial.remark = "the store has no files"
+        return
+    remove_folder(directory)
+    Path(directory).mkdir()
+    pair.expect(pair.open(create=False, expect=refused("missing")))
+    new = Pair(trial, Store(fmt, model.limits), directory=directory)
+    new.expect(new.open(create=True), new.has([fmt.hash(data)]), new.refs(), new.put(data), new.close())
+
+
 PROPERTIES: Final = (
     *each_format(
         *("store/closed-in-any-order", closed_in_any_order, _HANDLES, _CLOSE, _CURSOR),
         features=("durable",),
         cost=800,
     ),
+    *each_format("store/emptied-directory", emptied_directory, "grit.store.open", features=("durable", "files")),
     *each_format("bundle/changed-and-pruned", changed_meanwhile, _MOMENT, "grit.prune.exact", features=("durable",)),
 )

@@ -255,11 +255,27 @@ def _check_counted(trial: Trial, op: str, work: Callable[[], object]) -> None:
         trial.fail("a larger count", before, words=f"{op} is not counted", rule=_ALL)
 
 
+def armed_behind_a_write(trial: Trial, fmt: Format) -> None:
+    """A ``fault.arm`` that is sent together with a write counts only the writes of later requests."""
+    victim = trial.spawn()
+    pair = open_durable(trial, fmt, "s", victim)
+    asked = [pair.put(fmt.encode(Blob((), bytes((number,))))) for number in range(8)]
+    asked += [("fault.arm", {"writes": 1, "when": "before"}, ok()), ("ping", {}, ok())]
+    try:
+        pair.expect(*asked)
+    except SubjectFault as fault:
+        if not fault.cause.startswith("dead:"):
+            raise
+        trial.fail("a reply", fault.cause, words="the process died at a write of an earlier request", rule=_EXACT)
+    victim.kill()
+
+
 _FEATURES: Final = ("external", "durable", "fault.kill")
 
 PROPERTIES: Final = (
     *in_each_format(
         "harness/fault/exact", kills_at_the_armed_write, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=1_200
     ),
+    *in_each_format("harness/fault/behind-a-write", armed_behind_a_write, _EXACT, features=_FEATURES),
     *in_each_format("harness/fault/counted", durable_writes_counted, _ALL, _EXACT, features=_FEATURES),
 )
