@@ -9,7 +9,7 @@ shrinks *is* a vector, which can be replayed in any language without Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypedDict
@@ -111,6 +111,8 @@ class Property:
         kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the number of examples.
         examples: examples in the profile ``gate`` (None: the default of the profile).
         search_only: whether it runs only in the profile ``search``, because it takes long or depends on chance.
+        spared_by: a format: the gate omits this property if the implementation claims that format, too, because the
+            property for that format finds the same faults.
         cost: its duration in ``gate``, in vectors, to balance the jobs (None: the default of its kind).
         reach: situation -> the minimum share of the examples in ``gate`` that must reach it.
     """
@@ -123,8 +125,13 @@ class Property:
     kind: str = "property"
     examples: int | None = None
     search_only: bool = False
+    spared_by: str | None = None
     cost: float | None = None
     reach: Mapping[str, float] = field(default_factory=dict)
+
+    def is_run(self, profile: str, formats: Collection[str]) -> bool:
+        """Return whether a run in a profile, ``gate`` or ``search``, includes it, if these formats are claimed."""
+        return profile == "search" or not (self.search_only or self.spared_by in formats)
 
 
 class PropertyOptions(TypedDict, total=False):

@@ -241,7 +241,7 @@ def _property(
 ) -> Outcome:
     assert isinstance(item.source, Property)
     reason = _unclaimed(item, subject.claims)
-    if reason is None and item.source.search_only and settings.profile != "search":
+    if reason is None and not item.source.is_run(settings.profile, subject.claims.formats):
         reason = SEARCH_ONLY
     if reason is None and span_s is not None and span_s <= 0:
         reason = SEARCH_OVER

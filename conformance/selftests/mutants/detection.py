@@ -205,7 +205,7 @@ def _rank(item: Planned, rule: str) -> tuple[bool, bool, int, str]:
 
 
 def _is_claimed(item: Planned, claims: Claims) -> bool:
-    if isinstance(item.source, Property) and item.source.search_only:
+    if isinstance(item.source, Property) and not item.source.is_run("gate", claims.formats):
         return False
     missing = item.requires.missing_from(claims.formats, claims.features, claims.profiles)
     return missing is None and item.profile in (*claims.profiles, "harness")

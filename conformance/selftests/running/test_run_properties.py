@@ -237,6 +237,25 @@ def test_search_draws_more_and_uses_its_time(tmp_path: Path, monkeypatch: pytest
     assert len(set(longer)) > len(set(once)), "further rounds draw no new examples"
 
 
+@pytest.mark.parametrize(
+    ("profile", "formats", "verdict"),
+    [
+        ("gate", ["framed-sha256", "cbor-blake3"], "skip"),
+        ("gate", ["framed-sha256"], "pass"),
+        ("search", ["framed-sha256", "cbor-blake3"], "pass"),
+    ],
+)
+def test_gate_omits_a_property_that_runs_in_another_format(
+    tmp_path: Path, profile: str, formats: list[str], verdict: str
+) -> None:
+    subject = FakeSubject(summing(10**9))
+    subject.claims = replace(subject.claims, formats=tuple(formats))
+    plan = make_plan((), [replace(PROPERTY, spared_by="cbor-blake3")], (), Selection(), 1)
+    settings = RunSettings(profile=profile, home=tmp_path)
+    (outcome,) = execute(plan, subject, BOOK, settings, lambda _: None).outcomes
+    assert (outcome.verdict, outcome.reason) == (verdict, "needs --search" if verdict == "skip" else None)
+
+
 def test_failure_that_does_not_recur_is_reported_as_such() -> None:
     asked: list[int] = []
 

@@ -22,7 +22,7 @@ from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Tree, to_base64
 from gritstone_conformance.properties.grit.erasing import files
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
-from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.properties.grit.registry import each_format, in_one_format
 from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.graphs import Graph
@@ -368,33 +368,38 @@ def _at_each_write(name: str, work: _Work, rule: str) -> tuple[Property, ...]:
 
 
 PROPERTIES: Final = (
-    *each_format(
-        *("crash/answered-writes", answered_writes, "grit.store.crash", "grit.ref.durable", "grit.ref.atomic"),
-        given=_share,
-        features=("durable",),
-        kind="crash",
-        examples=3,
+    *in_one_format(
+        (
+            *each_format(
+                *("crash/answered-writes", answered_writes, "grit.store.crash", "grit.ref.durable", "grit.ref.atomic"),
+                given=_share,
+                features=("durable",),
+                kind="crash",
+                examples=3,
+            ),
+            *each_format(
+                *("crash/answered-at-last", answered_at_last, "grit.ref.durable", "grit.store.crash"),
+                features=("durable",),
+                kind="crash",
+            ),
+            *each_format(
+                *("crash/prune", pruned, "grit.prune.safe", "grit.store.crash", "grit.ref.durable"),
+                given=_share,
+                features=("durable",),
+                kind="crash",
+                examples=2,
+            ),
+            *each_format(
+                *("crash/import", imported, "grit.bundle.import-atomic"),
+                given=_share,
+                features=("durable",),
+                kind="crash",
+                examples=2,
+            ),
+            *_at_each_write("prune", _prune, "grit.prune.safe"),
+            *_at_each_write("update", _update, "grit.ref.atomic"),
+        )
     ),
-    *each_format(
-        *("crash/answered-at-last", answered_at_last, "grit.ref.durable", "grit.store.crash"),
-        features=("durable",),
-        kind="crash",
-    ),
-    *each_format(
-        *("crash/prune", pruned, "grit.prune.safe", "grit.store.crash", "grit.ref.durable"),
-        given=_share,
-        features=("durable",),
-        kind="crash",
-        examples=2,
-    ),
-    *each_format(
-        *("crash/import", imported, "grit.bundle.import-atomic"),
-        given=_share,
-        features=("durable",),
-        kind="crash",
-        examples=2,
-    ),
-    *_at_each_write("prune", _prune, "grit.prune.safe"),
     *each_format(
         *("crash/prune-order", pruned_in_order, "grit.prune.order"), features=("durable", "fault.kill"), kind="crash"
     ),
@@ -403,6 +408,5 @@ PROPERTIES: Final = (
         features=("durable", "erase", "fault.kill"),
         kind="crash",
     ),
-    *_at_each_write("update", _update, "grit.ref.atomic"),
     *_at_each_write("import", _import, "grit.bundle.import-atomic"),
 )

@@ -274,7 +274,14 @@ _FEATURES: Final = ("external", "durable", "fault.kill")
 
 PROPERTIES: Final = (
     *in_each_format(
-        "harness/fault/exact", kills_at_the_armed_write, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=1_200
+        "harness/fault/exact",
+        kills_at_the_armed_write,
+        _EXACT,
+        _ALL,
+        features=_FEATURES,
+        once=True,
+        kind="crash",
+        cost=1_200,
     ),
     *in_each_format("harness/fault/behind-a-write", armed_behind_a_write, _EXACT, features=_FEATURES),
     *in_each_format("harness/fault/counted", durable_writes_counted, _ALL, _EXACT, features=_FEATURES),

@@ -352,8 +352,9 @@ PROPERTIES: Final = (
         *(_STILL, _MAIL, _KEPT),
         given=tape(60),
         features=("external", "schedule", "clock"),
+        examples=26,
     ),
-    *in_each_format("runtime/away/meanwhile", away_during_a_run, _EXPECTED, *HISTORY_RULES, cost=900),
+    *in_each_format("runtime/away/meanwhile", away_during_a_run, _EXPECTED, *HISTORY_RULES, once=True, cost=900),
     *in_each_format(
         "runtime/away/killed",
         away_after_a_kill,
@@ -361,6 +362,7 @@ PROPERTIES: Final = (
         _MAIL,
         *HISTORY_RULES,
         features=("external", "durable"),
+        once=True,
         kind="crash",
     ),
 )

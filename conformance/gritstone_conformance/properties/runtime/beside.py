@@ -404,6 +404,7 @@ PROPERTIES: Final = (
         "runtime.fail.expected",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -412,6 +413,7 @@ PROPERTIES: Final = (
         "runtime.collect.final",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=1_200,
     ),
     *in_each_format(
@@ -420,6 +422,7 @@ PROPERTIES: Final = (
         "runtime.head.mark",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -428,6 +431,7 @@ PROPERTIES: Final = (
         "runtime.away.expected",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -436,6 +440,7 @@ PROPERTIES: Final = (
         "runtime.away.expected",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -444,6 +449,7 @@ PROPERTIES: Final = (
         "runtime.away.expected",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -451,6 +457,7 @@ PROPERTIES: Final = (
         adopted_over_a_mark_in_one_process,
         "runtime.head.mark",
         *HISTORY_RULES,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -460,6 +467,7 @@ PROPERTIES: Final = (
         "runtime.fail.unmark",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -469,6 +477,7 @@ PROPERTIES: Final = (
         "runtime.collect.held",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
     *in_each_format(
@@ -478,6 +487,7 @@ PROPERTIES: Final = (
         "runtime.prune.running",
         *HISTORY_RULES,
         features=_SHARED,
+        once=True,
         cost=900,
     ),
 )

@@ -279,6 +279,7 @@ PROPERTIES: Final = (
         "harness.schedule.order",
         given=_drawn(cleanups=False),
         features=("external", "schedule"),
+        once=True,
         examples=2,
     ),
     *in_each_format(

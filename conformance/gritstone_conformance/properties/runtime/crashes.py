@@ -170,22 +170,25 @@ PROPERTIES: Final = (
     *_each(
         *("talking", partial(killed, talking, _MOST_DEATHS)),
         *("runtime.recover.step", "runtime.recover.injection", "runtime.head.before-route"),
+        once=True,
         cost=2_000,
     ),
     *_each(
         *("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.unmark"),
+        once=True,
         cost=2_500,
     ),
-    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.collect", cost=1_400),
+    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.collect", once=True, cost=1_400),
     *_each("asking", partial(killed, asking, _MOST_DEATHS), "runtime.head.asked", cost=800),
-    *_each("marking", partial(killed, marking, _MOST_DEATHS), "runtime.fail.sent", cost=800),
+    *_each("marking", partial(killed, marking, _MOST_DEATHS), "runtime.fail.sent", once=True, cost=800),
     *in_each_format(
         *("runtime/crash/first", killed_at_first, "runtime.agent.bootstrap"),
         features=("durable", "fault.kill"),
+        once=True,
         kind="crash",
         cost=800,
     ),
-    *_each("again", partial(killed_again, failing, 2), _CONTINUE, armed=True),
+    *_each("again", partial(killed_again, failing, 2), _CONTINUE, armed=True, once=True),
     *(
         prop
         for name, make in zip(("talking", "failing", "fanning", "updating"), _LONG, strict=False)

@@ -138,6 +138,7 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/schedule/most-mail", most_mail, "runtime.schedule.exact", "runtime.agent.mail"),
         features=("external", "schedule", "clock"),
+        once=True,
     ),
     *in_each_format(
         *("runtime/release/most", most_released, "runtime.release.entries"),

@@ -22,6 +22,7 @@ from gritstone_conformance.trial import Property, SubjectLike, Trial
 __all__ = ["PROPERTIES", "Half", "kill_at_each_write"]
 
 _MOST_WRITES: Final = 40  # of one request
+_FEATURES: Final = ("external", "durable", "fault.kill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def _half(lockstep: LockstepModel, word: str, actors: list[bytes], rule: str) ->
 
 
 def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[Property, ...]:
-    return in_each_format(name, body, rule, features=("external", "durable", "fault.kill"), kind="crash", cost=600)
+    return in_each_format(name, body, rule, features=_FEATURES, once=True, kind="crash", cost=600)
 
 
 PROPERTIES: Final = (

@@ -213,6 +213,7 @@ PROPERTIES: Final = (
         drained_together,
         "runtime.stop.drain",
         *HISTORY_RULES,
+        once=True,
         cost=900,
     ),
 )

@@ -483,11 +483,12 @@ PROPERTIES: Final = (
         "wasm/handoff/sender-in-both-stores", sender_in_both_stores, _RECORDED, *HISTORY_RULES, features=()
     ),
     *in_each_format(
-        *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
+        *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), once=True, kind="crash", cost=600
     ),
     *in_each_format(
         *("wasm/handoff/killed-with-an-agent", killed_with_an_agent, _AGENT),
         features=("durable", "fault.kill"),
+        once=True,
         kind="crash",
         cost=600,
     ),

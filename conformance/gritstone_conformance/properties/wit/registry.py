@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.properties.grit.registry import in_one_format
 from gritstone_conformance.replies import Claims
 from gritstone_conformance.strategies.casting import GuestFormat
 from gritstone_conformance.strategies.tape import from_tape
@@ -29,6 +30,7 @@ def in_each_format(
     *rules: str,
     given: Given | None = None,
     features: tuple[str, ...] = ("external",),
+    once: bool = False,
     **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
     """Return one property per format.
@@ -40,10 +42,11 @@ def in_each_format(
         given: what it draws, or None: it runs once.
         features: what must be claimed in addition to the profile (``runtime`` for cases of ``harness``, ``wit`` for
             those of executors of modules, which need not claim ``wasm``).
+        once: whether the gate runs it in one format only; see :func:`in_one_format`.
         options: as in :class:`Property`.
     """
     profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
-    return tuple(
+    made = tuple(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
             rules=tuple(dict.fromkeys(rules)),
@@ -54,6 +57,7 @@ def in_each_format(
         )
         for format_name, fmt in FORMATS.items()
     )
+    return in_one_format(made) if once else made
 
 
 def with_puppet_module(prop: Property, *, examples: int | None, search_only: bool) -> Property:
@@ -76,6 +80,7 @@ def with_puppet_module(prop: Property, *, examples: int | None, search_only: boo
         examples=examples,
         cost=prop.cost if prop.cost is None or prop.given is None else prop.cost / 4,
         search_only=search_only or prop.search_only,
+        spared_by=None,
         reach={},
     )
 
