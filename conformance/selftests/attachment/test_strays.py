@@ -123,8 +123,8 @@ def test_large_standard_error_is_reported(tmp_path: Path, mib: int) -> None:
     assert 2 * mib << 20 <= size < (2 * mib + 1) << 20
     (watch,) = make_plan((), (), ("harness.frame.stdout-clean",), Selection(), 1).items
     recorder = OutcomeBuilder(fake_book())
-    told = recorder.with_log_size(recorder.watched(watch, (), 1), size)
-    assert told.detail == ("at least 64 MiB were written to standard error" if mib == 40 else None)
+    outcome = recorder.with_log_size(recorder.watched(watch, (), 1), size)
+    assert outcome.detail == ("at least 64 MiB were written to standard error" if mib == 40 else None)
 
 
 def adapter(tmp_path: Path, body: str) -> str:

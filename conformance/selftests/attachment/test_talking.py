@@ -177,10 +177,10 @@ def test_whole_process_group_is_killed(tmp_path: Path) -> None:
     ],
 )
 def test_cause_of_silence_depends_on_the_activity_meanwhile(
-    pipes: Pipes, busy_s: float, said: bytes, cause: str
+    pipes: Pipes, busy_s: float, output: bytes, cause: str
 ) -> None:
     stream = LineStream(pipes.ends)
-    os.write(pipes.writes, said)
+    os.write(pipes.writes, output)
     stream.wait(0)
     fault = Liveness(pipes, stream, AttachSettings()).silence("ping", 1.5, busy_s, 1.0)
     assert fault.cause == cause
@@ -198,7 +198,7 @@ def test_reply_after_its_deadline_is_late(pipes: Pipes) -> None:
 
 @pytest.mark.rule("suite.liveness.bounded")
 @pytest.mark.parametrize(("enough", "heard"), [(1, 1), (3, 3), (9, 5)])
-def test_listener_that_returns_true_gets_no_more_answers(pipes: Pipes, enough: int, heard: int) -> None:
+def test_listener_that_returns_true_gets_no_more_answers(pipes: Pipes, enough: int, received: int) -> None:
     answers: list[Answer] = []
 
     def hear(request: Request, answer: Answer) -> bool:
@@ -207,4 +207,4 @@ def test_listener_that_returns_true_gets_no_more_answers(pipes: Pipes, enough: i
 
     with answering(pipes):
         assert talk(pipes).exchange([PING] * 5, hear) == answers
-    assert (len(answers), pipes.killed) == (heard, enough == heard)
+    assert (len(answers), pipes.killed) == (received, enough == received)

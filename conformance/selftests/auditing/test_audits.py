@@ -73,12 +73,12 @@ def test_command_returns_the_same_verdict(fault: str, tmp_path: Path, capsys: py
         (tmp_path / "x.grit").write_bytes(decode_bytes(each.bundle))
         options = ["--at-rest"] if each.at_rest else []
         code = main(["audit", str(tmp_path / "x.grit"), *options, "--report", str(tmp_path / "report.jsonl")])
-        said = capsys.readouterr().out
-        assert (code == 0) == (each is twin), said
-        assert each is twin or str((audit.finding or {})["rule"]) in said
-        assert each is twin or fault == "bundle" or f"detail       {fault} at " in said
-        assert each is not twin or "0 findings · " in said
-        assert each is not twin or "continuation (--before)" in said
+        output = capsys.readouterr().out
+        assert (code == 0) == (each is twin), output
+        assert each is twin or str((audit.finding or {})["rule"]) in output
+        assert each is twin or fault == "bundle" or f"detail       {fault} at " in output
+        assert each is not twin or "0 findings · " in output
+        assert each is not twin or "continuation (--before)" in output
 
 
 def write_audits(root: Path, change: Callable[[dict[str, Any]], None]) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from gritstone_conformance.replies import Claims, Json, Reply
 from gritstone_conformance.trial import Divergence, Property, SubjectLike
 from selftests.checks.probes import DeviatedError
-from selftests.properties.playing import play
+from selftests.properties.model_runs import run_on_model
 
 __all__ = ["Cassette"]
 
@@ -47,7 +47,7 @@ class Cassette:
             cassette.tape.extend(zip(asked, replies, strict=True))
             return replies
 
-        play(prop, _Deck(subject.claims, answer, subject.kill), examples)  # type: ignore[arg-type]
+        run_on_model(prop, _Deck(subject.claims, answer, subject.kill), examples)  # type: ignore[arg-type]
         return cassette
 
     def replay(self) -> str | None:
@@ -64,7 +64,7 @@ class Cassette:
             return replies
 
         try:
-            play(self.prop, _Deck(self.claims, answer, lambda: None), self.examples)  # type: ignore[arg-type]
+            run_on_model(self.prop, _Deck(self.claims, answer, lambda: None), self.examples)  # type: ignore[arg-type]
         except Divergence as divergence:
             return str(divergence)
         return None

@@ -72,20 +72,20 @@ class Coming:
             yield self.waiting.pop(0)
 
 
-def played(client: Inline, told: list[str]) -> list[UnitResult]:
+def collect_results(client: Inline, notes: list[str]) -> list[UnitResult]:
     made = Cluster(client, SimpleNamespace(as_completed=Coming))
-    return list(made.run_units([unit()], 60, told.append))
+    return list(made.run_units([unit()], 60, notes.append))
 
 
 def test_worker_with_another_implementation_is_rejected() -> None:
     good, bad = UnitResult(0, "", None, b"sealed"), UnitResult(0, "", "its files differ")
-    told: list[str] = []
+    notes: list[str] = []
     client = Inline({"tcp://a": bad, "tcp://b": good}, ["tcp://a", "tcp://b"])
-    assert [part.worker for part in played(client, told)] == ["tcp://b"]
+    assert [part.worker for part in collect_results(client, notes)] == ["tcp://b"]
     assert client.asked == ["tcp://a", "tcp://b"]
-    assert told == ["worker tcp://a rejected: its files differ"]
+    assert notes == ["worker tcp://a rejected: its files differ"]
     with pytest.raises(UsageError, match="no worker has the implementation of this machine"):
-        played(Inline({"tcp://a": bad}, ["tcp://a"]), told)
+        collect_results(Inline({"tcp://a": bad}, ["tcp://a"]), notes)
 
 
 def test_failing_unit_ends_the_campaign() -> None:
@@ -93,7 +93,7 @@ def test_failing_unit_ends_the_campaign() -> None:
     broken = SimpleNamespace(status="error", exception=lambda: ZeroDivisionError("x"))
     client.submit = lambda *_, **__: broken  # type: ignore[method-assign]
     with pytest.raises(DataError, match="a unit could not be run: ZeroDivisionError: x"):
-        played(client, [])
+        collect_results(client, [])
 
 
 def test_unit_runs_only_its_own_cases(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def test_expected_failure_is_exit_0_and_still_a_failure(run: Run) -> None:
     assert out.splitlines()[-1].startswith("1 known; a part of the cases")
     for line in REPORT.read_bytes().splitlines():
         assert violation("report", json.loads(line)) is None
-    told = run("report")
-    assert told[0] == 0
-    assert "KNOWN grit.tree.key-order" in told[1]
-    assert told[1].splitlines()[-1] == out.splitlines()[-1]
+    result = run("report")
+    assert result[0] == 0
+    assert "KNOWN grit.tree.key-order" in result[1]
+    assert result[1].splitlines()[-1] == out.splitlines()[-1]
 
 
 @pytest.mark.rule("suite.expect.strict", slow=True)
@@ -79,10 +79,10 @@ def test_stale_entry_is_exit_1_and_shows_its_lines(run: Run) -> None:
     assert "1 stale entry" in out.splitlines()[-1]
     for line in REPORT.read_bytes().splitlines():
         assert violation("report", json.loads(line)) is None
-    told = run("report")
-    assert told[0] == 1
-    assert "STALE gritstone.expect.toml:3" in told[1]
-    assert told[1].splitlines()[-1] == out.splitlines()[-1]
+    result = run("report")
+    assert result[0] == 1
+    assert "STALE gritstone.expect.toml:3" in result[1]
+    assert result[1].splitlines()[-1] == out.splitlines()[-1]
 
 
 @pytest.mark.rule("suite.expect.strict", slow=True)

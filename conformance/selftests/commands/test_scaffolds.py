@@ -38,8 +38,8 @@ def written(run: Run, language: str, folder: str = "my tree") -> str:
         pytest.skip(f"needs {TOOLS[language]}")
     code, out, err = run("new-iut", language, folder)
     assert (code, err) == (0, "")
-    _, _, told = out.partition("next:\n")
-    *build, asks = [shlex.split(line) for line in told.splitlines()]
+    _, _, advice = out.partition("next:\n")
+    *build, asks = [shlex.split(line) for line in advice.splitlines()]
     for command in build:
         offline = ["--offline"] if command[0] == "cargo" else []
         subprocess.run([*command, *offline], check=True, timeout=300)
@@ -76,15 +76,15 @@ class Line(io.BytesIO):
 def test_scaffold_answers_before_it_reads_the_next_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("new-iut", "python", "here")[0] == 0
     seen = io.BytesIO()
-    came: list[bytes] = []
-    lines = Line(b'{"seq":7,"op":"ping","args":{}}\n', lambda: came.append(seen.getvalue()))
+    answers: list[bytes] = []
+    lines = Line(b'{"seq":7,"op":"ping","args":{}}\n', lambda: answers.append(seen.getvalue()))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=lines))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(seen)))
     runpy.run_path("here/adapter.py", run_name="__main__")
     monkeypatch.undo()
-    (said,) = came
-    assert said, "the answer was not flushed"
-    assert json.loads(said) == {"seq": 7, "ok": {}}
+    (answer,) = answers
+    assert answer, "the answer was not flushed"
+    assert json.loads(answer) == {"seq": 7, "ok": {}}
 
 
 @pytest.mark.rule("suite.scaffold.climbs", slow=True)

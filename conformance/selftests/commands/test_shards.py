@@ -32,7 +32,7 @@ BOOK = fake_book()
 COUNTS = [1, 2, 7]
 
 
-def lives(trial: Trial) -> None:
+def passes(trial: Trial) -> None:
     """Send one request."""
     trial.expect("grit.id", {"n": "alive"}, {"ok": {"id": 1}})
 
@@ -41,14 +41,14 @@ CASES = [
     *(accept(f"grit/tree/good-{number}") for number in range(30)),
     *(reject(f"grit/tree/bad-{number}", twin=f"grit/tree/good-{number}") for number in range(20)),
 ]
-PROPERTIES = [Property(f"grit/tree/drawn-{number}", (RULE,), lives, cost=50.0 * number) for number in range(1, 6)]
+PROPERTIES = [Property(f"grit/tree/drawn-{number}", (RULE,), passes, cost=50.0 * number) for number in range(1, 6)]
 
 
 def fails_at_times(op: str, args: dict[str, Json]) -> Answer:
     return Ok({"id": 2}) if args.get("n") in ("grit/tree/good-7", "grit/tree/good-25") else honest(op, args)
 
 
-def play(selection: Selection) -> tuple[Outcome, ...]:
+def run_plan(selection: Selection) -> tuple[Outcome, ...]:
     plan = make_plan(CASES, PROPERTIES, WATCHED, selection, 1)
     settings = RunSettings(saves=False, shrink_s=0.0)
     return execute(plan, FakeSubject(fails_at_times), BOOK, settings, lambda _: None).outcomes
@@ -60,7 +60,7 @@ def part(index: int, count: int, outcomes: Sequence[Outcome], **changes: Any) ->
 
 def parts_of(count: int, *, by_cost: bool = False) -> list[Report]:
     shards = [Selection(shard=(index, count), by_cost=by_cost) for index in range(count)]
-    return [part(index, count, play(shard)) for index, shard in enumerate(shards)]
+    return [part(index, count, run_plan(shard)) for index, shard in enumerate(shards)]
 
 
 @pytest.mark.rule("suite.shard.union")
@@ -73,7 +73,7 @@ def test_part_of_a_case_depends_on_its_name() -> None:
 @pytest.mark.rule("suite.shard.union")
 @pytest.mark.parametrize("count", COUNTS)
 def test_merged_parts_equal_an_unsharded_run(count: int) -> None:
-    parts, whole = parts_of(count), play(Selection())
+    parts, whole = parts_of(count), run_plan(Selection())
     assert {outcome.verdict for outcome in whole} == {"pass", "fail", "error"}
     merged = merge_outcomes(parts[::-1], partial(shard_of, count=count), [outcome.case for outcome in whole])
     assert merged_header(parts)["shard"] == [0, 1]
@@ -86,7 +86,7 @@ def test_merged_parts_equal_an_unsharded_run(count: int) -> None:
 def test_merged_parts_dealt_by_cost_equal_an_unsharded_run(count: int) -> None:
     places = dealt(make_plan(CASES, PROPERTIES, WATCHED, Selection(), 1).items, count)
     merged = merge_outcomes(parts_of(count, by_cost=True), places.get, places)
-    assert verdict_root(merged) == verdict_root(play(Selection()))
+    assert verdict_root(merged) == verdict_root(run_plan(Selection()))
 
 
 @pytest.mark.rule("suite.shard.union", slow=True)

@@ -83,18 +83,18 @@ def test_every_cut_of_every_pair_is_run(monkeypatch: pytest.MonkeyPatch) -> None
     hosts: dict[str, Any] = {letter: object() for letter in "ABC"}
     others: dict[str, Any] = {letter: object() for letter in "ABC"}
     runs = {id(host): handovers._StraightRun([bytes(cut) for cut in range(4)]) for host in hosts.values()}
-    played: list[tuple[object, object, int]] = []
+    resumed: list[tuple[object, object, int]] = []
 
-    def resume(host: object, life: object, fmt: object, past: object, cut: int) -> tuple[str | None, int]:
-        played.append((host, past, cut))
+    def resume(host: object, journey: object, fmt: object, past: object, cut: int) -> tuple[str | None, int]:
+        resumed.append((host, past, cut))
         return ("wrong" if cut == 3 else None), 2
 
     monkeypatch.setattr(handovers, "_straight", lambda host, *_: runs[id(host)])
     monkeypatch.setattr(handovers, "_resume", resume)
     matrix = Matrix(("A", "B", "C"))
     handovers._run(matrix, hosts, others, handovers.HANDOVERS[0], FORMATS["framed-sha256"])
-    lived = [runs[id(host)] for host in hosts.values()]
-    assert played == [(other, past, cut) for other in others.values() for past in lived for cut in range(4)]
+    histories = [runs[id(host)] for host in hosts.values()]
+    assert resumed == [(other, past, cut) for other in others.values() for past in histories for cut in range(4)]
     assert matrix.cuts == {(one, other): 4 for one in "ABC" for other in "ABC"}
     assert matrix.steps == 2 * 4 * 9
     found = [(each.source, each.target, each.cut, each.step) for each in matrix.differences]
@@ -109,17 +109,17 @@ def test_unchecked_import_is_found_at_every_cut_of_every_pair(
     targets = [Target.parse(command, None) for command in (REFERENCE, lax)]
     code = resume_beside(RunContext(targets[0], report=report), targets[1:], "handover-chosen-17", sys.stdout)
     assert code == 1
-    told = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("handover-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told
-    header, *lines, footer = comparison_lines(tmp_path / "report.resume.jsonl")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("handover-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in lines), lines
+    header, *results, footer = comparison_lines(tmp_path / "report.resume.jsonl")
     assert [each["letter"] for each in header["implementations"]] == ["A", "B"]
     assert footer["exit"] == code
-    pairs = {tuple(line["letters"]): line for line in lines if line["type"] == "pair"}
+    pairs = {tuple(line["letters"]): line for line in results if line["type"] == "pair"}
     assert set(pairs) == {(one, other) for one in "AB" for other in "AB"}
     assert {line["cuts"] for line in pairs.values()} == {CUTS_OF_17}
     assert pairs["A", "A"]["differ"] == pairs["B", "A"]["differ"] == 0
     assert pairs["A", "B"]["differ"] == pairs["B", "B"]["differ"] > 2
-    parted = {(line["source"], line["target"], line["cut"]) for line in lines if line["type"] == "difference"}
+    parted = {(line["source"], line["target"], line["cut"]) for line in results if line["type"] == "difference"}
     assert {("A", "B", 1), ("A", "B", 3), ("B", "B", 1), ("B", "B", 3)} <= parted
 
 

@@ -22,7 +22,7 @@ from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
 from gritstone_conformance.results.report import Report, footer_line, write_report
 from selftests.fakes.forging import reforge
-from selftests.fakes.staging import drawn, play
+from selftests.fakes.staging import drawn, run_scenario
 from selftests.fakes.subject import HELLO
 
 __all__ = [
@@ -56,7 +56,7 @@ def data() -> SuiteData:
 @cache
 def forged_bundle() -> bytes:
     """Return a store in which the second step of an actor reads nothing."""
-    bundle = play(drawn(FORMATS["cbor-blake3"], 25), 25).store.export()
+    bundle = run_scenario(drawn(FORMATS["cbor-blake3"], 25), 25).store.export()
     history = check_history(scan(bundle)).history
     assert history is not None
     actor = next(each for each, chain in history.chains.items() if each != history.agent and len(chain) > 4)

@@ -14,7 +14,7 @@ from gritstone_conformance.strategies.programs import bounce, fail, send
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Injection, Scenario, Stage, build
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["ball_game", "drawn", "play", "play_lowest"]
+__all__ = ["ball_game", "drawn", "run_lowest", "run_scenario"]
 
 GENESIS = (("mt", "genesis"),)
 
@@ -24,7 +24,7 @@ def drawn(fmt: Format, seed: int, *, cleanups: bool = False) -> Scenario:
     return build(Tape(random.Random(seed).randbytes(SCENARIO_TAPE)), fmt, cleanups=cleanups)
 
 
-def play(scenario: Scenario, seed: int) -> Runtime:
+def run_scenario(scenario: Scenario, seed: int) -> Runtime:
     """Run a scenario to rest with a free schedule."""
     source = random.Random(seed)
     runtime = _begin(scenario)
@@ -35,7 +35,7 @@ def play(scenario: Scenario, seed: int) -> Runtime:
     return runtime
 
 
-def play_lowest(scenario: Scenario) -> Runtime:
+def run_lowest(scenario: Scenario) -> Runtime:
     """Send all messages, then always run the actor with the lowest id: a control message first, else all its mail."""
     runtime = _begin(scenario)
     for injection in scenario.injections:

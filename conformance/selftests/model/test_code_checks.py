@@ -44,7 +44,7 @@ def scribe(fmt: Format) -> Scribe:
     return Scribe.of(fmt)
 
 
-def told(scribe: Scribe, fault: str, *, at_rest: bool = False) -> list[str]:
+def findings_of(scribe: Scribe, fault: str, *, at_rest: bool = False) -> list[str]:
     """Return the findings of one fault in the history of a scribe, as text."""
     findings = check_history(scan(scribe.bundle()), at_rest=at_rest, is_whole=True).findings
     return [finding.words for finding in findings if finding.fault == fault]
@@ -60,14 +60,14 @@ def mark(scribe: Scribe, actor: bytes, sender: bytes, message: bytes) -> None:
 def test_mark_must_name_a_message_that_was_sent(scribe: Scribe) -> None:
     actor = scribe.stage.core(b"x")
     mark(scribe, actor, scribe.agent, scribe.message(None, actor, "genesis"))
-    assert told(scribe, "mark") == ["the mark names a message that was never sent, or that was read"]
+    assert findings_of(scribe, "mark") == ["the mark names a message that was never sent, or that was read"]
 
 
 @pytest.mark.parametrize(("ops", "fails"), [(programs.fail(), True), (programs.leave("k"), False)])
 def test_mark_must_name_a_message_that_fails(scribe: Scribe, ops: bytes, fails: bool) -> None:
     actor = scribe.born(b"a")
     mark(scribe, actor, scribe.agent, scribe.inject(actor, scribe.stage.program(ops)))
-    assert told(scribe, "mark") == ([] if fails else ["the message that the mark names does not fail"])
+    assert findings_of(scribe, "mark") == ([] if fails else ["the message that the mark names does not fail"])
 
 
 def receipt(scribe: Scribe, to: bytes, reply: str, data: bytes = b"") -> None:
@@ -89,20 +89,26 @@ def sent(scribe: Scribe) -> tuple[bytes, bytes]:
 def test_content_of_a_receipt_must_be_empty(scribe: Scribe) -> None:
     actor, message = sent(scribe)
     receipt(scribe, actor, message.hex())
-    assert told(scribe, "receipt") == []
+    assert findings_of(scribe, "receipt") == []
     receipt(scribe, actor, message.hex(), b"x")
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["does not have the form of a receipt"]
+    assert [words.split(" ", 1)[1] for words in findings_of(scribe, "receipt")] == [
+        "does not have the form of a receipt"
+    ]
 
 
 def test_receipt_must_spell_an_id_in_lower_case(scribe: Scribe) -> None:
     actor, message = sent(scribe)
     receipt(scribe, actor, message.hex().upper())
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
+    assert [words.split(" ", 1)[1] for words in findings_of(scribe, "receipt")] == [
+        "names no message that its receiver sent"
+    ]
 
 
 def test_unknown_actor_must_not_get_a_receipt(scribe: Scribe) -> None:
     receipt(scribe, scribe.stage.core(b"x"), "07" * 32)
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
+    assert [words.split(" ", 1)[1] for words in findings_of(scribe, "receipt")] == [
+        "names no message that its receiver sent"
+    ]
 
 
 def test_first_step_must_read_only_its_genesis_message(scribe: Scribe) -> None:
@@ -125,11 +131,13 @@ def test_first_step_must_read_only_its_genesis_message(scribe: Scribe) -> None:
 def test_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
     actor = scribe.born(b"a")
     cleanup = scribe.inject(actor, scribe.stage.blob(b"x"), "cleanup")
-    assert told(scribe, "lost", at_rest=True) == [f"the message {cleanup.hex()} of the kind cleanup was left unread"]
+    assert findings_of(scribe, "lost", at_rest=True) == [
+        f"the message {cleanup.hex()} of the kind cleanup was left unread"
+    ]
     mail = scribe.message(None, scribe.stage.program(programs.leave("k")))
     other = scribe.born(b"b")
     scribe.act(other, reads={scribe.agent: scribe.inject(other, scribe.stage.blob(b"y"))}, sends={actor: mail})
-    assert told(scribe, "lost", at_rest=True) == []
+    assert findings_of(scribe, "lost", at_rest=True) == []
 
 
 def test_transition_sleeps_no_longer_than_its_limit() -> None:

@@ -20,7 +20,7 @@ from gritstone_conformance.strategies.programs import ACTOR, append, send
 from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stage
 from selftests.fakes.forgeries import FORGED, base, lost
 from selftests.fakes.forging import Scribe, reforge
-from selftests.fakes.staging import ball_game, drawn, play, play_lowest
+from selftests.fakes.staging import ball_game, drawn, run_lowest, run_scenario
 
 SEEDS = range(15)
 GOLDEN = {
@@ -42,7 +42,7 @@ def first(verdict: Verdict) -> Finding:
 
 @pytest.mark.parametrize("limit", [3, None])
 def test_golden_histories_are_legal(fmt: Format, limit: int | None) -> None:
-    data = play_lowest(ball_game(fmt, limit=limit)).store.export()
+    data = run_lowest(ball_game(fmt, limit=limit)).store.export()
     assert (len(data), data[-32:].hex()) == GOLDEN[fmt.name, limit]
     verdict = judge(data)
     assert verdict.is_legal
@@ -52,7 +52,7 @@ def test_golden_histories_are_legal(fmt: Format, limit: int | None) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_history_of_a_runtime_is_legal(fmt: Format, seed: int) -> None:
-    runtime = play(drawn(fmt, seed), seed)
+    runtime = run_scenario(drawn(fmt, seed), seed)
     verdict = check_history(
         scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts, is_whole=True
     )
@@ -63,7 +63,7 @@ def test_history_of_a_runtime_is_legal(fmt: Format, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_cut_histories_are_legal(fmt: Format, seed: int) -> None:
-    runtime = play(drawn(fmt, 1000 + seed, cleanups=True), seed)
+    runtime = run_scenario(drawn(fmt, 1000 + seed, cleanups=True), seed)
     runtime.collect()
     verdict = check_history(scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts)
     assert [str(finding) for finding in verdict.findings] == []
@@ -79,7 +79,7 @@ def test_actor_may_send_itself_a_message_again_after_a_cut(fmt: Format) -> None:
         Injection(actor, (), again),
         Injection(actor, (("mt", "cleanup"),), stage.program(send(ACTOR, 0, mode=b"s"), again)),
     )
-    runtime = play_lowest(Scenario(stage.graph, (actor,), mail))
+    runtime = run_lowest(Scenario(stage.graph, (actor,), mail))
     verdict = check_history(scan(runtime.store.export()), at_rest=True)
     assert [str(finding) for finding in verdict.findings] == []
     assert verdict.history is not None
@@ -113,7 +113,7 @@ def names(verdict: Verdict, actor: bytes, index: int) -> bool:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_changed_step_field_is_reported_at_its_step(fmt: Format, seed: int) -> None:
-    data = play(drawn(fmt, 50 + seed), seed).store.export()
+    data = run_scenario(drawn(fmt, 50 + seed), seed).store.export()
     history = judge(data).history
     assert history is not None
     tried = silent = 0
@@ -136,7 +136,7 @@ def test_changed_step_field_is_reported_at_its_step(fmt: Format, seed: int) -> N
 @pytest.mark.parametrize("limit", [2, None])
 def test_any_other_value_of_a_field_is_reported_at_its_step(fmt: Format, limit: int | None) -> None:
     """Each field of each step is set to each value of that field in any step: the fault is at that step or the next."""
-    data = play_lowest(ball_game(fmt, limit=limit)).store.export()
+    data = run_lowest(ball_game(fmt, limit=limit)).store.export()
     history = judge(data).history
     assert history is not None
     steps = [step for chain in history.chains.values() for step in chain.steps]
@@ -156,7 +156,7 @@ def test_any_other_value_of_a_field_is_reported_at_its_step(fmt: Format, limit: 
 
 
 def test_missing_object_is_reported(fmt: Format) -> None:
-    bundle = scan(play_lowest(ball_game(fmt)).store.export())
+    bundle = scan(run_lowest(ball_game(fmt)).store.export())
     frames = bundle.frames()
     for identity in frames:
         left = {each: encoding for each, encoding in frames.items() if each != identity}
@@ -223,7 +223,7 @@ def test_check_takes_linear_time(fmt: Format) -> None:
     """The time for a long history is proportional to its length."""
     seconds = []
     for limit in (200, 1600):
-        bundle = scan(play_lowest(ball_game(fmt, limit=limit)).store.export())
+        bundle = scan(run_lowest(ball_game(fmt, limit=limit)).store.export())
         started = time.process_time()
         verdict = check_history(bundle, at_rest=True)
         seconds.append((time.process_time() - started) / verdict.steps)

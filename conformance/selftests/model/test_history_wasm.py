@@ -35,7 +35,7 @@ PLAIN = CallScript().act("set", 5).act("store", 0xC000, 9).call("random", BUFFER
 ASKING = CallScript().call("attempt").act("store", 0xC000, 8)
 
 
-class Life:
+class GuestHistory:
     """A runtime with one actor that runs scripts."""
 
     def __init__(self, fmt: Format) -> None:
@@ -51,9 +51,9 @@ class Life:
         return identity
 
     def say(self, content: bytes | CallScript, mt: str = "", to: bytes | None = None) -> None:
-        told = self.add(Blob((), content.data())) if isinstance(content, CallScript) else content
+        content_id = self.add(Blob((), content.data())) if isinstance(content, CallScript) else content
         headers = (("mt", mt),) if mt else ()
-        self.runtime.agent.inject(self.actor if to is None else to, headers, told, "queue")
+        self.runtime.agent.inject(self.actor if to is None else to, headers, content_id, "queue")
         run_freely(self.runtime, random.Random(1))
 
     def forge(self, path: str, value: Object | None) -> Verdict:
@@ -83,54 +83,54 @@ class Life:
 
 
 def test_history_of_a_host_is_legal(fmt: Format) -> None:
-    life = Life(fmt)
+    guest = GuestHistory(fmt)
     for script in (PLAIN, ASKING, PLAIN):
-        life.say(script)
+        guest.say(script)
     manifest = Blob(CT_CBOR, encode_item({"v": 1, **GRANTS, "fuel": 9_000_000}))
-    update = life.add(Tree((("wasm", life.add(Tree((("manifest", life.add(manifest)),)))),)))
-    life.say(update, "update")
-    life.say(PLAIN)
-    shelf = life.runtime.shelf
-    child = fork_core(shelf, life.runtime.mailroom.heads[life.actor], 0, "fresh")
-    shelf.flush(life.runtime.store)
-    life.say(child, "genesis", to=child)
-    life.say(CallScript().act("stop", 3))
-    verdict = life.judged()
+    update = guest.add(Tree((("wasm", guest.add(Tree((("manifest", guest.add(manifest)),)))),)))
+    guest.say(update, "update")
+    guest.say(PLAIN)
+    shelf = guest.runtime.shelf
+    child = fork_core(shelf, guest.runtime.mailroom.heads[guest.actor], 0, "fresh")
+    shelf.flush(guest.runtime.store)
+    guest.say(child, "genesis", to=child)
+    guest.say(CallScript().act("stop", 3))
+    verdict = guest.judged()
     assert [str(finding) for finding in verdict.findings] == []
     assert verdict.structural == 1  # the step that requested its attempt
     assert verdict.recomputed == 6
-    assert life.runtime.parked() == [[life.actor.hex(), "failed"]]
+    assert guest.runtime.parked() == [[guest.actor.hex(), "failed"]]
 
 
-def used_more(life: Life) -> Object:
-    return Blob(CT_CBOR, replace(life.state(), used=life.state().used + 1).encode())
+def used_more(guest: GuestHistory) -> Object:
+    return Blob(CT_CBOR, replace(guest.state(), used=guest.state().used + 1).encode())
 
 
-def used_too_much(life: Life) -> Object:
-    return Blob(CT_CBOR, replace(life.state(), used=life.state().used + 20_000_000).encode())
+def used_too_much(guest: GuestHistory) -> Object:
+    return Blob(CT_CBOR, replace(guest.state(), used=guest.state().used + 20_000_000).encode())
 
 
-def random_rekeyed(life: Life) -> Object:
-    return Blob(CT_CBOR, replace(life.state(), random=(bytes(32), 40)).encode())
+def random_rekeyed(guest: GuestHistory) -> Object:
+    return Blob(CT_CBOR, replace(guest.state(), random=(bytes(32), 40)).encode())
 
 
-def no_clock(life: Life) -> Object:
-    return Blob(CT_CBOR, replace(life.state(), clock=None).encode())
+def no_clock(guest: GuestHistory) -> Object:
+    return Blob(CT_CBOR, replace(guest.state(), clock=None).encode())
 
 
-def a_page(life: Life) -> Object:
+def a_page(guest: GuestHistory) -> Object:
     return Blob((), b"\1" * 65_536)
 
 
-def a_blob(life: Life) -> Object:
+def a_blob(guest: GuestHistory) -> Object:
     return Blob((), b"x")
 
 
-def nothing(life: Life) -> None:
+def nothing(guest: GuestHistory) -> None:
     return None
 
 
-RECOMPUTED: list[tuple[str, Callable[[Life], Object | None], str]] = [
+RECOMPUTED: list[tuple[str, Callable[[GuestHistory], Object | None], str]] = [
     ("wasm/state", used_more, "wasm.image.nodes"),
     ("wasm/state", nothing, "wasm.image.nodes"),
     ("wasm/memory/00/00", a_page, "wasm.image.nodes"),
@@ -143,20 +143,20 @@ RECOMPUTED: list[tuple[str, Callable[[Life], Object | None], str]] = [
 
 @pytest.mark.parametrize(("path", "made", "rule"), RECOMPUTED, ids=lambda value: getattr(value, "__name__", value))
 def test_forged_step_is_found_by_recomputing_it(
-    fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str
+    fmt: Format, path: str, made: Callable[[GuestHistory], Object | None], rule: str
 ) -> None:
-    life = Life(fmt)
-    life.say(PLAIN)
-    assert life.judged().is_legal
-    verdict = life.forge(path, made(life))
+    guest = GuestHistory(fmt)
+    guest.say(PLAIN)
+    assert guest.judged().is_legal
+    verdict = guest.forge(path, made(guest))
     assert [finding.rule for finding in verdict.findings] == [rule]
 
 
-def code_of_the_host(life: Life) -> Object:
+def code_of_the_host(guest: GuestHistory) -> Object:
     return Blob((), b"/code:main:step")
 
 
-OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
+OUTSIDE: list[tuple[str, Callable[[GuestHistory], Object | None], str]] = [
     ("wasm/state", used_too_much, "wasm.fuel.used"),
     ("wasm/state", random_rekeyed, "wasm.random.stream"),
     ("wasm/state", no_clock, "wasm.image.nodes"),
@@ -176,29 +176,29 @@ OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
 
 @pytest.mark.parametrize(("path", "made", "rule"), OUTSIDE, ids=lambda value: getattr(value, "__name__", value))
 def test_forged_step_that_is_not_run_is_found_by_its_form(
-    fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str
+    fmt: Format, path: str, made: Callable[[GuestHistory], Object | None], rule: str
 ) -> None:
-    life = Life(fmt)
-    life.say(ASKING)
-    assert life.judged().is_legal
-    assert life.judged().structural == 1
-    verdict = life.forge(path, made(life))
+    guest = GuestHistory(fmt)
+    guest.say(ASKING)
+    assert guest.judged().is_legal
+    assert guest.judged().structural == 1
+    verdict = guest.forge(path, made(guest))
     assert [finding.rule for finding in verdict.findings] == [rule]
 
 
 def test_update_from_another_sender_is_ignored(fmt: Format) -> None:
-    life = Life(fmt)
+    guest = GuestHistory(fmt)
     asks = CallScript().call("input", 2, slot(1)).find(1, "wit", 2)
-    life.say(asks)
-    update = life.add(Tree((("report", life.add(Blob((), b"mine"))),)))
-    life.say(life.add(Tree((("wasm", life.add(Tree((("state", life.add(Blob((), b"x"))),)))),))), "update")
-    assert life.judged().is_legal  # it was read without an effect
-    shelf, store = life.runtime.shelf, life.runtime.store
-    step = shelf.step(life.runtime.mailroom.heads[life.actor])
+    guest.say(asks)
+    update = guest.add(Tree((("report", guest.add(Blob((), b"mine"))),)))
+    guest.say(guest.add(Tree((("wasm", guest.add(Tree((("state", guest.add(Blob((), b"x"))),)))),))), "update")
+    assert guest.judged().is_legal  # it was read without an effect
+    shelf, store = guest.runtime.shelf, guest.runtime.store
+    step = shelf.step(guest.runtime.mailroom.heads[guest.actor])
     core = WorkingTree(shelf, shelf.names(step.core))
     core.put(["wasm", "state"], update)
-    forged = life.add(replace(step, core=core.seal()))
-    store.references[f"heads/{life.actor.hex()}"] = forged
+    forged = guest.add(replace(step, core=core.seal()))
+    store.references[f"heads/{guest.actor.hex()}"] = forged
     found = check_history(scan(store.export()), is_whole=True).findings
     assert [finding.rule for finding in found] == ["wasm.grant.update"]
 
@@ -209,34 +209,34 @@ def test_update_of_a_guest_is_reported_at_its_sender(
 ) -> None:
     for grant in ("send", "spawn"):
         monkeypatch.setitem(GRANTS, grant, "any")
-    life = Life(fmt)
-    life.say(ASKING)
-    receiver = life.add(Tree((("wit", life.add(Blob((), node))),)))
-    update = life.add(Message(None, (("mt", "update"),), life.add(Blob((), b"x"))))
-    step = life.runtime.shelf.step(life.runtime.mailroom.heads[life.actor])
-    forged = life.add(replace(step, outbox=life.add(Mailbox(((receiver, update),)))))
-    life.runtime.store.references[f"heads/{life.actor.hex()}"] = forged
-    verdict = check_history(scan(life.runtime.store.export()), is_whole=True)
+    guest = GuestHistory(fmt)
+    guest.say(ASKING)
+    receiver = guest.add(Tree((("wit", guest.add(Blob((), node))),)))
+    update = guest.add(Message(None, (("mt", "update"),), guest.add(Blob((), b"x"))))
+    step = guest.runtime.shelf.step(guest.runtime.mailroom.heads[guest.actor])
+    forged = guest.add(replace(step, outbox=guest.add(Mailbox(((receiver, update),)))))
+    guest.runtime.store.references[f"heads/{guest.actor.hex()}"] = forged
+    verdict = check_history(scan(guest.runtime.store.export()), is_whole=True)
     assert [finding.rule for finding in verdict.findings] == found
 
 
 def test_unverifiable_values_are_accepted(fmt: Format) -> None:
-    life = Life(fmt)
-    life.say(ASKING)
+    guest = GuestHistory(fmt)
+    guest.say(ASKING)
     for path, made in (("report", a_blob), ("wasm/memory/00/00", a_page)):
-        assert life.forge(path, made(life)).is_legal
+        assert guest.forge(path, made(guest)).is_legal
 
 
 def test_query_of_an_actor_that_was_moved_away_is_legal(fmt: Format) -> None:
-    life = Life(fmt)
-    life.say(PLAIN)
-    references = life.runtime.store.references
-    references[f"moved/{life.actor.hex()}"] = references.pop(f"heads/{life.actor.hex()}")
-    life.runtime.mailroom.reload()
-    life.say(PLAIN)
-    assert life.judged().is_legal
-    references["moved/" + "0" * 64] = life.add(Blob((), b"no step"))
-    assert life.judged().is_legal
+    guest = GuestHistory(fmt)
+    guest.say(PLAIN)
+    references = guest.runtime.store.references
+    references[f"moved/{guest.actor.hex()}"] = references.pop(f"heads/{guest.actor.hex()}")
+    guest.runtime.mailroom.reload()
+    guest.say(PLAIN)
+    assert guest.judged().is_legal
+    references["moved/" + "0" * 64] = guest.add(Blob((), b"no step"))
+    assert guest.judged().is_legal
 
 
 def test_query_answers_of_guests_are_accepted_if_possible(fmt: Format) -> None:
@@ -247,11 +247,11 @@ def test_query_answers_of_guests_are_accepted_if_possible(fmt: Format) -> None:
     core = guest_core(
         graph, b"asker", script_guest(), {"query": True}, other=other, args=graph.add(Blob((), CallScript().data()))
     )
-    life = Life(fmt)
-    life.runtime.store.keep(graph.encodings)
+    guest = GuestHistory(fmt)
+    guest.runtime.store.keep(graph.encodings)
     for actor in (other, core):
-        life.say(actor, "genesis", to=actor)
-    life.say(asks, to=core)
-    verdict = life.judged()
+        guest.say(actor, "genesis", to=actor)
+    guest.say(asks, to=core)
+    verdict = guest.judged()
     assert [str(finding) for finding in verdict.findings] == []
     assert verdict.structural == 0

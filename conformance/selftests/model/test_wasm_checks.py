@@ -52,7 +52,7 @@ NODE = Blob((), b"wasm:code/main.wasm")
 RANDOM = {"random": bytes(range(32)), "fuel": 1_000_000}
 
 
-def told(act: Callable[[], object]) -> tuple[str, ...]:
+def rejection_of(act: Callable[[], object]) -> tuple[str, ...]:
     """Return the rejection with which a call ends, or an empty tuple."""
     try:
         act()
@@ -67,7 +67,7 @@ def told(act: Callable[[], object]) -> tuple[str, ...]:
     return ()
 
 
-class Life:
+class RunActor:
     """An actor that runs a module, and its shelf.
 
     Attributes:
@@ -121,12 +121,12 @@ class Life:
         return None if fault is None else fault.rule
 
 
-def lived(manifest: Mapping[str, Any], *scripts: CallScript, **entries: Any) -> Life:
+def run_scripts(manifest: Mapping[str, Any], *scripts: CallScript, **entries: Any) -> RunActor:
     """Return an actor whose guest runs the scripts, from its second step on."""
-    life = Life(script_guest(), manifest, **entries)
+    actor = RunActor(script_guest(), manifest, **entries)
     for script in (None, *scripts):
-        life.run(script)
-    return life
+        actor.run(script)
+    return actor
 
 
 def host(shelf: Shelf, *scope: bytes) -> Host:
@@ -138,95 +138,95 @@ def test_guest_that_is_winding_up_may_only_wait() -> None:
     woken: list[str] = []
     winding = host(Shelf.over(Store(FRAMED_SHA256)))
     winding.winding, winding.rewind = True, lambda: woken.append("again")
-    assert told(lambda: winding("fuel", [])) == ("Trapped",)
-    assert told(lambda: winding("wait", [])) == ()
+    assert rejection_of(lambda: winding("fuel", [])) == ("Trapped",)
+    assert rejection_of(lambda: winding("wait", [])) == ()
     assert woken == ["again"]
 
 
 def test_path_length_is_limited() -> None:
     names = "/".join(["a" * 255] * 16)  # 4,095 bytes
-    assert told(lambda: read_path(names.encode() + b"a", "cbor-blake3")) == ("problem", str(INVALID))
-    assert told(lambda: read_path(names.encode(), "cbor-blake3")) == ()
-    assert told(lambda: read_path(f"{names[:-1]}/a".encode(), "cbor-blake3")) == ()
-    assert told(lambda: read_path(f"{names}/a".encode(), "cbor-blake3")) == ("problem", str(INVALID))
+    assert rejection_of(lambda: read_path(names.encode() + b"a", "cbor-blake3")) == ("problem", str(INVALID))
+    assert rejection_of(lambda: read_path(names.encode(), "cbor-blake3")) == ()
+    assert rejection_of(lambda: read_path(f"{names[:-1]}/a".encode(), "cbor-blake3")) == ()
+    assert rejection_of(lambda: read_path(f"{names}/a".encode(), "cbor-blake3")) == ("problem", str(INVALID))
 
 
 @pytest.mark.parametrize("path", [b"code/main.wasm", b"code", b"code/other"])
 def test_node_must_lead_to_a_module(fmt: Format, path: bytes) -> None:
-    life = Life(script_guest(), {}, fmt, wit=Blob((), b"wasm:" + path))
+    actor = RunActor(script_guest(), {}, fmt, wit=Blob((), b"wasm:" + path))
     expected = () if path.endswith(b"main.wasm") else ("unresolved", "wasm.module.node", "node")
-    assert told(life.run) == expected
+    assert rejection_of(actor.run) == expected
 
 
 @pytest.mark.parametrize("suspends", [True, False])
 def test_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
-    life = Life(waiter() if suspends else script_guest(), KEEPS)
-    life.run()
-    life.shelf.limits = Limits(continuation=False)
-    assert told(life.run) == (("exhausted", "wasm.wait.host", "host") if suspends else ())
+    actor = RunActor(waiter() if suspends else script_guest(), KEEPS)
+    actor.run()
+    actor.shelf.limits = Limits(continuation=False)
+    assert rejection_of(actor.run) == (("exhausted", "wasm.wait.host", "host") if suspends else ())
 
 
 @pytest.mark.parametrize(("pages", "is_run"), [(4, True), (3, False)])
 def test_host_rejects_modules_beyond_its_page_limit(pages: int, is_run: bool) -> None:
-    life = Life(script_guest(), KEEPS)
-    life.shelf.limits = Limits(wasm_pages=pages)
-    assert told(life.run) == (() if is_run else ("exhausted", "wasm.manifest.not-lowered", "host"))
+    actor = RunActor(script_guest(), KEEPS)
+    actor.shelf.limits = Limits(wasm_pages=pages)
+    assert rejection_of(actor.run) == (() if is_run else ("exhausted", "wasm.manifest.not-lowered", "host"))
 
 
-def ask(life: Life, script: CallScript) -> bytes | None:
+def ask(actor: RunActor, script: CallScript) -> bytes | None:
     """Return the answer of the newest step to a query; the answer is the result of a script."""
-    assert life.head is not None
-    return ask_module(life.shelf, life.head, "q", script.data())
+    assert actor.head is not None
+    return ask_module(actor.shelf, actor.head, "q", script.data())
 
 
 @pytest.mark.parametrize(("given", "is_answer"), [(0, True), (1, False), (6, True)])
 def test_query_is_answered_with_a_blob_or_a_tree(given: int, is_answer: bool) -> None:
     """Input 0 is the actor, 1 the step, and 6 the blob of arguments."""
     answer = CallScript().call("input", given, slot(1)).call("result", slot(1)).act("silent")
-    ended = told(partial(ask, lived({}, CallScript(), wit_query=NODE), answer))
+    ended = rejection_of(partial(ask, run_scripts({}, CallScript(), wit_query=NODE), answer))
     assert ended == (() if is_answer else ("failed", "wasm.call.query", ""))
 
 
 def test_queried_guest_cannot_query_others() -> None:
-    life = lived({"query": True}, CallScript(), wit_query=NODE)
+    actor = run_scripts({"query": True}, CallScript(), wit_query=NODE)
     asks = CallScript().call("input", 0, slot(1)).blob(b"", 2)
     asks.call("query", slot(1), asks.text(b"q"), 1, slot(2), slot(3))
-    assert told(partial(life.run, asks)) == ()
-    assert told(partial(ask, life, asks)) == ("failed", "wasm.manifest.deny", "denied:query")
+    assert rejection_of(partial(actor.run, asks)) == ()
+    assert rejection_of(partial(ask, actor, asks)) == ("failed", "wasm.manifest.deny", "denied:query")
 
 
 def test_query_name_length_is_limited() -> None:
-    life = lived({}, CallScript())
-    args = life.shelf.put(Blob((), b""))
-    asking = host(life.shelf, life.actor, args)
+    actor = run_scripts({}, CallScript())
+    args = actor.shelf.put(Blob((), b""))
+    asking = host(actor.shelf, actor.actor, args)
     asking.manifest = Manifest(query=True)
     for size, ended in ((65_535, ()), (65_536, ("problem", str(INVALID)))):
-        assert told(partial(READING["query"], asking, life.actor, b"q" * size, args, 0)) == ended
+        assert rejection_of(partial(READING["query"], asking, actor.actor, b"q" * size, args, 0)) == ended
 
 
 def test_empty_result_declines_except_in_the_first_step(fmt: Format) -> None:
     nothing = CallScript().act("silent")
-    life = Life(script_guest(), {}, fmt, script=Blob((), nothing.data()))
-    assert told(life.run) == ("failed", "wasm.call.result", "")
-    life = Life(script_guest(), {}, fmt)
-    life.run()
-    assert told(partial(life.run, nothing)) == ("Declined",)
+    actor = RunActor(script_guest(), {}, fmt, script=Blob((), nothing.data()))
+    assert rejection_of(actor.run) == ("failed", "wasm.call.result", "")
+    actor = RunActor(script_guest(), {}, fmt)
+    actor.run()
+    assert rejection_of(partial(actor.run, nothing)) == ("Declined",)
 
 
 @pytest.mark.parametrize(("frozen", "is_kept"), [("wasm/state", False), ("wasm/manifest", True)])
 def test_step_is_admitted_with_its_host_nodes(frozen: str, is_kept: bool) -> None:
-    life = Life(script_guest(), KEEPS, frozen=Blob((), f"{frozen}\n".encode()))
-    assert told(life.run) == (() if is_kept else ("illegal-step", "wit.frozen.kept", ""))
+    actor = RunActor(script_guest(), KEEPS, frozen=Blob((), f"{frozen}\n".encode()))
+    assert rejection_of(actor.run) == (() if is_kept else ("illegal-step", "wit.frozen.kept", ""))
 
 
 @pytest.mark.parametrize(("tank", "is_paid"), [(1000, True), ((1 << 40) - 1000, False)])
 def test_fuel_of_children_is_part_of_the_parents_fuel(tank: int, is_paid: bool) -> None:
-    life = lived({"tank": 1 << 40, "spawn": "any"})
+    actor = run_scripts({"tank": 1 << 40, "spawn": "any"})
     manifest = encode_item({"v": 1, "tank": tank})
     birth = CallScript().call("input", 2, slot(1)).blob(manifest, 2, b"ct\0cbor\0").place(1, "wasm/manifest", 2, 3)
     birth.call("message", slot(0), birth.text(b""), 0, slot(3), slot(4))
     birth.call("mail", slot(0), slot(3), slot(4), slot(5))
-    ended = told(partial(life.run, birth.step(1, outbox=5)))
+    ended = rejection_of(partial(actor.run, birth.step(1, outbox=5)))
     assert ended == (() if is_paid else ("failed", "wasm.grant.spawn-tank", "denied:spawn"))
 
 
@@ -239,7 +239,7 @@ def test_adopted_actor_must_have_a_step() -> None:
     shelf.flush(store)
     for target, classes in ((b"\7" * 32, ("missing",)), (blob, ("invalid",)), (step, ())):
         store.references[f"moved/{actor.hex()}"] = target
-        assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+        assert rejection_of(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
 
 
 def moved_actor(store: Store, shelf: Shelf, inbox: dict[bytes, bytes]) -> bytes:
@@ -258,7 +258,7 @@ def test_adopt_rejects_an_actor_that_is_gone(is_gone: bool, classes: tuple[str, 
     actor = moved_actor(store, shelf, {})
     if is_gone:
         store.references[f"gone/{actor.hex()}"] = store.references[f"moved/{actor.hex()}"]
-    assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+    assert rejection_of(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
 
 
 @pytest.mark.parametrize(("read", "classes"), [("first", ()), ("later", ()), ("other", ("rejected",))])
@@ -278,71 +278,71 @@ def test_adopt_rejects_a_cursor_on_another_chain(read: str, classes: tuple[str, 
     store.references["runtime/agent"] = identity
     room.set_head(identity, first_agent_step(shelf, identity))
     Agent(room, identity).step({actor: first}, {})
-    assert told(partial(handoff.adopt, room, actor)) == classes
+    assert rejection_of(partial(handoff.adopt, room, actor)) == classes
     assert room.outbox(identity)[actor] == (first if classes else cursors[read])
 
 
 def test_nodes_without_a_grant_are_absent() -> None:
-    life = lived({}, CallScript())
-    assert life.fault() is None
-    assert life.fault("wasm/state", State()) == "wasm.image.nodes"
-    assert life.fault("wasm/module", Blob((), b"")) == "wasm.image.nodes"
-    assert life.fault("wasm/memory", Tree((("00", life.sender),))) == "wasm.image.nodes"
+    actor = run_scripts({}, CallScript())
+    assert actor.fault() is None
+    assert actor.fault("wasm/state", State()) == "wasm.image.nodes"
+    assert actor.fault("wasm/module", Blob((), b"")) == "wasm.image.nodes"
+    assert actor.fault("wasm/memory", Tree((("00", actor.sender),))) == "wasm.image.nodes"
 
 
 def test_state_is_encoded_as_it_is_granted() -> None:
-    life = lived({"tank": 1 << 40}, CallScript())
-    state = life.state(life.head)
-    assert life.fault("wasm/state", state) is None
-    assert life.fault("wasm/state", replace(state, clock=0)) == "wasm.image.nodes"
+    actor = run_scripts({"tank": 1 << 40}, CallScript())
+    state = actor.state(actor.head)
+    assert actor.fault("wasm/state", state) is None
+    assert actor.fault("wasm/state", replace(state, clock=0)) == "wasm.image.nodes"
 
 
 def test_every_call_spends_units() -> None:
-    life = lived({"tank": 1 << 40}, CallScript())
-    old = life.state(life.before)
-    rules = [life.fault("wasm/state", replace(old, used=old.used + spent)) for spent in (0, 1, -1)]
+    actor = run_scripts({"tank": 1 << 40}, CallScript())
+    old = actor.state(actor.before)
+    rules = [actor.fault("wasm/state", replace(old, used=old.used + spent)) for spent in (0, 1, -1)]
     assert rules == ["wasm.fuel.used", None, "wasm.fuel.used"]
 
 
 def test_used_units_do_not_exceed_the_fuel() -> None:
-    life = lived({"tank": 1 << 40, "spawn": "any", "send": "any"}, CallScript())
-    old = life.state(life.before)
+    actor = run_scripts({"tank": 1 << 40, "spawn": "any", "send": "any"}, CallScript())
+    old = actor.state(actor.before)
     for tank, rule in ((1000, None), ((1 << 40) - old.used, "wasm.fuel.tank")):
-        manifest = life.shelf.put(Blob(CT_CBOR, encode_item({"v": 1, "tank": tank})))
-        child = life.shelf.put(Tree((("wasm", life.shelf.put(Tree((("manifest", manifest),)))),)))
-        birth = life.shelf.put(Message(None, (), child))
-        outbox = life.shelf.put(Mailbox(((child, birth),)))
-        assert life.fault("wasm/state", replace(old, used=old.used + tank + 1), outbox=outbox) == rule
+        manifest = actor.shelf.put(Blob(CT_CBOR, encode_item({"v": 1, "tank": tank})))
+        child = actor.shelf.put(Tree((("wasm", actor.shelf.put(Tree((("manifest", manifest),)))),)))
+        birth = actor.shelf.put(Message(None, (), child))
+        outbox = actor.shelf.put(Mailbox(((child, birth),)))
+        assert actor.fault("wasm/state", replace(old, used=old.used + tank + 1), outbox=outbox) == rule
 
 
 def test_randomness_advances_only_by_paid_bytes() -> None:
     draws = CallScript().call("random", BUFFERS, 40)
-    life = lived(RANDOM, draws, draws)
-    old, new = life.state(life.before), life.state(life.head)
+    actor = run_scripts(RANDOM, draws, draws)
+    old, new = actor.state(actor.before), actor.state(actor.head)
     assert old.random is not None
     key, start = old.random
     assert start == 40
     most = 2 * (new.used - old.used)
-    rules = [life.fault("wasm/state", replace(new, random=(key, start + moved))) for moved in (0, most, -1, most + 1)]
+    rules = [actor.fault("wasm/state", replace(new, random=(key, start + moved))) for moved in (0, most, -1, most + 1)]
     assert rules == [None, None, "wasm.random.stream", "wasm.random.stream"]
 
 
 def test_update_does_not_change_the_image() -> None:
-    life = lived({**KEEPS, "update": "any"}, CallScript())
-    assert life.head is not None
-    module = find(life.shelf, life.actor, ("code",))
-    node = find(life.shelf, life.actor, ("wit",))
+    actor = run_scripts({**KEEPS, "update": "any"}, CallScript())
+    assert actor.head is not None
+    module = find(actor.shelf, actor.actor, ("code",))
+    node = find(actor.shelf, actor.actor, ("wit",))
     assert module is not None
     assert node is not None
-    content = life.shelf.put(Tree((("code", module), ("wit_update", node))))
-    tip = life.shelf.put(Message(life.tip, (("mt", "update"),), content))
-    life.before, life.proposal = life.head, Proposal("update", ((life.sender, tip),))
-    old = life.state(life.head)
+    content = actor.shelf.put(Tree((("code", module), ("wit_update", node))))
+    tip = actor.shelf.put(Message(actor.tip, (("mt", "update"),), content))
+    actor.before, actor.proposal = actor.head, Proposal("update", ((actor.sender, tip),))
+    old = actor.state(actor.head)
     assert (old.pages, old.suspended) == (1, False)
     state = replace(old, used=old.used + 1)
-    assert life.fault("wasm/state", state) is None
+    assert actor.fault("wasm/state", state) is None
     for changed in (replace(state, pages=2), replace(state, mutable=(8,)), replace(state, suspended=True)):
-        assert life.fault("wasm/state", changed) == "wasm.call.update"
+        assert actor.fault("wasm/state", changed) == "wasm.call.update"
 
 
 @pytest.mark.parametrize("asked", ["headers", "size", "read"])
@@ -358,9 +358,9 @@ def test_erased_object_has_no_content_to_read(asked: str) -> None:
     def whole() -> None:
         _whole(host(Shelf.over(store), identity), identity)
 
-    assert told(ask) == told(whole) == ()
+    assert rejection_of(ask) == rejection_of(whole) == ()
     assert "ok" in store.erase(identity)
-    assert told(ask) == told(whole) == ("problem", str(ERASED))
+    assert rejection_of(ask) == rejection_of(whole) == ("problem", str(ERASED))
 
 
 def test_read_requires_a_known_blob() -> None:
@@ -369,7 +369,7 @@ def test_read_requires_a_known_blob() -> None:
     tree = shelf.put(Tree((("a", blob),)))
 
     def read(identity: bytes, *scope: bytes) -> tuple[str, ...]:
-        return told(partial(READING["read"], host(shelf, *scope), identity, 0, (0, 64)))
+        return rejection_of(partial(READING["read"], host(shelf, *scope), identity, 0, (0, 64)))
 
     assert read(blob, blob) == ()
     assert read(blob, tree) == ("problem", str(UNKNOWN))
@@ -378,8 +378,8 @@ def test_read_requires_a_known_blob() -> None:
 
 def test_time_needs_a_grant() -> None:
     asks = CallScript().call("clock")
-    assert told(partial(lived({}).run, asks)) == ("failed", "wasm.manifest.deny", "denied:clock")
-    assert told(partial(lived({"clock": {"start": 4, "tick": 3}}).run, asks)) == ()
+    assert rejection_of(partial(run_scripts({}).run, asks)) == ("failed", "wasm.manifest.deny", "denied:clock")
+    assert rejection_of(partial(run_scripts({"clock": {"start": 4, "tick": 3}}).run, asks)) == ()
 
 
 def test_incomplete_unit_count_is_not_exhaustion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,12 +391,12 @@ def test_incomplete_unit_count_is_not_exhaustion(monkeypatch: pytest.MonkeyPatch
         (1000, True, ("exhausted", "wasm.fuel.exact", "fuel")),
         (1001, False, ("exhausted", "wasm.fuel.exact", "fuel")),
     ):
-        life = Life(guest.binary(), {"fuel": fuel})
-        assert told(partial(life.run, is_past=is_past)) == ended
+        actor = RunActor(guest.binary(), {"fuel": fuel})
+        assert rejection_of(partial(actor.run, is_past=is_past)) == ended
 
 
 def test_guest_is_notified_that_it_is_winding_up() -> None:
     for misuse, ended in (("spins in stop_rewind", ("failed", "wasm.wait.protocol", "trap:wait")), ("", ())):
-        life = Life(waiter(misuse), KEEPS)
-        life.run()
-        assert told(life.run) == ended
+        actor = RunActor(waiter(misuse), KEEPS)
+        actor.run()
+        assert rejection_of(actor.run) == ended

@@ -182,13 +182,13 @@ def test_kind_depends_on_type_sender_and_step(mt: str, own: bool, has_step: bool
 def test_waiting_or_read_messages_are_not_proposed(desk: Desk) -> None:
     """Spec: :rule:`wit.proposal.valid`, :rule:`suite.mutant.oracle`."""
     actor, genesis, first = desk.born()
-    told = desk.message(genesis, desk.agent)
+    message = desk.message(genesis, desk.agent)
     shelf = desk.executor.shelf
-    assert propose(shelf, actor, first, [(desk.agent, told)]).kind == "ordinary"
-    assert _covers(shelf, told, genesis) == (told,)
-    assert refusal_of(lambda: propose(shelf, actor, None, [(desk.agent, told)])) == ({"invalid"}, {"proposal"})
+    assert propose(shelf, actor, first, [(desk.agent, message)]).kind == "ordinary"
+    assert _covers(shelf, message, genesis) == (message,)
+    assert refusal_of(lambda: propose(shelf, actor, None, [(desk.agent, message)])) == ({"invalid"}, {"proposal"})
     assert refusal_of(lambda: propose(shelf, desk.agent, None, [(desk.agent, genesis)])) == ({"invalid"}, {"proposal"})
-    assert refusal_of(lambda: _covers(shelf, told, told)) == ({"invalid"}, {"proposal"})
+    assert refusal_of(lambda: _covers(shelf, message, message)) == ({"invalid"}, {"proposal"})
 
 
 def test_golden_steps(desk: Desk) -> None:
@@ -199,8 +199,8 @@ def test_golden_steps(desk: Desk) -> None:
     assert first.hex() == golden(desk, "first")
     inner = stage.program(programs.write("k", b"v"))
     ops = programs.append("log", b"hi") + programs.send(0, 1)
-    told = desk.message(genesis, stage.program(ops, stage.core(b"b"), inner))
-    assert desk.executor.step(actor, first, [(desk.agent, told)]).hex() == golden(desk, "second")
+    message = desk.message(genesis, stage.program(ops, stage.core(b"b"), inner))
+    assert desk.executor.step(actor, first, [(desk.agent, message)]).hex() == golden(desk, "second")
 
 
 def test_golden_operations(desk: Desk) -> None:
@@ -208,8 +208,8 @@ def test_golden_operations(desk: Desk) -> None:
     stage = desk.stage
     actor, genesis, first = desk.born()
     content = stage.program(bytes.fromhex(PLAIN_OPS), stage.core(b"b"), stage.program(b""))
-    told = desk.message(genesis, content)
-    made = desk.executor.step(actor, first, [(desk.agent, told)])
+    message = desk.message(genesis, content)
+    made = desk.executor.step(actor, first, [(desk.agent, message)])
     assert made.hex() == golden(desk, "every op")
     shelf = desk.executor.shelf
     assert sorted(shelf.names(shelf.step(made).core)) == ["c", "log", "me", "wit", "wit_query"]
@@ -236,8 +236,8 @@ def test_illegal_result_is_not_admitted(desk: Desk, kind: int) -> None:
     second = desk.executor.step(actor, first, [(desk.agent, mail[0])])
     mail.append(desk.message(mail[0], stage.program(b"")))
     third = desk.executor.step(actor, second, [(desk.agent, mail[1])])
-    told = desk.message(mail[1], stage.program(programs.illegal(kind)))
-    kinds, codes = refusal_of(lambda: desk.executor.step(actor, third, [(desk.agent, told)]))
+    message = desk.message(mail[1], stage.program(programs.illegal(kind)))
+    kinds, codes = refusal_of(lambda: desk.executor.step(actor, third, [(desk.agent, message)]))
     assert (kinds, codes) == ({"rejected"}, {"illegal-step"})
     good = desk.message(mail[1], stage.program(b""))
     assert desk.executor.step(actor, third, [(desk.agent, good)]) != third
@@ -247,20 +247,20 @@ def test_admission_reports_the_violated_condition(desk: Desk) -> None:
     """One field is changed at a time; the unchanged step is admitted."""
     actor, genesis, first = desk.born()
     other = desk.stage.core(b"b")
-    told = desk.message(genesis, desk.stage.program(b""))
-    mail = [(desk.agent, told)]
+    message = desk.message(genesis, desk.stage.program(b""))
+    mail = [(desk.agent, message)]
     good = desk.executor.step(actor, first, mail)
     desk.executor.admit(actor, first, mail, good)
     wrong = {
         "wit.admit.actor": {"actor": other},
         "wit.admit.previous": {"previous": None},
-        "wit.admit.inbox-keep": {"inbox": desk.add(Mailbox(((other, told),)))},
+        "wit.admit.inbox-keep": {"inbox": desk.add(Mailbox(((other, message),)))},
         "wit.admit.progress": {"inbox": desk.add(Mailbox(((desk.agent, genesis),)))},
         "wit.admit.core": {"core": desk.agent},
         "wit.admit.kind": {"core": desk.stage.blob(b"")},
         "wit.admit.closed": {"core": b"\7" * 32},
-        "wit.admit.inbox-proposed": {"inbox": desk.add(Mailbox(((desk.agent, told), (other, told))))},
-        "wit.admit.inbox-cursor": {"inbox": desk.add(Mailbox(((desk.agent, desk.message(told, other)),)))},
+        "wit.admit.inbox-proposed": {"inbox": desk.add(Mailbox(((desk.agent, message), (other, message))))},
+        "wit.admit.inbox-cursor": {"inbox": desk.add(Mailbox(((desk.agent, desk.message(message, other)),)))},
     }
     for rule, fields in wrong.items():
         step = desk.add(replace(desk.step(good), **fields))  # type: ignore[arg-type]

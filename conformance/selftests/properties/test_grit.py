@@ -22,7 +22,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.trial import Divergence, Property, Trial
 from selftests.paths import SUITE
-from selftests.properties.playing import SMALL, CrashingModel, play
+from selftests.properties.model_runs import SMALL, CrashingModel, run_on_model
 
 PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/")]
 
@@ -38,7 +38,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    play(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
+    run_on_model(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
 
 
 def test_names_and_rules_are_sorted() -> None:
@@ -269,7 +269,7 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
     for prop in PROPERTIES:
         if fnmatch(prop.name, f"grit/{names}"):
             try:
-                play(prop, Planted(fault), 30)
+                run_on_model(prop, Planted(fault), 30)
             except Divergence as divergence:
                 found.append(divergence.rule)
     assert rule in found
@@ -280,7 +280,7 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
 def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
-        play(prop, Planted(lambda subject, op, args: dict(answer)), 3)
+        run_on_model(prop, Planted(lambda subject, op, args: dict(answer)), 3)
 
 
 def test_shared_rule_applies_to_each_request_without_a_rule() -> None:

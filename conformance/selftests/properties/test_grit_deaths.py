@@ -11,7 +11,7 @@ from gritstone_conformance.model.subject import ModelSubject
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Trial
-from selftests.properties.playing import SMALL, CrashingModel, play
+from selftests.properties.model_runs import SMALL, CrashingModel, run_on_model
 
 PROPERTIES = {prop.name: prop for prop in load_properties() if prop.name.startswith("grit/crash/")}
 Answer = dict[str, Json]
@@ -155,5 +155,5 @@ class SweepsFirst(CrashingModel):
 def test_store_that_does_not_survive_a_write_is_reported(subject: type[ModelSubject], rule: str, name: str) -> None:
     prop = PROPERTIES[f"grit/{name}-framed"]
     with pytest.raises(Divergence) as found:
-        play(prop, subject(), 1)
+        run_on_model(prop, subject(), 1)
     assert found.value.rule == rule

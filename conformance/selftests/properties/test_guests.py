@@ -19,7 +19,7 @@ from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS
 from gritstone_conformance.strategies.scenarios import core_of
 from gritstone_conformance.trial import Property
-from selftests.properties.playing import play
+from selftests.properties.model_runs import run_on_model
 
 PROPERTIES = [
     prop
@@ -48,13 +48,13 @@ RFC_8032 = (
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    play(prop, GuestHost(), 1)
+    run_on_model(prop, GuestHost(), 1)
 
 
 @pytest.mark.parametrize("name", ["wit-puppet-atomic", "wit-update-code", "runtime-route-self", "wit-query-answers"])
 def test_model_passes_with_modules_as_puppets(name: str) -> None:
     (prop,) = (prop for prop in puppet_module.PROPERTIES if prop.name == f"wasm/puppet/{name}-framed")
-    play(prop, GuestHost(), 1)
+    run_on_model(prop, GuestHost(), 1)
 
 
 def test_properties_with_guests_need_no_external_code() -> None:

@@ -25,7 +25,7 @@ GATE = [prop for prop in PROPERTIES.values() if not prop.search_only]
 CBOR = FORMATS["cbor-blake3"]
 
 
-def play(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
+def run_on_host(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
     """Run one example; raises Divergence."""
     trial = Trial(subject, prop.rules[0], subject.spawn)
     try:
@@ -37,14 +37,14 @@ def play(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
 
 @pytest.mark.parametrize("prop", GATE, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    trial = play(prop, ModelHost())
+    trial = run_on_host(prop, ModelHost())
     assert prop.kind != "crash" or prop.name.startswith("harness/") or "deaths" in (trial.remark or "")
 
 
 def test_model_passes_in_any_order_of_execution() -> None:
     for seed in (1, 2):
-        play(PROPERTIES["runtime/crash/again-cbor"], ModelHost(seed=seed))
-        play(PROPERTIES["runtime/crash/long-talking-cbor"], Unarmed(None, None, seed))
+        run_on_host(PROPERTIES["runtime/crash/again-cbor"], ModelHost(seed=seed))
+        run_on_host(PROPERTIES["runtime/crash/long-talking-cbor"], Unarmed(None, None, seed))
 
 
 class Unarmed(ModelHost):
@@ -61,13 +61,13 @@ class Unarmed(ModelHost):
 
 @pytest.mark.parametrize("name", ["talking", "failing", "living"])
 def test_unarmed_model_is_killed_between_requests(name: str) -> None:
-    trial = play(PROPERTIES[f"runtime/crash/{name}-framed"], Unarmed())
+    trial = run_on_host(PROPERTIES[f"runtime/crash/{name}-framed"], Unarmed())
     assert (trial.remark or "").endswith("deaths, between requests")
 
 
 def test_kill_at_a_random_moment_is_survived() -> None:
     for which in range(5):
-        trial = play(PROPERTIES["runtime/crash/sampled-cbor"], Unarmed(), share=8, which=which)
+        trial = run_on_host(PROPERTIES["runtime/crash/sampled-cbor"], Unarmed(), share=8, which=which)
         assert trial.remark == "killed at some moments, sampled"
 
 
@@ -216,7 +216,7 @@ class ForgetsMail(Unarmed):
 def test_state_lost_in_a_kill_is_reported(subject: type[ModelHost], name: str, rule: str) -> None:
     prop = PROPERTIES[f"runtime/crash/{name}-cbor"]
     with pytest.raises(Divergence) as caught:
-        play(prop, subject())
+        run_on_host(prop, subject())
     assert caught.value.rule == rule
     assert rule in prop.rules
 
@@ -295,7 +295,7 @@ def test_wrongly_armed_process_is_reported(subject: type[ModelHost], name: str, 
             return type(self)(self.world)
 
     with pytest.raises(Divergence) as caught:
-        play(PROPERTIES[f"harness/fault/{name}-cbor"], Planted())
+        run_on_host(PROPERTIES[f"harness/fault/{name}-cbor"], Planted())
     assert caught.value.rule == rule
 
 
@@ -323,7 +323,7 @@ class DiesAtOnce(ModelHost):
 @pytest.mark.parametrize("name", ["talking", "failing"])
 def test_unrequested_death_is_a_fault_of_the_implementation(name: str) -> None:
     with pytest.raises(SubjectFault) as caught:
-        play(PROPERTIES[f"runtime/crash/{name}-cbor"], DiesAtOnce())
+        run_on_host(PROPERTIES[f"runtime/crash/{name}-cbor"], DiesAtOnce())
     assert caught.value.is_sigkill
 
 
@@ -331,7 +331,7 @@ def test_unrequested_death_is_a_fault_of_the_implementation(name: str) -> None:
 def test_implementation_that_always_dies_is_not_retried_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_PROCESSES", 20)
     with pytest.raises(Divergence) as caught:
-        play(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
+        run_on_host(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
     assert caught.value.rule == "harness.fault.exact"
 
 
@@ -359,7 +359,7 @@ class CountsWildly(DiesWhenArmed):
 @pytest.mark.rule("suite.bounds.each")
 def test_death_at_any_armed_write_is_reported_in_bounded_time() -> None:
     with pytest.raises(Divergence) as caught:
-        play(PROPERTIES["runtime/crash/first-cbor"], DiesWhenArmed())
+        run_on_host(PROPERTIES["runtime/crash/first-cbor"], DiesWhenArmed())
     assert caught.value.rule == "harness.fault.exact"
 
 
@@ -367,5 +367,5 @@ def test_death_at_any_armed_write_is_reported_in_bounded_time() -> None:
 @pytest.mark.parametrize("name", ["first", "long-talking"])
 def test_excessive_write_counts_are_sampled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_DEATHS", 8)
-    trial = play(PROPERTIES[f"runtime/crash/{name}-cbor"], CountsWildly())
+    trial = run_on_host(PROPERTIES[f"runtime/crash/{name}-cbor"], CountsWildly())
     assert (trial.remark or "").endswith("spread evenly")

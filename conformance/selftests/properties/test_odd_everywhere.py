@@ -19,7 +19,7 @@ from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.trial import Divergence, Property
-from selftests.properties.playing import play
+from selftests.properties.model_runs import run_on_model
 
 LONG = ("grit/scale/", "grit/depth/", "wasm/everywhere/")
 FEATURES = set(GuestHost().claims.features)
@@ -98,4 +98,4 @@ def test_no_answer_causes_an_error_of_the_suite(prop: Property, share: float) ->
     subject = Odd()
     subject.source, subject.share = random.Random(f"{prop.name} {share}"), share
     with ending_within(120):
-        play(prop, subject, 1, seed=subject.source.getrandbits(32), allowed=(Divergence, SubjectFault))
+        run_on_model(prop, subject, 1, seed=subject.source.getrandbits(32), allowed=(Divergence, SubjectFault))

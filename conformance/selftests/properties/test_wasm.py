@@ -19,7 +19,7 @@ from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Property
-from selftests.properties.playing import play
+from selftests.properties.model_runs import run_on_model
 
 MINE = ("abi", "manifest", "grant", "image", "random", "clock", "wait", "host/limits", "call/updates", "call/pure")
 PROPERTIES = [
@@ -38,7 +38,7 @@ MODEL_LACKS = ("wasm/host/limits*",)  # memory of all the pages that it declares
 )
 def test_model_passes(prop: Property) -> None:
     if "runtime" not in prop.requires.profiles:
-        play(prop, GuestHost(), 2)
+        run_on_model(prop, GuestHost(), 2)
 
 
 Patch = Any
@@ -221,5 +221,5 @@ def test_planted_fault_is_reported(rule: str, name: str, faults: tuple[Patch, ..
     prop = BY_NAME[f"{name}-cbor"] if f"{name}-cbor" in BY_NAME else BY_NAME[name]
     assert rule in prop.rules
     with pytest.raises(Divergence) as caught:
-        play(prop, Planted(*faults), 8)
+        run_on_model(prop, Planted(*faults), 8)
     assert caught.value.rule == rule

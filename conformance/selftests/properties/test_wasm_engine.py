@@ -33,7 +33,7 @@ from gritstone_conformance.model.wasm.segments import Segments
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.trial import Divergence, Property
-from selftests.properties.playing import play
+from selftests.properties.model_runs import run_on_model
 from selftests.properties.test_wasm import Planted
 
 TOPICS = ("module", "meter", "fuel", "stack", "float", "memory", "outcome", "call")
@@ -52,7 +52,7 @@ LONG = ("wasm/module/limit-long", "wasm/fuel/long*", "wasm/call/up*", "wasm/call
     ids=lambda prop: prop.name,
 )
 def test_model_passes(prop: Property) -> None:
-    play(prop, GuestHost(), 1)
+    run_on_model(prop, GuestHost(), 1)
 
 
 plain_admit, plain_examine = unwrap(admission.admit), unwrap(admission._examine)
@@ -225,7 +225,7 @@ FAULTS: list[tuple[str, str, Any]] = [
 def test_planted_fault_is_reported(rule: str, name: str, fault: Any) -> None:
     prop = BY_NAME[name] if name in BY_NAME else BY_NAME[f"{name}-framed"]
     with pytest.raises(Divergence) as caught:
-        play(prop, Planted(*UNCACHED, fault), 8)
+        run_on_model(prop, Planted(*UNCACHED, fault), 8)
     assert caught.value.rule == rule
 
 
@@ -233,5 +233,5 @@ def test_planted_fault_is_reported(rule: str, name: str, fault: Any) -> None:
 @pytest.mark.parametrize("by", [-1, 1])
 def test_each_limit_is_tested_on_both_sides(name: str, by: int) -> None:
     with pytest.raises(Divergence) as caught:
-        play(BY_NAME["wasm/module/limit"], Planted(*UNCACHED, patch.dict(LIMITS, {name: LIMITS[name] + by})), 1)
+        run_on_model(BY_NAME["wasm/module/limit"], Planted(*UNCACHED, patch.dict(LIMITS, {name: LIMITS[name] + by})), 1)
     assert caught.value.rule == "wasm.module.limit"

@@ -21,7 +21,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Divergence, Property, Trial
-from selftests.properties.playing import SMALL, play
+from selftests.properties.model_runs import SMALL, run_on_model
 
 ALL = [prop for prop in load_properties() if prop.name.startswith(("wit/", "runtime/")) and prop.kind != "crash"]
 TIMED = ("runtime/head/serial-*", "runtime/retry/delay-system-*", "runtime/receipt/out-of-time-*", "wit/channel/flat-*")
@@ -50,7 +50,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    play(prop, ModelHost(limits=SMALL), 3)
+    run_on_model(prop, ModelHost(limits=SMALL), 3)
 
 
 def test_names_and_rules_are_sorted() -> None:
@@ -257,7 +257,7 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
     for prop in PROPERTIES:
         if fnmatch(prop.name, names) and rule not in found:
             try:
-                play(prop, Planted(fault), 30)
+                run_on_model(prop, Planted(fault), 30)
             except Divergence as divergence:
                 found.add(divergence.rule)
     assert rule in found
@@ -268,4 +268,4 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
 def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
-        play(prop, Planted(lambda host, op, args, ask: dict(answer)), 3)
+        run_on_model(prop, Planted(lambda host, op, args, ask: dict(answer)), 3)

@@ -19,7 +19,7 @@ FRAMED = FRAMED_SHA256
 LEAF = Blob((), b"leaf")
 
 
-def told(path: str, expected: bytes, got: bytes) -> str | None:
+def difference_of(path: str, expected: bytes, got: bytes) -> str | None:
     return decoded_difference(path, encode_bytes(expected), encode_bytes(got))
 
 
@@ -39,9 +39,9 @@ def tree(*leaves: Object, fmt: Format = FRAMED) -> Tree:
 @pytest.mark.rule("suite.message.explains")
 def test_object_is_described_by_the_field_that_differs(fmt: Format) -> None:
     expected = fmt.encode(Blob((("a", "1"),), b"x"))
-    words = told("/bytes", expected, fmt.encode(Blob((("a", "2"),), b"x")))
+    words = difference_of("/bytes", expected, fmt.encode(Blob((("a", "2"),), b"x")))
     assert words == "these bytes are a blob: /headers/0/1 differs: 1 expected, 2 got"
-    words = told("/bytes", expected, fmt.encode(tree(LEAF, fmt=fmt)))
+    words = difference_of("/bytes", expected, fmt.encode(tree(LEAF, fmt=fmt)))
     assert words is not None
     assert words.startswith("these bytes are a tree: ")
 
@@ -51,11 +51,11 @@ def test_invalid_bytes_are_described_by_their_defect() -> None:
     low, high = bytes([1]) * 32, bytes([2]) * 32
     expected = FRAMED.encode(Tree((("a", low), ("b", high))))
     turned = expected[:8] + expected[8 + 34 :] + expected[8 : 8 + 34]
-    words = told("/bytes", expected, turned)
+    words = difference_of("/bytes", expected, turned)
     assert words is not None
     assert words.startswith("these bytes are not an object of framed-sha256: ")
     assert words.endswith("(grit.tree.key-order)")
-    words = told("/bytes", expected, CBOR_BLAKE3.encode(Tree((("a", low), ("b", high)))))
+    words = difference_of("/bytes", expected, CBOR_BLAKE3.encode(Tree((("a", low), ("b", high)))))
     assert words == "these bytes are an object of cbor-blake3, not of framed-sha256"
 
 
@@ -63,7 +63,7 @@ def test_invalid_bytes_are_described_by_their_defect() -> None:
 def test_bundle_is_described_by_the_deepest_differing_object() -> None:
     other = Blob((), b"reef")
     small, wrong = tree(LEAF), tree(other)
-    words = told("/bundle", bundle(LEAF, small, tree(small)), bundle(other, wrong, tree(wrong)))
+    words = difference_of("/bundle", bundle(LEAF, small, tree(small)), bundle(other, wrong, tree(wrong)))
     one, its = (FRAMED.hash(FRAMED.encode(value)).hex()[:12] for value in (LEAF, other))
     assert words == (
         f"the first object that differs is the blob {one}…, the bundle has {its}… instead: "
@@ -73,30 +73,30 @@ def test_bundle_is_described_by_the_deepest_differing_object() -> None:
 
 def test_missing_and_extra_objects_of_a_bundle_are_listed() -> None:
     expected = bundle(LEAF, tree(LEAF))
-    words = told("/bundle", expected, bundle(tree(LEAF)))
+    words = difference_of("/bundle", expected, bundle(tree(LEAF)))
     assert words is not None
     assert words.startswith("the first object that differs is the blob ")
     assert words.endswith(", which is missing")
-    words = told("/bundle", expected, bundle(LEAF, Blob((), b""), tree(LEAF)))
+    words = difference_of("/bundle", expected, bundle(LEAF, Blob((), b""), tree(LEAF)))
     assert words is not None
     assert words.startswith("the bundle has an unexpected object, the ")
     identity = FRAMED.hash(FRAMED.encode(LEAF))
-    words = told("/bundle", expected, bundle(tree(LEAF), erased=(identity,)))
+    words = difference_of("/bundle", expected, bundle(tree(LEAF), erased=(identity,)))
     assert words is not None
     assert words.endswith("…, which is a tombstone in the received bundle")
 
 
 def test_format_reference_and_trailer_of_a_bundle_are_described() -> None:
     expected = bundle(LEAF, tree(LEAF))
-    words = told("/bundle", expected, bundle(LEAF, tree(LEAF, fmt=CBOR_BLAKE3), fmt=CBOR_BLAKE3))
+    words = difference_of("/bundle", expected, bundle(LEAF, tree(LEAF, fmt=CBOR_BLAKE3), fmt=CBOR_BLAKE3))
     assert words == "this is a bundle of cbor-blake3, not of framed-sha256"
-    words = told("/bundle", expected, bundle(LEAF, tree(LEAF), target=LEAF))
+    words = difference_of("/bundle", expected, bundle(LEAF, tree(LEAF), target=LEAF))
     assert words is not None
     assert words.startswith("the reference tags/top differs: ")
-    words = told("/bundle", expected, expected[:-1] + bytes([expected[-1] ^ 1]))
+    words = difference_of("/bundle", expected, expected[:-1] + bytes([expected[-1] ^ 1]))
     assert words is not None
     assert words.endswith("(grit.bundle.verify)")
-    words = told("/bundle", expected, b"no bundle")
+    words = difference_of("/bundle", expected, b"no bundle")
     assert words is not None
     assert words.startswith("these bytes are not a bundle: malformed, ")
 
@@ -117,5 +117,5 @@ EXPECTED = [bundle(LEAF, tree(LEAF)), *(fmt.encode(tree(LEAF)) for fmt in FORMAT
 def test_any_bytes_get_a_description_or_none(expected: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(expected)))
     got = expected[:at] + data.draw(st.binary(max_size=40)) + expected[data.draw(st.integers(at, len(expected))) :]
-    words = told("/bytes", expected, got)
+    words = difference_of("/bytes", expected, got)
     assert words is None or words.isprintable()

@@ -120,10 +120,10 @@ def test_invalid_report_is_rejected_in_one_line(tmp_path: Path, capsys: pytest.C
         rows[at] = json.dumps(line).replace('"HERE"', text)
     forged = sealed(tmp_path / "forged.jsonl", rows)
     assert main(["report", str(forged), "--html", str(tmp_path / "r.html")]) == 4
-    said = capsys.readouterr().err
-    assert NO_JSON[text] in said
-    assert f"line {at + 1}" in said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert NO_JSON[text] in message
+    assert f"line {at + 1}" in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,10 @@ ID = "3048fd0d5fc394c1d75bd9010ba1d58953270a35ef852c3c61247152b37b58f0"
 
 
 def failed(name: str = "grit/tree/bad", **members: Any) -> Outcome:
-    told = Divergent(0, "grit.decode", "", {"refused": "invalid"}, {"ok": {"id": ID}}, 1, {"format": "framed-sha256"})
-    members = {"rule": RULE, "signature": "expected refused:invalid got ok", "divergence": told, **members}
+    divergence = Divergent(
+        0, "grit.decode", "", {"refused": "invalid"}, {"ok": {"id": ID}}, 1, {"format": "framed-sha256"}
+    )
+    members = {"rule": RULE, "signature": "expected refused:invalid got ok", "divergence": divergence, **members}
     return Outcome(name, "0" * 64, "vector", (RULE,), "MUST", members.pop("verdict", "fail"), **members)
 
 
@@ -69,8 +71,8 @@ def test_failure_is_explained() -> None:
 
 @pytest.mark.rule("suite.message.explains")
 def test_difference_inside_an_answer_names_its_path() -> None:
-    told = Divergent(2, "grit.refs", "/refs/0/1", ID, None, 4, {"store": "s"})
-    lines = teller().block(failed(divergence=told), {})
+    divergence = Divergent(2, "grit.refs", "/refs/0/1", ID, None, 4, {"store": "s"})
+    lines = teller().block(failed(divergence=divergence), {})
     assert "  step 3 of 4  grit.refs  s" in lines
     assert "  path         /refs/0/1" in lines
     assert "  expected     3048fd0d5fc3…" in lines
@@ -94,9 +96,9 @@ def test_error_shows_the_output_without_escapes() -> None:
 
 
 def test_only_the_command_is_wider_than_the_terminal() -> None:
-    told = Divergent(0, "grit.decode", "/x" * 200, "A" * 900, {"b": ["C" * 900]}, 1, {"bytes": "AAAA" * 300})
+    divergence = Divergent(0, "grit.decode", "/x" * 200, "A" * 900, {"b": ["C" * 900]}, 1, {"bytes": "AAAA" * 300})
     for width in (60, 80, 200):
-        lines = teller(BAD, width=width).block(failed(divergence=told), {})
+        lines = teller(BAD, width=width).block(failed(divergence=divergence), {})
         assert all(len(line) <= width for line in lines if not line.startswith(("  again", "  twin")))
 
 
@@ -285,8 +287,8 @@ def test_rule_selection_reports_other_rules_in_one_line() -> None:
     assert profile_lines(outcomes, part, asked)[1].startswith(
         "grit     1 of 1 rules tested, 1 pass; cases: 1 pass   1 fail"
     )
-    told = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
-    assert told[0] == "these cases also violate rules that were not selected: grit.tree.key-unique"
+    lines = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
+    assert lines[0] == "these cases also violate rules that were not selected: grit.tree.key-unique"
     assert "not selected" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]
     out = io.StringIO()
     shown = console(out, Selection(rule=asked))
@@ -365,8 +367,8 @@ def test_implementation_without_hello_has_no_profiles() -> None:
 
 
 def test_last_output_of_a_process_has_its_own_lines() -> None:
-    said = "\\n".join(["stderr: Traceback", *(f"  line {at}" for at in range(20)), "ValueError: 1"])
-    shown = teller().block(replace(good("grit/a/b", RULE), verdict="error", cause="dead:exit-1", detail=said), {})
+    log = "\\n".join(["stderr: Traceback", *(f"  line {at}" for at in range(20)), "ValueError: 1"])
+    shown = teller().block(replace(good("grit/a/b", RULE), verdict="error", cause="dead:exit-1", detail=log), {})
     at = shown.index("  detail       stderr:")
     assert shown[at + 1] == "                 … 10 lines before"
     assert shown[at + 13] == "                 ValueError: 1"

@@ -72,9 +72,9 @@ def test_values_are_cut_to_the_width() -> None:
 
 def test_ids_are_shortened_everywhere() -> None:
     place = f"heads/{'ab' * 32}~1/inbox/{'cd' * 32}"
-    told = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
-    assert told["path"] == "heads/abababababab…~1/inbox/cdcdcdcdcdcd…"
-    assert told["got"] == "0f0f0f0f0f0f… was not covered alone"
+    shown = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
+    assert shown["path"] == "heads/abababababab…~1/inbox/cdcdcdcdcdcd…"
+    assert shown["got"] == "0f0f0f0f0f0f… was not covered alone"
     assert show_request("grit.get", {"id": "0f" * 32}, 80) == "grit.get  id 0f0f0f0f…"
     assert show_value("ab" * 31, 100) == "ab" * 31
 

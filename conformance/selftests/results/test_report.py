@@ -277,15 +277,15 @@ def test_case_in_two_parts_is_rejected() -> None:
 
 def test_text_is_derived_from_the_lines_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(write(tmp_path / "r", rules=load_rules().digest))]) == 1
-    said = capsys.readouterr().out
-    assert "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1" in said
-    assert load_rules().rules["grit.tree.key-order"].text[:60] in said
-    assert f"gritstone replay {tmp_path}/found/0123456789abcdef.json --iut './adapter --fast'" in said
-    assert "ERROR grit/tree/c   hung:blocked" in said
-    assert "not claimed: 1 × x" in said
-    assert "fake 1 does not conform to grit of spec 0.1   exit 1" in said
-    assert "\u001b" not in said
-    assert r"\x1b[31m2" in said
+    output = capsys.readouterr().out
+    assert "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1" in output
+    assert load_rules().rules["grit.tree.key-order"].text[:60] in output
+    assert f"gritstone replay {tmp_path}/found/0123456789abcdef.json --iut './adapter --fast'" in output
+    assert "ERROR grit/tree/c   hung:blocked" in output
+    assert "not claimed: 1 × x" in output
+    assert "fake 1 does not conform to grit of spec 0.1   exit 1" in output
+    assert "\u001b" not in output
+    assert r"\x1b[31m2" in output
 
 
 def test_several_reports_need_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,8 +70,8 @@ def run(
     return result, {outcome.case: outcome for outcome in result.outcomes}
 
 
-def others_pass(told: dict[str, Outcome], *names: str) -> bool:
-    return all(outcome.verdict == "pass" for name, outcome in told.items() if name not in names)
+def others_pass(outcomes: dict[str, Outcome], *names: str) -> bool:
+    return all(outcome.verdict == "pass" for name, outcome in outcomes.items() if name not in names)
 
 
 def most_starts(cases: int, requests: int) -> int:
@@ -81,11 +81,11 @@ def most_starts(cases: int, requests: int) -> int:
 
 @pytest.mark.rule("suite.crash.blamed")
 def test_death_that_needs_an_earlier_case_names_both(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "dies", 90, 12)
-    dead = told["grit/blob/n-090"]
+    _, outcomes = run(tmp_path, "dies", 90, 12)
+    dead = outcomes["grit/blob/n-090"]
     assert (dead.verdict, dead.cause, dead.poisoned_by) == ("error", "dead:exit-9", "grit/blob/n-012")
     assert dead.detail == "only after grit/blob/n-012: stderr: poisoned"
-    assert others_pass(told, "grit/blob/n-090")
+    assert others_pass(outcomes, "grit/blob/n-090")
     assert Counted.starts <= most_starts(89, 2)
     (kept,) = read_vector_file(tmp_path / str(dead.found)).cases
     assert kept.steps == (numbered(12), numbered(90))
@@ -94,58 +94,60 @@ def test_death_that_needs_an_earlier_case_names_both(tmp_path: Path) -> None:
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
 def test_death_that_needs_two_earlier_cases_names_them_all(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "dies", 77, 3, 41)
-    dead = told["grit/blob/n-077"]
+    _, outcomes = run(tmp_path, "dies", 77, 3, 41)
+    dead = outcomes["grit/blob/n-077"]
     assert dead.poisoned_by == "grit/blob/n-041"
     assert dead.detail == "only after grit/blob/n-003 and grit/blob/n-041: stderr: poisoned"
-    assert others_pass(told, "grit/blob/n-077")
+    assert others_pass(outcomes, "grit/blob/n-077")
     assert Counted.starts <= most_starts(76, 3)
     (kept,) = read_vector_file(tmp_path / str(dead.found)).cases
     assert kept.steps == (numbered(3), numbered(41), numbered(77))
 
 
 def test_case_that_breaks_alone_is_its_own_cause(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "dies", 50)
-    dead = told["grit/blob/n-050"]
+    _, outcomes = run(tmp_path, "dies", 50)
+    dead = outcomes["grit/blob/n-050"]
     assert (dead.verdict, dead.poisoned_by, dead.detail) == ("error", None, "stderr: poisoned")
-    assert others_pass(told, "grit/blob/n-050")
+    assert others_pass(outcomes, "grit/blob/n-050")
     assert Counted.starts == 3
 
 
 @pytest.mark.rule("suite.crash.blamed")
 def test_death_that_does_not_recur_is_unreproduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISONED_ONCE", str(tmp_path / "mark"))
-    _, told = run(tmp_path, "once", 50)
-    dead = told["grit/blob/n-050"]
+    _, outcomes = run(tmp_path, "once", 50)
+    dead = outcomes["grit/blob/n-050"]
     assert (dead.verdict, dead.poisoned_by, dead.found) == ("error", None, None)
     assert dead.detail == "unreproduced: stderr: poisoned"
-    assert others_pass(told, "grit/blob/n-050")
+    assert others_pass(outcomes, "grit/blob/n-050")
 
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
 def test_hang_is_investigated_within_bounds(tmp_path: Path) -> None:
-    _, told = run(
+    _, outcomes = run(
         tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], attach_settings=Brisk(deadline_scale=0.05)
     )
-    hung = told["grit/blob/n-020"]
+    hung = outcomes["grit/blob/n-020"]
     assert (hung.verdict, hung.cause, hung.poisoned_by) == ("error", "hung:blocked", "grit/blob/n-007")
-    assert others_pass(told, "grit/blob/n-020")
+    assert others_pass(outcomes, "grit/blob/n-020")
 
 
 def test_hang_that_needs_every_request_is_not_awaited_twice(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], attach_settings=Brisk(deadline_scale=0.05))
-    hung = told["grit/blob/n-002"]
+    _, outcomes = run(
+        tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], attach_settings=Brisk(deadline_scale=0.05)
+    )
+    hung = outcomes["grit/blob/n-002"]
     assert (hung.verdict, hung.poisoned_by) == ("error", "grit/blob/n-001")
     # the run's own wait, the case alone, the case after the other one, the last request without the others
     assert Counted.starts == 4
 
 
 def test_death_that_needs_many_cases_is_reported_within_bounds(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "counts", 20, cases=[case_of(number) for number in range(1, 31)])
-    dead = told["grit/blob/n-020"]
+    _, outcomes = run(tmp_path, "counts", 20, cases=[case_of(number) for number in range(1, 31)])
+    dead = outcomes["grit/blob/n-020"]
     assert (dead.verdict, dead.poisoned_by) == ("error", None)
     assert str(dead.detail).startswith("only after some of ")
-    assert others_pass(told, "grit/blob/n-020")
+    assert others_pass(outcomes, "grit/blob/n-020")
     assert Counted.starts <= most_starts(19, 20)
 
 
@@ -153,14 +155,14 @@ def test_replay_repeats_a_death_and_reports_a_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gritstone_conformance.rules.RuleBook.judging", lambda book, _: book)
-    _, told = run(tmp_path, "dies", 30, 12, cases=[case_of(number) for number in range(1, 31)])
-    file = tmp_path / str(told["grit/blob/n-030"].found)
+    _, outcomes = run(tmp_path, "dies", 30, 12, cases=[case_of(number) for number in range(1, 31)])
+    file = tmp_path / str(outcomes["grit/blob/n-030"].found)
     command = f"{sys.executable} {ADAPTER}"
     assert main(["replay", str(file), "--iut", f"{command} dies 30 12"]) == 1
-    said = capsys.readouterr().out
-    assert said.startswith("ERROR")
-    assert "was: dead:exit-9" in said
-    assert "step" not in said.splitlines()[0]
+    output = capsys.readouterr().out
+    assert output.startswith("ERROR")
+    assert "was: dead:exit-9" in output
+    assert "step" not in output.splitlines()[0]
     assert main(["replay", str(file), "--iut", f"{command} dies 30 11"]) == 0
     assert capsys.readouterr().out.startswith("FIXED")
 
@@ -181,8 +183,8 @@ def test_attached_implementation_is_not_restarted(tmp_path: Path) -> None:
         1,
     )
     outcomes = execute(plan, subject, fake_book(), RunSettings(home=tmp_path), lambda _: None).outcomes
-    (told,) = [outcome for outcome in outcomes if outcome.verdict == "error"]
-    assert (told.detail, told.poisoned_by, told.found) == ("unreproduced", None, None)
+    (broken,) = [outcome for outcome in outcomes if outcome.verdict == "error"]
+    assert (broken.detail, broken.poisoned_by, broken.found) == ("unreproduced", None, None)
 
 
 def asks(*numbers: int) -> Property:
@@ -195,16 +197,16 @@ def asks(*numbers: int) -> Property:
 
 
 def test_requests_of_a_property_that_broke_are_saved_as_a_case(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(10, 11, 12, 13, 14, 90)])
-    dead = told["grit/blob/p-090"]
+    _, outcomes = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(10, 11, 12, 13, 14, 90)])
+    dead = outcomes["grit/blob/p-090"]
     assert (dead.verdict, dead.poisoned_by, dead.detail) == ("error", None, "stderr: poisoned")
     (kept,) = read_vector_file(tmp_path / str(dead.found)).cases
     assert kept.steps == (numbered(12), numbered(90))
 
 
 def test_one_property_may_break_another(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12), asks(14, 90)])
-    dead = told["grit/blob/p-090"]
+    _, outcomes = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12), asks(14, 90)])
+    dead = outcomes["grit/blob/p-090"]
     assert (dead.verdict, dead.poisoned_by) == ("error", "grit/blob/p-012")
     (kept,) = read_vector_file(tmp_path / str(dead.found)).cases
     assert kept.steps == (numbered(12), numbered(90))

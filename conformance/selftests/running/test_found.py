@@ -105,8 +105,8 @@ def test_promoted_vector_fails_on_its_mutant_only(tmp_path: Path, capsys: pytest
         shutil.copy(vectors_dir() / "grit" / name, root / "grit")
     assert main(["vectors", "--root", str(root), "--digest", "--write"]) == 0
     found = str(tmp_path / outcome.found)
-    told = ["--rules", mutant.violates, "--comment", "a header that was left out"]
-    assert main(["vectors", "--root", str(root), "--add", found, *told]) == 0, capsys.readouterr()
+    arguments = ["--rules", mutant.violates, "--comment", "a header that was left out"]
+    assert main(["vectors", "--root", str(root), "--add", found, *arguments]) == 0, capsys.readouterr()
     assert main(["vectors", "--root", str(root), "--lint"]) == 0, capsys.readouterr()
     (promoted,) = [file for file in load_vectors(root).files if file.cases[0].origin.get("from") == outcome.case]
     assert promoted.path == f"grit/found/{promoted.cases[0].identity()[:16]}.json"

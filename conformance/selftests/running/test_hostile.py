@@ -165,9 +165,9 @@ def test_control_characters_reach_no_output(name: str, tmp_path: Path, capsys: p
     main(["report", report])
     main(["doctor", "--iut", words])
     main(["replay", "grit/id/of-64-bytes", "--iut", words])
-    told = capsys.readouterr()
-    assert "end" in told.out, "the adapter's output was not shown"
-    for text in (told.out, told.err, *(path.read_text() for path in tmp_path.rglob("*.json*"))):
+    captured = capsys.readouterr()
+    assert "end" in captured.out, "the adapter's output was not shown"
+    for text in (captured.out, captured.err, *(path.read_text() for path in tmp_path.rglob("*.json*"))):
         assert not UNSAFE.search(text), UNSAFE.findall(text)
 
 
@@ -187,9 +187,9 @@ def test_complaint_and_traceback_have_no_control_characters(
 
     monkeypatch.setattr(verification, "load_data", breaks)
     assert main(["verify", "--iut", " ".join(command("nasty-hello"))]) == 4
-    told = capsys.readouterr().err
-    assert "RuntimeError" in told
-    assert not UNSAFE.search(told), UNSAFE.findall(told)
+    captured = capsys.readouterr().err
+    assert "RuntimeError" in captured
+    assert not UNSAFE.search(captured), UNSAFE.findall(captured)
 
 
 @pytest.mark.rule("suite.output.plain")

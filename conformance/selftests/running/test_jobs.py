@@ -67,31 +67,31 @@ def started(script: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def heard(*told: tuple[Outcome, ...]) -> Heard:
+def run_children(*reported: tuple[Outcome, ...]) -> Heard:
     listener = Heard()
     with ExitStack() as running:
-        relay([running.enter_context(child(index, *outcomes)) for index, outcomes in enumerate(told)], listener)
+        relay([running.enter_context(child(index, *outcomes)) for index, outcomes in enumerate(reported)], listener)
     return listener
 
 
 def test_header_and_each_case_are_reported_once() -> None:
-    listener = heard((VECTOR, WATCH), (WATCH,))
+    listener = run_children((VECTOR, WATCH), (WATCH,))
     assert listener.headers == [{"shard": [0, 1], "seed": 1}]
     assert sorted(outcome.case for outcome in listener.outcomes) == [VECTOR.case, WATCH.case]
 
 
 @pytest.mark.rule("suite.shrink.bounded")
 def test_shrinking_in_a_part_is_reported() -> None:
-    assert heard((), ()).progressed == [("grit/a/b", 1.5, 3)] * 2
+    assert run_children((), ()).progressed == [("grit/a/b", 1.5, 3)] * 2
 
 
 def test_watch_that_failed_in_one_part_is_reported() -> None:
-    assert heard((WATCH, FAILED)).outcomes == [WATCH, FAILED]
+    assert run_children((WATCH, FAILED)).outcomes == [WATCH, FAILED]
 
 
 def test_part_prints_no_summary_of_its_own() -> None:
     assert hasattr(PartListener, "end")
-    assert heard((), ()).outcomes == []
+    assert run_children((), ()).outcomes == []
 
 
 @pytest.mark.parametrize(
@@ -153,16 +153,16 @@ def test_parts_of_a_child_that_ends_early_are_not_reassigned() -> None:
 
 
 def test_part_is_read_as_it_was_ordered() -> None:
-    played: list[Part] = []
+    ordered: list[Part] = []
 
-    def play(part: Part) -> int:
-        played.append(part)
+    def run_part(part: Part) -> int:
+        ordered.append(part)
         return 1
 
     parts = [Part(3, 12, 0.25, Path("a b/c.jsonl.3-of-12")), Part(0, 1, 1.0, Path("c"))]
     out = io.StringIO()
-    assert run_parts([part.to_line().decode() for part in parts], out, play) == 0
-    assert played == parts
+    assert run_parts([part.to_line().decode() for part in parts], out, run_part) == 0
+    assert ordered == parts
     assert out.getvalue().count("\n") == 2
 
 

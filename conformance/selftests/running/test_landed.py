@@ -132,7 +132,7 @@ def test_kill_lands_only_on_a_living_process() -> None:
         subject.close()
 
 
-def played(mutant: str, case: str, home: Path, kind: type[ObservedSubject]) -> str | None:
+def rule_of(mutant: str, case: str, home: Path, kind: type[ObservedSubject]) -> str | None:
     """Run a case on a mutant; return the violated rule, else the cause of the fault, or None."""
     planted = detectable()[mutant]
     start = Launcher(opener(planted.command("gritstone.harness"), planted), AttachSettings())
@@ -159,13 +159,13 @@ def test_every_rule_about_deaths_has_an_unprotected_mutant() -> None:
 @pytest.mark.parametrize("rule", ["grit.ref.atomic", "grit.ref.durable"])
 def test_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
-    assert played(mutant, case, tmp_path, ObservedSubject) == rule
-    assert played(mutant, case, tmp_path, Unharmed) == "unharmed"
+    assert rule_of(mutant, case, tmp_path, ObservedSubject) == rule
+    assert rule_of(mutant, case, tmp_path, Unharmed) == "unharmed"
 
 
 @pytest.mark.rule("suite.fault.needed", slow=True)
 @pytest.mark.parametrize("rule", sorted(NEEDED.keys() - {"grit.ref.atomic", "grit.ref.durable"}))
 def test_every_rule_about_deaths_finds_nothing_without_one(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
-    assert played(mutant, case, tmp_path, ObservedSubject) == rule
-    assert played(mutant, case, tmp_path, Unharmed) == "unharmed"
+    assert rule_of(mutant, case, tmp_path, ObservedSubject) == rule
+    assert rule_of(mutant, case, tmp_path, Unharmed) == "unharmed"

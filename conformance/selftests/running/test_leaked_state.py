@@ -29,14 +29,14 @@ def cases(most: int) -> list[Case]:
 
 @pytest.mark.rule("suite.state.blamed")
 def test_failure_that_needs_an_earlier_case_is_shared_state(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "lies", 90, 12)
-    failed = told["grit/blob/n-090"]
+    _, outcomes = run(tmp_path, "lies", 90, 12)
+    failed = outcomes["grit/blob/n-090"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", SHARED, "grit/blob/n-012")
     assert failed.detail == (
         "passes alone in a new process, and fails only after grit/blob/n-012; "
         f"it failed after at least 89 cases with 89 requests; its own rule is {RULE}"
     )
-    assert others_pass(told, "grit/blob/n-090")
+    assert others_pass(outcomes, "grit/blob/n-090")
     assert Counted.starts <= most_starts(89, 2) + CONFIRMATIONS
     (kept,) = read_vector_file(tmp_path / str(failed.found)).cases
     assert kept.steps == (numbered(12), numbered(90))
@@ -44,29 +44,29 @@ def test_failure_that_needs_an_earlier_case_is_shared_state(tmp_path: Path) -> N
 
 @pytest.mark.rule("suite.state.blamed")
 def test_case_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "lies", 50)
-    failed = told["grit/blob/n-050"]
+    _, outcomes = run(tmp_path, "lies", 50)
+    failed = outcomes["grit/blob/n-050"]
     assert (failed.verdict, failed.rule, failed.poisoned_by, failed.detail) == ("fail", RULE, None, None)
-    assert others_pass(told, "grit/blob/n-050")
+    assert others_pass(outcomes, "grit/blob/n-050")
     assert Counted.starts == 2
 
 
 @pytest.mark.rule("suite.state.blamed")
 def test_failure_that_does_not_recur_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISONED_ONCE", str(tmp_path / "mark"))
-    _, told = run(tmp_path, "slips", 50)
-    failed = told["grit/blob/n-050"]
+    _, outcomes = run(tmp_path, "slips", 50)
+    failed = outcomes["grit/blob/n-050"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", RULE, None)
     assert str(failed.detail).startswith("not repeatable: passes alone in a new process, also after the earlier cases")
 
 
 @pytest.mark.rule("suite.state.blamed")
 def test_failure_reports_the_age_of_its_process(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "ages", 20, cases=cases(30))
-    failed = [name for name, outcome in told.items() if outcome.verdict == "fail"]
+    _, outcomes = run(tmp_path, "ages", 20, cases=cases(30))
+    failed = [name for name, outcome in outcomes.items() if outcome.verdict == "fail"]
     assert failed == [f"grit/blob/n-{number:03d}" for number in range(20, 31)]
-    assert {told[name].rule for name in failed} == {SHARED}
-    first, last = (str(told[name].detail) for name in (failed[0], failed[-1]))
+    assert {outcomes[name].rule for name in failed} == {SHARED}
+    first, last = (str(outcomes[name].detail) for name in (failed[0], failed[-1]))
     assert first.startswith("passes alone in a new process, and fails only after some of ")
     assert last == (
         f"passes alone in a new process; it failed after at least 29 cases with 29 requests; its own rule is {RULE}"
@@ -75,22 +75,22 @@ def test_failure_reports_the_age_of_its_process(tmp_path: Path) -> None:
 
 
 def test_broken_implementation_is_restarted_once_per_rule(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "ages", 1, cases=cases(30))
-    assert {outcome.rule for outcome in told.values()} == {RULE}
+    _, outcomes = run(tmp_path, "ages", 1, cases=cases(30))
+    assert {outcome.rule for outcome in outcomes.values()} == {RULE}
     assert Counted.starts == 2
 
 
 def test_one_property_may_make_another_fail(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "lies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12), asks(14, 90)])
-    failed = told["grit/blob/p-090"]
+    _, outcomes = run(tmp_path, "lies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12), asks(14, 90)])
+    failed = outcomes["grit/blob/p-090"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", SHARED, "grit/blob/p-012")
     (kept,) = read_vector_file(tmp_path / str(failed.found)).cases
     assert kept.steps == (numbered(12), numbered(90))
 
 
 def test_property_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "lies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12, 14, 90)])
-    failed = told["grit/blob/p-090"]
+    _, outcomes = run(tmp_path, "lies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12, 14, 90)])
+    failed = outcomes["grit/blob/p-090"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", RULE, None)
 
 
@@ -98,8 +98,8 @@ def test_replay_repeats_a_failure_with_its_earlier_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gritstone_conformance.rules.RuleBook.judging", lambda book, _: book)
-    _, told = run(tmp_path, "lies", 30, 12, cases=cases(30))
-    file = tmp_path / str(told["grit/blob/n-030"].found)
+    _, outcomes = run(tmp_path, "lies", 30, 12, cases=cases(30))
+    file = tmp_path / str(outcomes["grit/blob/n-030"].found)
     command = f"{sys.executable} {ADAPTER}"
     assert main(["replay", str(file), "--iut", f"{command} lies 30 12"]) == 1
     assert capsys.readouterr().out.startswith("FAIL")

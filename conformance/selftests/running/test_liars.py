@@ -81,8 +81,8 @@ def _faults_of(liar: str) -> list[SubjectFault]:
 @pytest.mark.parametrize("names", groups_of(11, SEEN_ON_THE_WIRE), ids="+".join)
 def test_each_liar_is_reported_by_name(names: tuple[str, ...]) -> None:
     first = {name: faults[:1] for name, faults in together(faults_of, names).items()}
-    told = {name: [(fault.cause, fault.rule) for fault in faults] for name, faults in first.items()}
-    assert told == {name: [(LIARS[name].cause, LIARS[name].rule)] for name in names}, first
+    reported = {name: [(fault.cause, fault.rule) for fault in faults] for name, faults in first.items()}
+    assert reported == {name: [(LIARS[name].cause, LIARS[name].rule)] for name in names}, first
 
 
 def test_every_line_of_an_honest_adapter_passes() -> None:

@@ -37,7 +37,7 @@ def honest(op: str, args: dict[str, Json]) -> Reply:
     return Refused("missing") if args["number"] % 4 == 0 else Ok({})
 
 
-def played(reach: Mapping[str, float], subject: Any = None, **settings: Any) -> Result:
+def run_for(reach: Mapping[str, float], subject: Any = None, **settings: Any) -> Result:
     prop = Property("grit/tree/numbers", (RULE,), body, {"number": st.integers(0, 255)}, reach=reach)
     observed = ObservedSubject(subject or FakeSubject(honest), Ledger())
     return run_property(prop, observed, RunSettings(saves=False, shrink_s=0.0, **settings))
@@ -50,12 +50,12 @@ def test_gate_below_a_floor_is_an_error_of_the_suite(situation: str) -> None:
         DataError,
         match=rf"grit/tree/numbers declares a situation that too few examples reach, '{situation}': \d+ of 100",
     ):
-        played({situation: 0.99})
+        run_for({situation: 0.99})
 
 
 @pytest.mark.rule("suite.property.reach")
 def test_reached_situations_are_counted_over_the_examples() -> None:
-    tested = played({"an even number": 0.2, "grit.id refused": 0.1, "grit.id accepted": 0.2})
+    tested = run_for({"an even number": 0.2, "grit.id refused": 0.1, "grit.id accepted": 0.2})
     assert tested.divergence is None
     assert tested.examples == 100
     assert 20 < tested.reached["an even number"] < 80
@@ -65,7 +65,7 @@ def test_reached_situations_are_counted_over_the_examples() -> None:
 def spared(reach: Mapping[str, float], subject: FakeSubject) -> Result | None:
     """Return the result, or None if the floors were applied."""
     try:
-        return played(reach, subject)
+        return run_for(reach, subject)
     except DataError:
         return None
 
@@ -90,7 +90,7 @@ def test_failed_or_broken_property_is_not_held_to_its_floors() -> None:
 
 @pytest.mark.rule("suite.property.reach")
 def test_search_is_not_held_to_floors(tmp_path: Path) -> None:
-    assert played({"an even number": 0.99}, profile="search", home=tmp_path).examples > 100
+    assert run_for({"an even number": 0.99}, profile="search", home=tmp_path).examples > 100
 
 
 def test_every_profile_has_floors_that_can_fail() -> None:

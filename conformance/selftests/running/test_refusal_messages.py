@@ -62,9 +62,9 @@ def test_refusal_message_is_kept_and_shown(case: str) -> None:
     line = outcome.to_json()
     assert line["divergence"]["message"] == WORDS
     assert violation("report", line, "case") is None
-    told = Outcome.from_json(line).divergence
-    assert told is not None
-    assert told.message == WORDS
+    divergence = Outcome.from_json(line).divergence
+    assert divergence is not None
+    assert divergence.message == WORDS
     assert f"  message      {WORDS}" in block(outcome)
 
 

@@ -31,10 +31,10 @@ def test_wrong_answer_fails_only_its_case() -> None:
     wrong = FakeSubject(lambda op, args: Ok({"id": 2 if args["n"] == "grit/tree/good-7" else 1}))
     found = run(wrong, many(20))
     assert [name for name, verdict in verdicts(found).items() if verdict != "pass"] == ["grit/tree/good-7"]
-    told = found["grit/tree/good-7"]
-    assert (told.verdict, told.rule, told.signature) == ("fail", RULE, "expected value got value at /id")
-    assert told.divergence is not None
-    assert (told.divergence.step, told.divergence.path, told.divergence.expected, told.divergence.got) == (
+    outcome = found["grit/tree/good-7"]
+    assert (outcome.verdict, outcome.rule, outcome.signature) == ("fail", RULE, "expected value got value at /id")
+    assert outcome.divergence is not None
+    assert (outcome.divergence.step, outcome.divergence.path, outcome.divergence.expected, outcome.divergence.got) == (
         0,
         "/id",
         1,
@@ -86,15 +86,15 @@ class Fragile:
 def test_death_fails_only_its_own_case() -> None:
     found = run(FakeSubject(Fragile("grit/tree/good-37")), many(100))
     assert [name for name, verdict in verdicts(found).items() if verdict != "pass"] == ["grit/tree/good-37"]
-    told = found["grit/tree/good-37"]
-    assert (told.verdict, told.cause, told.detail) == ("error", "dead:signal-SEGV", "stderr is empty")
+    outcome = found["grit/tree/good-37"]
+    assert (outcome.verdict, outcome.cause, outcome.detail) == ("error", "dead:signal-SEGV", "stderr is empty")
 
 
 @pytest.mark.rule("suite.crash.isolated")
 def test_death_that_does_not_recur_is_unreproduced() -> None:
     subject = FakeSubject(Fragile("grit/tree/good-3", once=True))
-    told = run(subject, many(10))["grit/tree/good-3"]
-    assert (told.verdict, told.detail) == ("error", "unreproduced: stderr is empty")
+    outcome = run(subject, many(10))["grit/tree/good-3"]
+    assert (outcome.verdict, outcome.detail) == ("error", "unreproduced: stderr is empty")
     assert subject.kills == 1, "the request is sent again in a new process"
 
 
@@ -129,8 +129,8 @@ def test_watch_fails_on_the_first_violation_of_its_rule() -> None:
         return honest(op, args)
 
     found = run(FakeSubject(answer), many(10), watched=("harness.frame.line", "harness.reply.order"))
-    told = found["harness/watch/frame-line"]
-    assert (told.verdict, told.detail, told.rule) == ("fail", "not JSON: hello", "harness.frame.line")
+    outcome = found["harness/watch/frame-line"]
+    assert (outcome.verdict, outcome.detail, outcome.rule) == ("fail", "not JSON: hello", "harness.frame.line")
     assert found["harness/watch/reply-order"].verdict == "pass"
     assert found["grit/tree/good-5"].verdict == "error"
 

@@ -168,10 +168,10 @@ def test_failure_that_its_lines_do_not_show_is_kept_as_history(tmp_path: Path) -
         trial.fail(1, 2, words="took too long")
 
     found = run(FakeSubject(honest), properties=[Property("grit/tree/slow", (RULE,), body)], home=tmp_path)
-    told = found["grit/tree/slow"]
-    assert (told.verdict, told.signature) == ("fail", "took too long")
-    assert told.found is not None
-    assert read_vector_file(tmp_path / told.found).cases[0].judge == "history"
+    outcome = found["grit/tree/slow"]
+    assert (outcome.verdict, outcome.signature) == ("fail", "took too long")
+    assert outcome.found is not None
+    assert read_vector_file(tmp_path / outcome.found).cases[0].judge == "history"
 
 
 def test_fault_ends_a_property_at_once() -> None:
@@ -196,7 +196,7 @@ def test_fault_is_not_an_expected_refusal(cause: str) -> None:
         "grit/tree/fatal", steps=(CaseStep("grit.id", {"n": "fatal"}, {"any": [{"refused": "invalid"}, {"ok": {}}]}),)
     )
     found = run(FakeSubject(answer), [fatal], properties=[property_])
-    assert [(told.verdict, told.cause) for told in found.values()] == [("error", cause)] * 2
+    assert [(outcome.verdict, outcome.cause) for outcome in found.values()] == [("error", cause)] * 2
 
 
 class FailsToClose(FakeSubject):

@@ -21,7 +21,7 @@ from gritstone_conformance.running import shrinking
 from gritstone_conformance.running.shrinking import Shrink, Shrinking
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes.runs import BOOK, RULE
-from selftests.fakes.runs import run as play
+from selftests.fakes.runs import run as run_cases
 from selftests.fakes.subject import HELLO, Answer, FakeSubject
 from selftests.terminal import Run, mutant
 
@@ -44,7 +44,7 @@ NUMBERS = {"numbers": st.lists(st.integers(0, 10_000), max_size=8)}
 def failing(**settings: Any) -> list[Outcome]:
     """Run several properties that fail in the same way; return their outcomes in the order in which they ran."""
     properties = [Property(case, (RULE,), adding, NUMBERS) for case in CASES]
-    found = play(FakeSubject(capped), properties=properties, **settings)
+    found = run_cases(FakeSubject(capped), properties=properties, **settings)
     assert {outcome.verdict for outcome in found.values()} == {"fail"}
     return list(found.values())
 
@@ -110,10 +110,10 @@ def test_shrinking_time_is_part_of_the_case_time() -> None:
 @pytest.mark.rule("suite.shrink.bounded")
 def test_progress_of_shrinking_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrinking, "_TICK_S", 0.0)
-    heard: list[tuple[str, float, int]] = []
-    failing(progress=lambda *told: heard.append(told))
-    assert {case for case, _, _ in heard} == set(CASES)
-    tries = [count for case, _, count in heard if case == heard[0][0]]
+    progress: list[tuple[str, float, int]] = []
+    failing(progress=lambda *report: progress.append(report))
+    assert {case for case, _, _ in progress} == set(CASES)
+    tries = [count for case, _, count in progress if case == progress[0][0]]
     assert tries == sorted(tries)
     assert tries[-1] > 10
 

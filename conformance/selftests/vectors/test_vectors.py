@@ -384,9 +384,9 @@ def test_filing_asks_for_missing_arguments(
     root = write_set(tmp_path / "vectors", small_set())
     found = found_file(tmp_path, {"refused": "invalid"})
     assert main(["vectors", "--root", str(root), "--add", str(found), *options]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
 
 
 def test_digest_is_rewritten_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

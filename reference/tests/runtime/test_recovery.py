@@ -47,7 +47,7 @@ def outcome(stage: Any, actors: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def play(stage: Any, steps: int) -> None:
+def run_steps(stage: Any, steps: int) -> None:
     """Run to rest, by so many steps at a time."""
     while stage.run(steps).cause != "rest":
         pass
@@ -70,7 +70,7 @@ def test_kill_at_each_durable_write_recovers(on_disk: Callable[[str], tuple[Any,
     stage, handles = on_disk("undisturbed")
     actors = prepare(stage)
     before = handles.writes.count
-    play(stage, steps)
+    run_steps(stage, steps)
     writes = handles.writes.count - before
     expected = outcome(stage, actors)
     assert expected["receipts"] == 1
@@ -82,7 +82,7 @@ def test_kill_at_each_durable_write_recovers(on_disk: Callable[[str], tuple[Any,
             killed(partial(die, partial(on_disk, name), steps, number, when))
             stage, handles = on_disk(name)
             stage.start(**CONFIG)
-            play(stage, steps)
+            run_steps(stage, steps)
             assert outcome(stage, actors) == expected, (number, when)
             handles.close_all()
 
@@ -91,7 +91,7 @@ def die(opening: Callable[[], tuple[Any, Handles]], steps: int, number: int, whe
     stage, handles = opening()
     prepare(stage)
     handles.writes.arm(number, when)
-    play(stage, steps)
+    run_steps(stage, steps)
 
 
 def killed(work: Callable[[], None]) -> None:

@@ -29,7 +29,7 @@ def begin(stage: Any, **given: Any) -> tuple[Any, Any]:
 def run_beside(stage: Any, meanwhile: Any) -> Any:
     """Run the first runtime to rest; what happens meanwhile is hidden from it until it commits."""
 
-    async def play() -> Any:
+    async def run_both() -> Any:
         import asyncio
 
         running = asyncio.ensure_future(stage.runtime.run(None))
@@ -37,7 +37,7 @@ def run_beside(stage: Any, meanwhile: Any) -> Any:
         await meanwhile()
         return await running
 
-    return stage.wait(play())
+    return stage.wait(run_both())
 
 
 def test_mark_is_not_set_if_the_head_moved(stage: Any) -> None:

@@ -151,8 +151,8 @@ def test_raised_fuel_lets_the_guest_continue(land: Any, module: str) -> None:
     land.inject(actor, land.tree(wasm=land.tree(manifest=manifest(land, enough))), "update")
     land.run()
     assert land.runtime.parked() == []
-    mended, at_once = ({**land.core_of(one), "name": b"", "wasm": b""} for one in (actor, twin))
-    assert mended == at_once
+    raised, at_once = ({**land.core_of(one), "name": b"", "wasm": b""} for one in (actor, twin))
+    assert raised == at_once
     if module == "counter":  # its memory holds the id of the actor
         assert state(land, actor) == state(land, twin)
 

@@ -34,8 +34,8 @@ _TABLE = "(type $t (func (param i32) (result i32))) (type $u (func (result i32))
 
 
 @pytest.fixture
-def play(start: Callable[..., Instance]) -> Callable[..., tuple[object, int]]:
-    """Run ``wit`` of a module with a budget; give the result or the code, and what was spent."""
+def run(start: Callable[..., Instance]) -> Callable[..., tuple[object, int]]:
+    """Return a function that runs ``wit`` with a budget and returns its result or code, and the spent units."""
 
     def run(data: bytes, budget: int = 10_000_000_000, pages: int = 256) -> tuple[object, int]:
         instance = start(data, budget, pages)
@@ -94,21 +94,21 @@ def _division(text: str) -> str:
 )
 def test_program_costs_the_specified_units(
     wat: Callable[..., bytes],
-    play: Callable[..., tuple[object, int]],
+    run: Callable[..., tuple[object, int]],
     head: str,
     body: str,
     result: object,
     cost: int,
 ) -> None:
     data = wat(body, head=head)
-    assert play(data) == (result, cost)
-    assert play(data, cost) == (result, cost)
-    assert play(data, cost - 1) == ("exhausted:fuel", cost - 1)
-    assert play(data, 2**63 - 1) == (result, cost)
+    assert run(data) == (result, cost)
+    assert run(data, cost) == (result, cost)
+    assert run(data, cost - 1) == ("exhausted:fuel", cost - 1)
+    assert run(data, 2**63 - 1) == (result, cost)
 
 
 def test_a_program_stops_at_every_budget_below_its_cost(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]
 ) -> None:
     data = wat(
         '(module (memory 1) (func $f (param i32) (result i32) (local i64 i64 i64 i64 i64 i64 i64 i64) (block (br_if 0 '
@@ -117,23 +117,23 @@ def test_a_program_stops_at_every_budget_below_its_cost(
     )  # fmt: skip
     # wit: 2 + 1 + 4 + 1 + 4 + 1; $f(0): 3 + (get 1, br_if 1), then const 1, return 1; $f(1): 5, then 67 + 2 + 1
     cost = 13 + 5 + 2 + 5 + 67 + 2 + 1
-    assert play(data) == (15, cost)
+    assert run(data) == (15, cost)
     for budget in range(cost):
-        assert play(data, budget) == ("exhausted:fuel", budget)
+        assert run(data, budget) == ("exhausted:fuel", budget)
 
 
 def test_stores_in_a_loop_cost_the_specified_units(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]
 ) -> None:
     store = "(i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))"
-    assert play(wat(store * 1_000 + "(i32.const 0)", head="(memory 1)")) == (0, 6_003)
+    assert run(wat(store * 1_000 + "(i32.const 0)", head="(memory 1)")) == (0, 6_003)
 
 
 @pytest.mark.parametrize("kind", ["i32", "i64", "f32", "f64"])
 @pytest.mark.parametrize(("parameters", "locals_", "operands"), [(1, 0, 0), (3, 40, 0), (30, 0, 30), (60, 900, 300)])
 def test_stack_limit_is_exact(
     wat: Callable[..., bytes],
-    play: Callable[..., tuple[object, int]],
+    run: Callable[..., tuple[object, int]],
     kind: str,
     parameters: int,
     locals_: int,
@@ -154,54 +154,54 @@ def test_stack_limit_is_exact(
         )
 
     most = (65_536 - own) // frame
-    assert play(data(most - 1))[0] == 0
-    assert play(data(most))[0] == "failed:trap:stack-overflow"
+    assert run(data(most - 1))[0] == 0
+    assert run(data(most))[0] == "failed:trap:stack-overflow"
 
 
-def test_stack_is_checked_before_fuel(wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]) -> None:
+def test_stack_is_checked_before_fuel(wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]) -> None:
     data = wat('(module (func $f (export "wit") (result i32) (i32.add (i32.const 1) (call $f))))')
-    assert play(data, 52_424)[0] == "failed:trap:stack-overflow"
-    assert play(data, 52_423)[0] == "exhausted:fuel"
+    assert run(data, 52_424)[0] == "failed:trap:stack-overflow"
+    assert run(data, 52_423)[0] == "exhausted:fuel"
 
 
 @pytest.mark.parametrize("bits", ["0x1", "0x200001", "0x7fffff"])
 def test_only_arithmetic_makes_nan_canonical(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]], bits: str
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]], bits: str
 ) -> None:
     number = int(bits, 16) | 0x7F80_0000
     kept = {"f32.abs": number, "f32.neg": number | 0x8000_0000}
     for name in ("f32.ceil", "f32.floor", "f32.trunc", "f32.nearest", "f32.sqrt"):
-        assert play(wat(f"(i32.reinterpret_f32 ({name} (f32.const -nan:{bits})))"))[0] == 0x7FC0_0000, name
+        assert run(wat(f"(i32.reinterpret_f32 ({name} (f32.const -nan:{bits})))"))[0] == 0x7FC0_0000, name
     for name, value in kept.items():
-        assert play(wat(f"(i32.reinterpret_f32 ({name} (f32.const nan:{bits})))"))[0] == value, name
+        assert run(wat(f"(i32.reinterpret_f32 ({name} (f32.const nan:{bits})))"))[0] == value, name
     for name in ("f32.add", "f32.sub", "f32.mul", "f32.div", "f32.min", "f32.max"):
         text = f"(i32.reinterpret_f32 ({name} (f32.const -nan:{bits}) (f32.const 1)))"
-        assert play(wat(text))[0] == 0x7FC0_0000, name
+        assert run(wat(text))[0] == 0x7FC0_0000, name
     text = f"(i32.wrap_i64 (i64.shr_u (i64.reinterpret_f64 (f64.promote_f32 (f32.const -nan:{bits}))) (i64.const 32)))"
-    assert play(wat(text))[0] == 0x7FF8_0000
+    assert run(wat(text))[0] == 0x7FF8_0000
     text = f"(i32.reinterpret_f32 (f32.copysign (f32.const nan:{bits}) (f32.const -1)))"
-    assert play(wat(text))[0] == number | 0x8000_0000
+    assert run(wat(text))[0] == number | 0x8000_0000
 
 
 def test_metering_keeps_signed_zero_and_infinity(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]
 ) -> None:
-    assert play(wat("(i32.reinterpret_f32 (f32.add (f32.const -0) (f32.const -0)))"))[0] == 0x8000_0000
-    assert play(wat("(i32.reinterpret_f32 (f32.div (f32.const 1) (f32.const 0)))"))[0] == 0x7F80_0000
+    assert run(wat("(i32.reinterpret_f32 (f32.add (f32.const -0) (f32.const -0)))"))[0] == 0x8000_0000
+    assert run(wat("(i32.reinterpret_f32 (f32.div (f32.const 1) (f32.const 0)))"))[0] == 0x7F80_0000
 
 
 @pytest.mark.parametrize(("declared", "pages", "most"), [("1", 4, 4), ("1 3", 4, 3), ("1 9", 4, 4), ("0 0", 4, 0)])
 def test_memory_grows_up_to_its_maximum(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]], declared: str, pages: int, most: int
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]], declared: str, pages: int, most: int
 ) -> None:
     first = int(declared.split(maxsplit=1)[0])
     grow = "(memory.grow (i32.const {}))".format
-    assert play(wat(grow(most - first), head=f"(memory {declared})"), pages=pages)[0] == first
-    assert play(wat(grow(most - first + 1), head=f"(memory {declared})"), pages=pages)[0] == 2**32 - 1
+    assert run(wat(grow(most - first), head=f"(memory {declared})"), pages=pages)[0] == first
+    assert run(wat(grow(most - first + 1), head=f"(memory {declared})"), pages=pages)[0] == 2**32 - 1
 
 
 def test_many_results_and_returns_go_through_the_block(
-    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
+    wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]
 ) -> None:
     data = wat(
         "(module (func $f (param i32) (result i32 i64)"
@@ -211,14 +211,14 @@ def test_many_results_and_returns_go_through_the_block(
         '(func (export "wit") (result i32)'
         "(i32.add (i32.mul (i32.const 100) (call $g (i32.const 0))) (call $g (i32.const 1)))))"
     )  # fmt: skip
-    assert play(data)[0] == 1115
+    assert run(data)[0] == 1115
 
 
-def test_dead_code_costs_nothing(wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]) -> None:
+def test_dead_code_costs_nothing(wat: Callable[..., bytes], run: Callable[..., tuple[object, int]]) -> None:
     dead = "(block (loop (if (i32.const 1) (then nop) (else unreachable (br 0)))))"
     dead += "(drop (i32.div_u (i32.const 1) (i32.const 2)))"
-    assert play(wat(f"(block (br 0) {dead}) (return (i32.const 0)) {dead}")) == (0, 5)
-    assert play(wat(f"(if (i32.const 1) (then (return (i32.const 0)) {dead}) (else nop)) unreachable")) == (0, 6)
+    assert run(wat(f"(block (br 0) {dead}) (return (i32.const 0)) {dead}")) == (0, 5)
+    assert run(wat(f"(if (i32.const 1) (then (return (i32.const 0)) {dead}) (else nop)) unreachable")) == (0, 6)
 
 
 def test_cost_tables_equal_those_of_the_spec() -> None:

@@ -88,7 +88,7 @@ def _orders(writes: list[tuple[int, int]]) -> bytes:
     return b"".join(struct.pack("<II", 1 if at < 0 else at + 2, value) for at, value in writes)
 
 
-class Life:
+class GuestSteps:
     """One actor that runs with one memory of objects, so that its images can stay."""
 
     def __init__(self, bench: Any, actor: bytes) -> None:
@@ -98,18 +98,18 @@ class Life:
         self.objects = Objects(store.format, store.limits, store.get)
 
 
-def _end(life: Life, head: Any, message: bytes) -> bytes | str | None:
+def _end(guest: GuestSteps, head: Any, message: bytes) -> bytes | str | None:
     """Make a step with images that may stay; gives it as ``Bench.step`` does."""
-    executor = Executor(life.objects, life.bench.laws)
-    last = None if head is None else load_position(life.objects, head, life.actor)
-    proposal = read_proposal(life.objects.load, life.actor, last, [(life.bench.sender, message)])
-    play = executor.transition(executor.prepare(life.actor, last, proposal, 1))
+    executor = Executor(guest.objects, guest.bench.laws)
+    last = None if head is None else load_position(guest.objects, head, guest.actor)
+    proposal = read_proposal(guest.objects.load, guest.actor, last, [(guest.bench.sender, message)])
+    play = executor.transition(executor.prepare(guest.actor, last, proposal, 1))
     try:
         next(play)
     except Refusal as refusal:
         return refusal.code
     except StopIteration as stop:
-        life.bench.keep(stop.value.workspace)
+        guest.bench.keep(stop.value.workspace)
         found: bytes = stop.value.position.step_id
         return found
     raise AssertionError("unexpected query")
@@ -144,16 +144,16 @@ def test_steps_equal_those_without_resident_images(
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES + 2})
-    life = Life(bench, core)
+    guest = GuestSteps(bench, core)
     message = bench.message(None, core)
-    head = _end(life, None, message)
+    head = _end(guest, None, message)
     assert head == bench.step(core, None, (bench.sender, message))
     assert isinstance(head, bytes)
     for turn, writes in enumerate(turns):
         if turn in forgets:
-            life.objects.forget()
+            guest.objects.forget()
         next_message = bench.message(message, bench.blob(_orders(writes)))
-        made = _end(life, head, next_message)
+        made = _end(guest, head, next_message)
         assert made == bench.step(core, head, (bench.sender, next_message))
         if isinstance(made, bytes):
             head, message = made, next_message
@@ -166,23 +166,23 @@ def test_images_stay_after_calls_that_start_from_them(
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})
-    life = Life(bench, core)
+    guest = GuestSteps(bench, core)
     heads: list[Any] = [None]
     messages: list[Any] = [None]
     for turn in range(5):
         content = core if turn == 0 else bench.blob(_orders([(100_000 + turn, turn)]))
         messages.append(bench.message(messages[-1], content))
-        heads.append(_end(life, heads[-1], messages[-1]))
+        heads.append(_end(guest, heads[-1], messages[-1]))
 
     def are_kept() -> list[bool]:
         memories = [bench.wasm_of(core, head)["memory"] for head in heads[1:]]
-        return [residents.find((life.objects.age, memory, _PAGES)) is not None for memory in memories]
+        return [residents.find((guest.objects.age, memory, _PAGES)) is not None for memory in memories]
 
     assert are_kept() == [True] * 5
     # A call that fails, and one from an earlier step, leave all images as they are.
     failing = bench.message(messages[-1], bench.blob(_orders([(_PAGES * PAGE_BYTES, 1)])))
-    assert _end(life, heads[-1], failing) == "failed:trap:memory-bounds"
-    assert _end(life, heads[-2], messages[-1]) == heads[-1]
+    assert _end(guest, heads[-1], failing) == "failed:trap:memory-bounds"
+    assert _end(guest, heads[-2], messages[-1]) == heads[-1]
     assert are_kept() == [True] * 5
 
 
@@ -243,16 +243,16 @@ def test_erased_page_is_a_defect_of_the_image(
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})
-    life = Life(bench, core)
+    guest = GuestSteps(bench, core)
     message, head = None, None
     for turn in range(4):
         message = bench.message(message, bench.blob(b"") if turn else core)
-        head = _end(life, head, message)
+        head = _end(guest, head, message)
     page = bench.workspace.tree(bench.wasm_of(core, head)["memory"]).entries["00"]
     bench.store.erase(bench.workspace.tree(page).entries["01"])
-    life.objects.forget()
+    guest.objects.forget()
     message = bench.message(message, bench.blob(b""))
-    assert _end(life, head, message) == "unresolved:image"
+    assert _end(guest, head, message) == "unresolved:image"
 
 
 @pytest.mark.parametrize(("bound", "most"), [("_KEPT_BYTES", 3 * PAGE_BYTES), ("_KEPT_FILES", 3)])
@@ -284,13 +284,13 @@ def test_image_with_many_changed_pages_gets_its_own_file(
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})
-    life = Life(bench, core)
+    guest = GuestSteps(bench, core)
     message, head, files = None, None, set()
     for turn in range(40):
         write = _orders([(PAGE_BYTES * (turn % 18 + 1), turn + 1)])
         message = bench.message(message, bench.blob(write) if turn else core)
-        head = _end(life, head, message)
-        found = residents.find((life.objects.age, bench.wasm_of(core, head)["memory"], _PAGES))
+        head = _end(guest, head, message)
+        found = residents.find((guest.objects.age, bench.wasm_of(core, head)["memory"], _PAGES))
         assert found is not None
         assert len(found.over) <= 16
         files.add(found.file)

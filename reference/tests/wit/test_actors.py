@@ -66,7 +66,7 @@ async def on_new_user_message(messages_tree: TreeObject, ctx: MessageContext) ->
     ctx.outbox.add(OutboxMessage.from_reply(ctx.message, BlobObject.from_json(reply), mt="head_reply"))
 
 
-def told(bench: Any, app: Wit, content: ObjectId, mt: str, **entries: ObjectId) -> Any:
+def delivered(bench: Any, app: Wit, content: ObjectId, mt: str, **entries: ObjectId) -> Any:
     bench.register("app", app.code)
     actor, head = bench.born("a", b"external:app", **entries)
     message = bench.message(content, bench.position(head, actor).inbox[bench.outside], **({"mt": mt} if mt else {}))
@@ -82,7 +82,7 @@ def asked(bench: Any, position: Any, name: str, args: bytes = b"") -> Any:
 
 
 def test_greetings_actor_keeps_and_returns_greetings(bench: Any) -> None:
-    position = told(bench, greetings, bench.blob(b"hello"), "greeting")
+    position = delivered(bench, greetings, bench.blob(b"hello"), "greeting")
     assert bench.objects.load(position.core["my_greetings"]) == Tree({"5.txt": bench.blob(b"hello", ct="s")})
     assert asked(bench, position, "count").data == b'{"count":1}'
     assert asked(bench, position, "count", b'{"least":2}').data == b'{"count":3}'
@@ -97,17 +97,17 @@ def test_greetings_actor_keeps_and_returns_greetings(bench: Any) -> None:
 
 def test_chat_actor_replies_to_the_sender(bench: Any) -> None:
     one = bench.blob(json.dumps({"from_name": "user", "text": "hi"}).encode())
-    position = told(bench, chat, bench.tree(**{"1": one}), "new_user_message")
+    position = delivered(bench, chat, bench.tree(**{"1": one}), "new_user_message")
     reply = bench.objects.load(position.outbox[bench.outside])
     assert dict(reply.headers) == {"mt": "head_reply", "reply": position.inbox[bench.outside].hex()}
     assert json.loads(bench.objects.load(reply.content).data) == {"from_name": "assistant", "text": "HI"}
     with pytest.raises(Rejected) as caught:
-        told(bench, chat, bench.blob(b"no tree"), "new_user_message")
+        delivered(bench, chat, bench.blob(b"no tree"), "new_user_message")
     assert caught.value.code == "failed"
 
 
 def test_message_without_handler_is_read(bench: Any) -> None:
-    position = told(bench, greetings, bench.blob(b"x"), "other")
+    position = delivered(bench, greetings, bench.blob(b"x"), "other")
     assert position.step.core == position.step.actor
 
 
@@ -134,12 +134,12 @@ def test_handlers_receive_value_and_context(bench: Any) -> None:
         seen.update(bytes=content, point=point)
 
     app.message("typed")(with_hints(typed, content=bytes, point=Point))
-    position = told(bench, app, bench.blob(b'{"x":1}'), "")
+    position = delivered(bench, app, bench.blob(b'{"x":1}'), "")
     assert isinstance(seen["content"], BlobObject)
     assert [one.mt for one in seen["inbox"]] == [""]
     assert seen["attempt"] == 1
     assert set(position.outbox) == {position.step.actor, bench.outside}
-    told(bench, app, bench.blob(b'{"x":1}'), "typed")
+    delivered(bench, app, bench.blob(b'{"x":1}'), "typed")
     assert (seen["bytes"], seen["point"].x) == (b'{"x":1}', 1)
 
 
@@ -187,8 +187,8 @@ def test_held_message_stays_unread(bench: Any) -> None:
         if "key" not in ctx.core:
             ctx.hold()
 
-    assert told(bench, app, bench.blob(b"x"), "") is None
-    assert told(bench, app, bench.blob(b"x"), "", key=bench.blob(b"")).inbox
+    assert delivered(bench, app, bench.blob(b"x"), "") is None
+    assert delivered(bench, app, bench.blob(b"x"), "", key=bench.blob(b"")).inbox
 
 
 def test_queries_receive_bytes_and_context(bench: Any) -> None:
@@ -206,7 +206,7 @@ def test_queries_receive_bytes_and_context(bench: Any) -> None:
     def tree(core: Core) -> TreeObject:
         return core
 
-    position = told(bench, app, bench.blob(b"x"), "")
+    position = delivered(bench, app, bench.blob(b"x"), "")
     assert asked(bench, position, "raw", b"hi").data == b"hi" + position.step.actor
     assert asked(bench, position, "text") == Blob({"ct": "s"}, position.step_id.hex().encode())
     assert asked(bench, position, "tree") == Tree(position.core)
@@ -254,13 +254,13 @@ def test_actor_runs_the_code_in_its_core(bench: Any) -> None:
     actor, head = bench.born("a", b"/lib/code:app:app", lib=bench.tree(code=bench.tree(**modules)))
     genesis = bench.position(head, actor).inbox[bench.outside]
     message = bench.message(bench.blob(b"hi"), genesis)
-    said = bench.position(bench.step(actor, head, [(bench.outside, message)]), actor)
-    assert bench.objects.load(said.core["said"]).data == b"HI."
+    position = bench.position(bench.step(actor, head, [(bench.outside, message)]), actor)
+    assert bench.objects.load(position.core["said"]).data == b"HI."
     change = bench.nested({"lib": {"code": {"plain.py": "PLAIN = '!'"}}})
     updated = bench.step(actor, head, [(bench.outside, bench.message(change, genesis, mt="update"))])
     again = bench.message(bench.blob(b"hi"), bench.position(updated, actor).inbox[bench.outside])
-    said = bench.position(bench.step(actor, updated, [(bench.outside, again)]), actor)
-    assert bench.objects.load(said.core["said"]).data == b"HI!"
+    position = bench.position(bench.step(actor, updated, [(bench.outside, again)]), actor)
+    assert bench.objects.load(position.core["said"]).data == b"HI!"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from gritstone_conformance.trial import Property, Trial
 SMALL = Limits.of(FLOORS)
 
 
-def play(
+def run_on_model(
     prop: Property,
     subject: ModelSubject,
     examples: int,
