@@ -168,7 +168,7 @@ def test_whole_process_group_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.rule("suite.liveness.three")
 @pytest.mark.parametrize(
-    ("busy_s", "said", "cause"),
+    ("busy_s", "output", "cause"),
     [
         (0.5, b"", "hung:spinning"),
         (1.0, b'{"seq', "hung:spinning"),
@@ -197,7 +197,7 @@ def test_reply_after_its_deadline_is_late(pipes: Pipes) -> None:
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-@pytest.mark.parametrize(("enough", "heard"), [(1, 1), (3, 3), (9, 5)])
+@pytest.mark.parametrize(("enough", "received"), [(1, 1), (3, 3), (9, 5)])
 def test_listener_that_returns_true_gets_no_more_answers(pipes: Pipes, enough: int, received: int) -> None:
     answers: list[Answer] = []
 
