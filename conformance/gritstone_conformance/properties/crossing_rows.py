@@ -37,7 +37,7 @@ def each_row(
     profile, _, slug = name.partition("/")
     rows = [
         Property(
-            name=f"{profile}/crossing/{row['operation']}-{number:03}",
+            name=f"{profile}/crossing/{row.get('operation', slug)}-{number:03}",
             rules=rules(table.features(row)),
             body=partial(_run, body, row=row),
             requires=Requires((row["format"],), (*features, *table.features(row)), (profile,)),

@@ -45,6 +45,7 @@ NEEDED: Final = {
         "store/handle-closed": "a transfer in progress is an export or an import",
     },
     "erase": {
+        "crossing/bytes*": "an erased object is one of the states",
         "crash/import": "the bundle has tombstones",
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",
