@@ -32,7 +32,8 @@ from selftests.mutants.mutate import detectable
 RULE: Final = "grit.store.crash"
 CRASHES: Final = {prop.name: prop for prop in load_properties() if prop.kind == "crash" and not prop.search_only}
 OF_STORES: Final = {
-    *("grit.store.crash", "grit.ref.atomic", "grit.ref.durable", "grit.prune.safe", "grit.bundle.import-atomic"),
+    *("grit.store.crash", "grit.ref.atomic", "grit.ref.durable", "grit.prune.safe", "grit.prune.order"),
+    "grit.bundle.import-atomic",
     *("grit.erase.atomic", "runtime.agent.bootstrap", "wasm.handoff.one-owner"),
     *("runtime.fail.sent", "runtime.head.asked", "runtime.cut.step"),
     *("runtime.collect.collected", "wasm.handoff.agent"),
@@ -44,6 +45,7 @@ NEEDED: Final = {
         "grit/crash/import-at-each-write-cbor",
     ),
     "grit.erase.atomic": ("an-erasure-deletes-before-its-tombstone", "grit/crash/erase-at-each-write-cbor"),
+    "grit.prune.order": ("a-prune-removes-children-first", "grit/crash/prune-order-framed"),
     "grit.prune.safe": ("a-prune-sweeps-first-and-puts-back", "grit/crash/prune-at-each-write-cbor"),
     "grit.ref.atomic": ("an-update-is-made-one-by-one", "grit/crash/update-at-each-write-cbor"),
     "grit.ref.durable": ("an-update-is-committed-with-the-next", "grit/crash/answered-at-last-cbor"),
