@@ -135,7 +135,7 @@ class Bench:
     def judge(self, work: Work) -> Result | None:
         """Run cases on a mutant until one fails under a rule of its topic; None if the time was over before.
 
-        The cases whose rules belong to the topic come first, then all vectors, then the others, the shortest first.
+        The cases whose rules belong to the topic come first, then the others, the shortest first.
         After those of the topic any failure is enough.
         """
         mutant = work.mutant
@@ -143,7 +143,7 @@ class Bench:
             return None
         if not work.cases:
             return Result(mutant.name, mutant.file, "not-reached")
-        ranked = sorted(work.cases, key=lambda name: (self.items[name].kind != "vector", self.seconds.get(name, 0.0)))
+        ranked = sorted(work.cases, key=lambda name: (self.seconds.get(name, 0.0), self.items[name].kind != "vector"))
         own = [self.items[name] for name in ranked if self._is_topic(mutant, self.items[name].rules)]
         rest = [self.items[name] for name in ranked if not self._is_topic(mutant, self.items[name].rules)]
         found, spent = list[Outcome](), list[float]()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from gritstone_conformance.model.wasm.instructions import BY_CODE
@@ -181,6 +182,53 @@ def _untyped() -> Iterator[tuple[str, Code, Code]]:
     yield "a data segment that is not there", ["nop"], [zero, zero, zero, b"\xfc\x08\x00\x00"]
 
 
+def _mistyped() -> Iterator[tuple[str, Code, Code]]:
+    """Yield code in which one operand of an instruction has another type or is missing, next to valid code."""
+    zero: Any = ("i32.const", 0)
+    long: Any = ("i64.const", 0)
+    made: dict[str, tuple[Callable[[Any], Code], bool]] = {
+        "return": (lambda one: [one, "return"], True),
+        "br": (lambda one: [("block", "i32", [one, ("br", 0)]), "drop"], True),
+        "br_if": (lambda one: [("block", "i32", [one, ("br_if", 0, zero)]), "drop"], True),
+        "br_table": (lambda one: [("block", "i32", [one, ("br_table", [0], 0, zero)]), "drop"], True),
+        "two labels of br_table": (
+            lambda one: [("block", "i32", [("block", "i32", [one, ("br_table", [0], 1, zero)])]), "drop"],
+            True,
+        ),
+        "end of a block": (lambda one: [("block", "i32", [one]), "drop"], True),
+        "end of then": (lambda one: [("if", "i32", zero, [one], [zero]), "drop"], True),
+        "end of else": (lambda one: [("if", "i32", zero, [zero], [one]), "drop"], True),
+        "local.set": (lambda one: [one, ("local.set", 0)], True),
+        "local.tee": (lambda one: [one, ("local.tee", 0), "drop"], True),
+        "condition of if": (lambda one: [("if", None, one, [])], False),
+        "condition of br_if": (lambda one: [("block", None, [("br_if", 0, one)])], False),
+        "index of br_table": (lambda one: [("block", None, [("br_table", [0], 0, one)])], False),
+        "condition of select": (lambda one: [("select", zero, zero, one), "drop"], False),
+        "argument of call_indirect": (lambda one: [("call_indirect", 1, one, zero)], False),
+        "index of call_indirect": (lambda one: [("call_indirect", 1, zero, one)], False),
+        "address of load": (lambda one: [("i32.load", 2, 0, one), "drop"], False),
+        "address of store": (lambda one: [("i32.store", 2, 0, one, zero)], False),
+        "value of store": (lambda one: [("i32.store", 2, 0, zero, one)], False),
+        "memory.grow": (lambda one: [one, b"\x40\0", "drop"], False),
+    }
+    for name, code in (("memory.copy", b"\xfc\x0a\0\0"), ("memory.fill", b"\xfc\x0b\0")):
+        for place in range(3):
+            right: Code = [zero, zero, zero, code]
+            yield f"operand {place} of {name}: another type", right, [*right[:place], long, *right[place + 1 :]]
+    for name, (with_operand, may_miss) in made.items():
+        yield f"{name}: another type", with_operand(zero), with_operand(long)
+        if may_miss:
+            yield f"{name}: nothing", with_operand(zero), with_operand("nop")
+    yield (
+        "labels of other types",
+        [("block", "i32", [("block", "i32", [zero, ("br_table", [0], 1, zero)])]), "drop"],
+        [("block", "i64", [("block", "i32", [zero, ("br_table", [0], 1, zero)]), "drop", long]), "drop"],
+    )
+    yield "global.set: another type", [("global.set", 1, long)], [("global.set", 1, zero)]
+    yield "an operand from outside a block", [zero, "drop"], [zero, ("block", None, ["drop"])]
+    yield "then: left over", [("if", None, zero, [], [])], [("if", None, zero, [zero], [])]
+
+
 def _malformed() -> Iterator[tuple[str, bytes, bytes]]:
     """Yield modules that do not decode, next to ones that do."""
     good = with_code([])
@@ -286,7 +334,7 @@ def language() -> Iterator[Twin]:
     """Yield modules outside the language for reasons other than instructions: forms, types, sections, flags."""
     for name, good, bad in _malformed():
         yield Twin(name, "module", good, bad)
-    for name, code, wrong in _untyped():
+    for name, code, wrong in chain(_untyped(), _mistyped()):
         yield Twin(name, "module", with_code(code, ["i32"]), with_code(wrong, ["i32"]))
     for name, change, wrongly in _sizes():
         yield Twin(name, "module", edited(change), edited(wrongly))
@@ -298,6 +346,14 @@ def language() -> Iterator[Twin]:
     guest.data(None, b"abc")
     guest.entry([*uses, ("i32.const", 0)])
     bare = [section for section in guest.sections() if section[0] != 12]
+    for name, data in (("memory.init", b"\x41\0\x41\0\x41\0\xfc\x08%c\0"), ("data.drop", b"\xfc\x09%c")):
+        pair = []
+        for index in (0, 1):
+            one = base()
+            one.data(None, b"abc")
+            one.entry([data % index, ("i32.const", 0)])
+            pair.append(one.binary())
+        yield Twin(f"{name}: the first segment that is not there", "module", pair[0], pair[1])
     yield Twin("memory.init without a data count", "module", guest.binary(), assemble(bare))
     more = [(number, vector([b"\0", b"\0"]) if number == 3 else own) for number, own in sections(with_code([]))]
     yield Twin("more functions than bodies", "module", with_code([]), assemble(more))
