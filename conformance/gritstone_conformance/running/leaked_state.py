@@ -25,7 +25,7 @@ from gritstone_conformance.running.blame import MOST_SECONDS_OF_ALL, Blamed, Sea
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject
 from gritstone_conformance.running.vector_runner import VectorRun
 
-__all__ = ["RULE", "Sharing", "look_alone"]
+__all__ = ["RULE", "Sharing", "look_alone", "may_share"]
 
 RULE: Final = "harness.state.isolated"
 _MOST_ALONE: Final = 40  # rules of which a failure is repeated alone
@@ -88,6 +88,11 @@ def look_alone(
     finally:
         search.close()
         ledger.looking_s += time.monotonic() - started
+
+
+def may_share(ledger: Ledger, rule: str) -> bool:
+    """Return whether a failure was not repeated, for lack of time, although the implementation shares state."""
+    return ledger.shares_state and ledger.looking_s >= MOST_SECONDS_OF_ALL and rule not in (RULE, *ledger.failed_alone)
 
 
 def _may_look(ledger: Ledger, rule: str) -> bool:

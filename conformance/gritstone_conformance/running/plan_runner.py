@@ -33,7 +33,7 @@ from gritstone_conformance.running.final_verdicts import final_outcomes
 from gritstone_conformance.running.found_cases import case_of, case_of_death, copy_of, save
 from gritstone_conformance.running.import_replacement import INSTEAD, is_unable_to_import, without_import
 from gritstone_conformance.running.leaked_state import RULE as SHARED_STATE
-from gritstone_conformance.running.leaked_state import look_alone
+from gritstone_conformance.running.leaked_state import look_alone, may_share
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject, RunSubject
 from gritstone_conformance.running.object_diff import first_different_field
 from gritstone_conformance.running.outcome_builder import UNREPRODUCED, OutcomeBuilder
@@ -45,6 +45,7 @@ from gritstone_conformance.trial import Divergence, Property
 __all__ = ["RunResult", "execute", "execute_nothing", "run_item"]
 
 SEARCH_ONLY: Final = "needs --search"
+_NOT_REPEATED: Final = f"may depend on {SHARED_STATE}: not repeated alone, because the time for that is over"
 _NEW_OBJECTS: Final = 20_000
 """The threshold of Python's garbage collector; with its default of 700 it takes a twelfth of a run."""
 
@@ -331,7 +332,8 @@ def _shared(failure: _Failure, subject: ObservedSubject, recorder: OutcomeBuilde
     own = outcome.rule or failure.item.rules[0]
     sharing = look_alone(failure.case, signature, own, failure.earlier, subject)
     if sharing is None:
-        return outcome
+        late = _NOT_REPEATED if may_share(subject.ledger, own) else None
+        return replace(outcome, detail="; ".join(filter(None, (late, outcome.detail))) or None)
     words = [sharing.words(), f"its own rule is {own}" if sharing.is_proven else None, outcome.detail]
     shared = replace(outcome, detail="; ".join(filter(None, words)))
     if not sharing.is_proven:

@@ -74,6 +74,16 @@ def test_failure_reports_the_age_of_its_process(tmp_path: Path) -> None:
     assert Counted.starts <= most_starts(19, 20) + CONFIRMATIONS + 2 * len(failed)
 
 
+@pytest.mark.rule("suite.state.blamed")
+def test_failure_after_the_time_of_searches_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone_conformance.running.leaked_state.MOST_SECONDS_OF_ALL", 1e-9)
+    _, told = run(tmp_path, "ages", 20, cases=cases(22))
+    failed = [outcome for outcome in told.values() if outcome.verdict == "fail"]
+    assert [outcome.rule for outcome in failed] == [SHARED, RULE, RULE]
+    late = f"may depend on {SHARED}: not repeated alone, because the time for that is over"
+    assert [outcome.detail for outcome in failed[1:]] == [late, late]
+
+
 def test_broken_implementation_is_restarted_once_per_rule(tmp_path: Path) -> None:
     _, outcomes = run(tmp_path, "ages", 1, cases=cases(30))
     assert {outcome.rule for outcome in outcomes.values()} == {RULE}
