@@ -86,6 +86,24 @@ def known(trial: Trial) -> None:
     trial.expect_many([(op, args, ANSWERED) for op, args in _claimed(trial)])
 
 
+def unclaimed(trial: Trial) -> None:
+    """A request that needs a format or threads that are not claimed is answered ``unsupported`` with their name."""
+    for op, args in _claimed(trial):
+        named = [member for member, value in args.items() if isinstance(value, str) and value in trial.claims.formats]
+        wanted = [({**args, member: _NO_FORMAT}, _NO_FORMAT) for member in named]
+        if op == "runtime.start" and "threads" not in trial.claims.features:
+            wanted.append(({**args, "workers": 2}, "threads"))
+        for changed, feature in wanted:
+            reply = trial.observe(op, changed)
+            if not isinstance(reply, Unsupported):
+                trial.fail({"unsupported": feature}, repr(reply), words="expected unsupported got another answer")
+            elif reply.feature != feature:
+                trial.fail(feature, reply.feature, path="/unsupported/feature", words="another feature is named")
+
+
+_NO_FORMAT: Final = "no-format"
+
+
 def fault_is_error(trial: Trial) -> None:
     """Arguments that do not fit the schema are answered ``error`` and never ``refused``; those that fit are not."""
     asked: list[Asked] = []
@@ -188,6 +206,7 @@ PROPERTIES = (
         given=_unknown,
         examples=30,
     ),
+    Property("harness/reply/unclaimed", ("harness.reply.unclaimed",), unclaimed, kind="wire"),
     Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
     Property("harness/reply/bad-args", ("harness.reply.bad-args",), bad_args, kind="wire"),
     Property("harness/reply/deep-args", ("harness.reply.deep-args", _FAULT_IS_ERROR), deep_args, kind="wire"),
