@@ -95,7 +95,7 @@ def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judge
     """
     iut = header["iut"]
     if judgement.exit == 3:
-        return [f"nothing was judged: {_nothing_words(iut)}"]
+        return [f"nothing was judged: {_nothing_words(iut, outcomes)}"]
     name = subject_name(iut)
     parts = []
     counts = _count_words(outcomes, judgement)
@@ -250,11 +250,13 @@ def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
     return {outcome.rule or "" for outcome in outcomes if outcome.verdict == "fail" and outcome.level == level}
 
 
-def _nothing_words(iut: Json) -> str:
+def _nothing_words(iut: Json, outcomes: Sequence[Outcome]) -> str:
     if iut is None:
         return "no reply to hello"
     if not iut.get("profiles", True):
         return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` shows the first wrong replies"
+    if not outcomes:
+        return "no case was selected; check the names after -k, --rule and --profile"
     return "no case of a claimed or requested profile was executed"
 
 

@@ -195,6 +195,11 @@ class Teller:
             lines += textwrap.wrap(rule.text, self._width - 2, initial_indent="  ", subsequent_indent="  ")
         if outcome.divergence is not None:
             lines += self._difference_lines(outcome)
+        operation = unsupported_operation(outcome)
+        if operation is not None:
+            lines += self._labelled(
+                "advice", f"a claim in `hello` requires {operation}: implement it, or remove the claim"
+            )
         if outcome.shrink_cut is not None:
             lines += self._labelled("cut short", CUTS[outcome.shrink_cut])
         if outcome.detail:

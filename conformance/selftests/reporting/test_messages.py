@@ -270,6 +270,9 @@ def test_unsupported_operation_is_reported_once_instead_of_its_rules() -> None:
     expected = replace(told, expected={"unsupported": "grit.open"}, got={"unsupported": "x"})
     other = failed("grit/tree/wrong-feature", divergence=expected)
     assert smallest_of_each((*lacking, other)) == [lacking[0], other]
+    advice = "  advice       a claim in `hello` requires grit.open: implement it, or remove the claim"
+    assert advice in teller().block(lacking[0], {})
+    assert advice not in teller().block(other, {})
     outcomes = (*lacking, *GOOD)
     judgement = judge_run(outcomes, fake_book([*rules, "harness.frame.line"]), ("grit",), ())
     assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
@@ -338,17 +341,21 @@ def test_violated_should_is_named() -> None:
     assert lines[0] == "1 SHOULD rule fails: grit.tree.key-order"
 
 
+SKIPPED = replace(GOOD[0], verdict="skip", reason="profile grit is not claimed")
+
+
 @pytest.mark.parametrize(
-    ("iut", "words"),
+    ("iut", "outcomes", "words"),
     [
-        (None, "no reply to hello"),
-        ({**HELLO, "profiles": []}, "no profile is claimed"),
-        (HELLO, "no case of a claimed or requested profile"),
+        (None, (), "no reply to hello"),
+        ({**HELLO, "profiles": []}, (), "no profile is claimed"),
+        (HELLO, (), "no case was selected"),
+        (HELLO, (SKIPPED,), "no case of a claimed or requested profile"),
     ],
 )
-def test_run_without_a_verdict_says_so(iut: Any, words: str) -> None:
-    judgement = judge_run((), SMALL, ("grit",), ())
-    (line,) = closing_lines({**HEADER, "iut": iut}, (), judgement, "r.jsonl")
+def test_run_without_a_verdict_says_so(iut: Any, outcomes: tuple[Outcome, ...], words: str) -> None:
+    judgement = judge_run(outcomes, SMALL, ("grit",), ())
+    line = closing_lines({**HEADER, "iut": iut}, outcomes, judgement, "r.jsonl")[-1]
     assert line.startswith(f"nothing was judged: {words}")
     assert "exit 3" in line
 
