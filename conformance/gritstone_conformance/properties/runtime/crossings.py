@@ -64,7 +64,7 @@ class _Crossing:
 
 
 def cross(trial: Trial, row: Row) -> None:
-    """Make the state, make the request, do what comes later, run to rest, and look at all there is."""
+    """Make the state, make the request, do what comes later, run to rest, look at all there is, and collect."""
     crossing = _started(trial, row)
     _make_state(crossing)
     _later(crossing, row["before"])
@@ -76,7 +76,16 @@ def cross(trial: Trial, row: Row) -> None:
     _look(crossing)
     _settle(crossing)
     _look(crossing)
+    _let_go(crossing)
     crossing.lockstep.export(rule="runtime.history.bundle")
+
+
+def _let_go(crossing: _Crossing) -> None:
+    """Release the other actor and collect: unread mail of it to the actor holds it."""
+    lockstep = crossing.lockstep
+    lockstep.release(crossing.other, rule="runtime.release.entries")
+    lockstep.collect(rule="runtime.collect.held")
+    lockstep.refs(rule="runtime.collect.held")
 
 
 def _started(trial: Trial, row: Row) -> _Crossing:
