@@ -16,13 +16,13 @@ import resource
 import threading
 from collections.abc import Callable, Generator
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from gritstone.errors import Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.wit.code import Ask as Request
 
-__all__ = ["Ask", "play"]
+__all__ = ["Ask", "AsksTooEarly", "GuestThread", "ask_later", "ask_nobody", "has_room"]
 
 _T = TypeVar("_T")
 _STARTING = threading.Lock()  # the stack size is a setting for all threads that start
@@ -36,47 +36,52 @@ class _Abandoned(BaseException):
     """An exception that ends a guest whose result is no longer needed."""
 
 
-class _Asks(BaseException):
+class AsksTooEarly(BaseException):
     """An exception that ends a guest that queries where it cannot wait."""
 
 
-class _Thread:
+class GuestThread(Generic[_T]):
     """A guest on a separate thread."""
 
-    def __init__(self, run: Callable[[Ask], Any]) -> None:
+    def __init__(self, run: Callable[[Ask], _T]) -> None:
+        """Prepare a thread.
+
+        Args:
+            run: runs the guest to its end; receives the function that makes queries.
+        """
         self._run = run
         self._asked: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[ObjectId | None, BaseException | None]] = queue.SimpleQueue()
         self._waits = False
 
-    def play(self) -> Generator[Request, Any, Any]:
-        """Run the guest to its end, and yield its queries."""
+    def play(self) -> Generator[Request, Any, _T]:
+        """Run the guest to its end, and yield its queries; return what ``run`` returns."""
         with _STARTING:
             before = threading.stack_size(_STACK_BYTES)
             try:
                 threading.Thread(target=self._work, name="guest", daemon=True).start()
             finally:
                 threading.stack_size(before)
-        while True:
-            what, value = self._asked.get()
-            match what:
-                case "end":
-                    return value
-                case "error":
-                    raise value
-            self._waits = True
-            try:
-                answer = yield value
-            except Exception as error:  # noqa: BLE001 - it belongs to the guest, which receives it
-                self._answer(None, error)
-            else:
-                self._answer(answer, None)
-
-    def close(self) -> None:
-        """End the guest if it waits for an answer that will not arrive."""
-        if self._waits:
-            self._answer(None, _Abandoned())
-            self._asked.get()
+        try:
+            while True:
+                what, value = self._asked.get()
+                match what:
+                    case "end":
+                        ended: _T = value
+                        return ended
+                    case "error":
+                        raise value
+                self._waits = True
+                try:
+                    answer = yield value
+                except Exception as error:  # noqa: BLE001 - it belongs to the guest, which receives it
+                    self._answer(None, error)
+                else:
+                    self._answer(answer, None)
+        finally:
+            if self._waits:  # for an answer that will not arrive
+                self._answer(None, _Abandoned())
+                self._asked.get()
 
     def _answer(self, answer: ObjectId | None, error: BaseException | None) -> None:
         self._waits = False
@@ -96,8 +101,8 @@ class _Thread:
             self._asked.put(("error", error))
 
 
-def _has_room() -> bool:
-    """Return whether this thread is known to have a large enough stack."""
+def has_room() -> bool:
+    """Return whether this thread is known to have a large enough stack for a guest."""
     return threading.current_thread() is threading.main_thread() and _main_has_room()
 
 
@@ -107,29 +112,11 @@ def _main_has_room() -> bool:
     return size == resource.RLIM_INFINITY or size >= _STACK_BYTES
 
 
-def play(run: Callable[[Ask], _T], *, may_ask: bool) -> Generator[Request, Any, _T]:
-    """Run a guest, and yield its queries.
-
-    Args:
-        run: runs the guest to its end; receives the function that makes queries.
-        may_ask: whether the guest may query.
-    """
-    if _has_room():
-        try:
-            return run(_again if may_ask else _nobody)
-        except _Asks:
-            pass
-    thread = _Thread(run)
-    try:
-        ended: _T = yield from thread.play()
-        return ended
-    finally:
-        thread.close()
+def ask_later(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
+    """End a guest that queries on the current thread: it must run on a separate one."""
+    raise AsksTooEarly
 
 
-def _again(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
-    raise _Asks
-
-
-def _nobody(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
+def ask_nobody(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
+    """Refuse the query of a guest that may not query."""
     raise Rejected("queries are not possible here", rule="wit.query.answers")

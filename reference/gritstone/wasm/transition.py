@@ -6,7 +6,7 @@
     2   manifest, and its pages             ``prepare_call``
     3   node, module path, module
     4   state and image
-    5   an instance, restored or new        ``GuestCode._run``
+    5   an instance, restored or new        ``GuestCode._call``
     6   the entry runs within the budget
     7   any end except returning 0
     8   no result, or the previous step     the executor of ``wit``
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from gritstone.errors import Refusal
@@ -34,7 +35,7 @@ from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import GuestState, Manifest, state_blob
 from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guest_host import GuestHost
-from gritstone.wasm.guest_thread import Ask, play
+from gritstone.wasm.guest_thread import Ask, AsksTooEarly, GuestThread, ask_later, ask_nobody, has_room
 from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.image import CallImage
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
@@ -133,12 +134,7 @@ class GuestCode:
             if call.waiting.is_suspended:
                 raise trap("wait")
             return None if run.last is None else run.last.step_id
-        spent = self.budget - instance.fuel
-
-        def finish(position: Position) -> ObjectId:
-            return self._finish(run, position, call, instance, spent)
-
-        return Draft(call.result, finish)
+        return Draft(call.result, lambda position: self._finish(run, position, call, instance))
 
     def query(self, question: Question) -> CodeRun:
         """Answer a query.
@@ -149,24 +145,27 @@ class GuestCode:
         return call.result
 
     def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[GuestCall, Instance]]:
-        """Run the entry to its end in a new instance; return the call and the instance."""
+        """Make the call, again if it turns out to need another compiler or a separate thread.
 
-        def run(ask: Ask) -> tuple[GuestCall, Instance]:
+        A call that begins again has left no trace: its objects are in no step, and its instance is dropped.
+        """
+        prepared = self.prepared
+        may_ask = self.manifest.query and inputs.query_name is None and prepared.imports("query")
+        on_thread = not has_room()
+        while True:
             try:
-                return self._run_once(workspace, inputs, ask, self.prepared)
+                if not on_thread:
+                    return self._call(workspace, inputs, prepared, ask_later if may_ask else ask_nobody)
+                return (yield from GuestThread(partial(self._call, workspace, inputs, prepared)).play())
+            except AsksTooEarly:
+                on_thread = True
             except NativeStackOverflow:
-                steady = self.guests.engine.steady(self.module_id, self.prepared)
-                return self._run_once(workspace, inputs, ask, steady)
+                prepared = self.guests.engine.steady(self.module_id, prepared)
             except MemoryError as error:
                 raise host_failure("no memory for a guest") from error
 
-        asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
-        return (yield from play(run, may_ask=asks))
-
-    def _run_once(
-        self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared
-    ) -> tuple[GuestCall, Instance]:
-        """Run the entry, as compiled by one of the compilers, in an instance: restored, or new and initialised.
+    def _call(self, workspace: Workspace, inputs: Inputs, prepared: Prepared, ask: Ask) -> tuple[GuestCall, Instance]:
+        """Run the entry to its end in an instance: restored, or new and initialised; return the call and the instance.
 
         Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
         """
@@ -186,12 +185,13 @@ class GuestCode:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
         return call, instance
 
-    def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance, spent: int) -> ObjectId:
+    def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance) -> ObjectId:
         """Audit an admitted step, and add the host nodes to its core; return the id of the resulting step.
 
         Spec: :rule:`wasm.image.nodes`, :rule:`wasm.grant.spawn-tank`.
         """
         is_update = self.entry == "wit_update"
+        spent = self.budget - instance.fuel
         tanks = audit(run, self.manifest, position, is_update=is_update)
         used = self.state.used + spent + tanks
         if self.manifest.tank is not None and used > self.manifest.tank:
@@ -217,7 +217,7 @@ class GuestCode:
 
 
 def _host_nodes(workspace: Workspace, position: Position, nodes: Mapping[str, ObjectId | None]) -> ObjectId:
-    """Set host nodes in the core of a step.
+    """Set host nodes in the core of a step; a tree ``wasm`` without entries is removed.
 
     Args:
         workspace: where objects are made.
@@ -229,24 +229,16 @@ def _host_nodes(workspace: Workspace, position: Position, nodes: Mapping[str, Ob
 
     Spec: :rule:`wasm.image.nodes`.
     """
-    core = _with_wasm(workspace, position.core, nodes)
-    if core == position.core:
-        return position.step_id
-    step = position.step
-    return workspace.put(Step(step.previous, step.actor, step.inbox, step.outbox, workspace.put(Tree(core))))
-
-
-def _with_wasm(
-    workspace: Workspace, core: Mapping[str, ObjectId], nodes: Mapping[str, ObjectId | None]
-) -> Mapping[str, ObjectId]:
-    """Return the entries of a core after setting or removing nodes below ``wasm``; an empty tree is removed."""
-    before = tree_at(workspace, core.get("wasm"))
+    before = tree_at(workspace, position.core.get("wasm"))
     put = {name: target for name, target in nodes.items() if target is not None}
     after = {name: target for name, target in before.items() if name not in nodes} | put
     if after == before:
-        return core
-    rest = {name: target for name, target in core.items() if name != "wasm"}
-    return {**rest, "wasm": workspace.put(Tree(after))} if after else rest
+        return position.step_id
+    core = {name: target for name, target in position.core.items() if name != "wasm"}
+    if after:
+        core["wasm"] = workspace.put(Tree(after))
+    step = position.step
+    return workspace.put(Step(step.previous, step.actor, step.inbox, step.outbox, workspace.put(Tree(core))))
 
 
 def _inputs(run: Run) -> Inputs:

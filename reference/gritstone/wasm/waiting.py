@@ -89,7 +89,10 @@ class Suspension:
             _call(instance, "asyncify_start_rewind", instance.constant(WAIT_AREA))
             self._phase = _Phase.REWINDING
             instance.fuel = WINDING_UNITS
-        code = self._enter(instance, entry)
+        try:
+            code = instance.run(entry)
+        except Exhausted as refusal:
+            raise (_spent(refusal) if self.is_winding else refusal) from None
         if self._phase is _Phase.RUNNING:
             return code
         if self._phase is not _Phase.UNWINDING:
@@ -99,14 +102,6 @@ class Suspension:
         instance.fuel = self._left
         self._phase = _Phase.SUSPENDED
         return 0
-
-    def _enter(self, instance: Instance, entry: str) -> int:
-        try:
-            code = instance.run(entry)
-        except Exhausted as refusal:
-            raise (_spent(refusal) if self.is_winding else refusal) from None
-        assert code is not None, "an entry has a result"
-        return code
 
     def suspend(self, instance: Instance) -> int:
         """Start to unwind the stack, after ``wait`` was charged and granted.
@@ -137,7 +132,7 @@ class Suspension:
         return 0
 
 
-def _call(instance: Instance, export: str, *arguments: int) -> int | None:
+def _call(instance: Instance, export: str, *arguments: int) -> int:
     """Call an export with a separate allowance."""
     instance.fuel = WINDING_UNITS
     try:
