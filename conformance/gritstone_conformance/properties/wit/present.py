@@ -75,7 +75,9 @@ def nested(trial: Trial, fmt: Format) -> None:
     tree = bench.stage.blob(b"leaf")
     for _ in range(bench.pair.model.limits.tree_depth - 1):
         tree = bench.stage.tree(a=tree)
-    bench.judge(bench.with_entry(tree), "wit.transition.class")
+    deepest = bench.with_entry(tree)
+    bench.judge(deepest, "wit.transition.class")
+    bench.holds(deepest, rule="grit.graph.edges")
     bench.judge(bench.with_entry(bench.stage.tree(a=tree)), "wit.transition.class")
 
 
@@ -94,6 +96,6 @@ def own_mail(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("wit/admit/removed-since", removed, _CLOSED),
     *in_each_format("wit/admit/corrupt-since", corrupt, _CLOSED, features=("damage",)),
-    *in_each_format("wit/admit/nested", nested, "wit.transition.class"),
+    *in_each_format("wit/admit/nested", nested, "wit.transition.class", "grit.graph.edges"),
     *in_each_format("wit/illegal/mail-from-its-core", own_mail, "wit.puppet.exact"),
 )
