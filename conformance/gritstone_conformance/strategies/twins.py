@@ -93,6 +93,9 @@ _UNKNOWN: Final = (
 )
 """Instructions of other languages, each spelled as an engine that knows it would take it."""
 
+_BEHIND: Final = 16 * b"\x01"
+"""Enough that a decoder which takes any byte for an instruction finds the immediates that it expects."""
+
 
 def foreign_instructions() -> Iterator[Twin]:
     """Yield bytes that are not an instruction of the language, live and dead."""
@@ -100,7 +103,7 @@ def foreign_instructions() -> Iterator[Twin]:
     spelled += [(f"fc {code:02x}", b"\xfc" + uleb(code)) for code in (0x09, *range(0x0C, 0x20), 0x7F, 0x80)]
     for name, data in (*_UNKNOWN, *spelled):
         good = len(data) * b"\x01"
-        yield Twin(name, "module", with_code([good]), with_code([data]))
+        yield Twin(name, "module", with_code([good, _BEHIND]), with_code([data, _BEHIND]))
     for name, data in (*_UNKNOWN, *spelled[::7]):
         dead = [("block", None, ["unreachable", data])], [("block", None, ["unreachable", len(data) * b"\x01"])]
         yield Twin(f"{name}, dead", "module", with_code(dead[1]), with_code(dead[0]))

@@ -10,13 +10,13 @@ import wasmtime
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
 from gritstone_conformance.model.wasm.instructions import BY_CODE, LIMITS
 from gritstone_conformance.model.wasm.metering import meter
-from gritstone_conformance.strategies import module_defects, module_sizes, twin_parts, twins
+from gritstone_conformance.strategies import module_defects, module_sizes, twin_bodies, twin_parts, twins
 from gritstone_conformance.strategies.module_sizes import SIZES, Size
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.strategies.twins import Twin
 
 TWINS = [
-    *(*twins.language(), *twins.foreign_instructions()),
+    *(*twins.language(), *twins.foreign_instructions(), *twin_bodies.bodies()),
     *(*twin_parts.state(), *twin_parts.imports(), *twin_parts.entries(), *twin_parts.winding()),
 ]
 ENGINE = wasmtime.Engine()

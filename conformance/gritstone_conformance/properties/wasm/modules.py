@@ -7,7 +7,7 @@ from typing import Final
 
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.properties.wasm.asking import admitting, answering, not_admitted, of_modules
-from gritstone_conformance.strategies import module_defects, module_sizes, twin_parts, twins
+from gritstone_conformance.strategies import module_defects, module_sizes, twin_bodies, twin_parts, twins
 from gritstone_conformance.strategies.edits import edit
 from gritstone_conformance.strategies.guest_modules import TAPE, draw_guest
 from gritstone_conformance.strategies.module_sizes import Size
@@ -35,6 +35,11 @@ def _ask_twins(trial: Trial, found: Iterator[Twin], rule: str) -> None:
 def language(trial: Trial) -> None:
     """Forms, types, sections and flags outside the language are refused, and what is malformed or wrongly typed."""
     _ask_twins(trial, twins.language(), "wasm.module.language")
+
+
+def bodies(trial: Trial) -> None:
+    """A body that breaks one condition of validation, or whose bytes do not spell it, is refused."""
+    _ask_twins(trial, twin_bodies.bodies(), "wasm.module.language")
 
 
 def instructions(trial: Trial) -> None:
@@ -135,6 +140,7 @@ _TAPE: Final = {"tape": from_tape(lambda tape: tape, TAPE)}
 
 PROPERTIES: Final = (
     of_modules("wasm/module/language", language, "wasm.module.language"),
+    of_modules("wasm/module/bodies", bodies, "wasm.module.language"),
     of_modules("wasm/module/instructions", instructions, "wasm.module.language"),
     of_modules("wasm/module/table-index", table_index, "wasm.module.table-index"),
     of_modules("wasm/module/state", state, "wasm.module.state"),
