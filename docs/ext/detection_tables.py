@@ -29,8 +29,11 @@ class DetectionTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table."""
         self.env.note_reread()
+        scores = recorded_scores(self.arguments[0])
+        if not scores:
+            return self.parse_text_to_nodes("No results are recorded.")
         rows: list[tuple[str, ...]] = [_HEADER]
-        for profile, score in recorded_scores(self.arguments[0]).items():
+        for profile, score in scores.items():
             counts = (str(score.counts[column]) for column in _COUNTED)
             rows.append((profile, str(score.generated), str(score.judged), *counts, score.detection, score.precision))
         lines = [".. list-table::", "   :header-rows: 1", ""]
