@@ -185,51 +185,21 @@ def _untyped() -> Iterator[tuple[str, Code, Code]]:
     yield "a data segment that is not there", ["nop"], [zero, zero, zero, b"\xfc\x08\x00\x00"]
 
 
-def _mistyped() -> Iterator[tuple[str, Code, Code]]:
-    """Yield code in which one operand of an instruction has another type or is missing, next to valid code."""
+def _of_memory() -> Iterator[tuple[str, Code, Code]]:
+    """Yield code in which one operand of an instruction of memory has another type, next to valid code."""
     zero: Any = ("i32.const", 0)
     long: Any = ("i64.const", 0)
-    made: dict[str, tuple[Callable[[Any], Code], bool]] = {
-        "return": (lambda one: [one, "return"], True),
-        "br": (lambda one: [("block", "i32", [one, ("br", 0)]), "drop"], True),
-        "br_if": (lambda one: [("block", "i32", [one, ("br_if", 0, zero)]), "drop"], True),
-        "br_table": (lambda one: [("block", "i32", [one, ("br_table", [0], 0, zero)]), "drop"], True),
-        "two labels of br_table": (
-            lambda one: [("block", "i32", [("block", "i32", [one, ("br_table", [0], 1, zero)])]), "drop"],
-            True,
-        ),
-        "end of a block": (lambda one: [("block", "i32", [one]), "drop"], True),
-        "end of then": (lambda one: [("if", "i32", zero, [one], [zero]), "drop"], True),
-        "end of else": (lambda one: [("if", "i32", zero, [zero], [one]), "drop"], True),
-        "local.set": (lambda one: [one, ("local.set", 0)], True),
-        "local.tee": (lambda one: [one, ("local.tee", 0), "drop"], True),
-        "condition of if": (lambda one: [("if", None, one, [])], False),
-        "condition of br_if": (lambda one: [("block", None, [("br_if", 0, one)])], False),
-        "index of br_table": (lambda one: [("block", None, [("br_table", [0], 0, one)])], False),
-        "condition of select": (lambda one: [("select", zero, zero, one), "drop"], False),
-        "argument of call_indirect": (lambda one: [("call_indirect", 1, one, zero)], False),
-        "index of call_indirect": (lambda one: [("call_indirect", 1, zero, one)], False),
-        "address of load": (lambda one: [("i32.load", 2, 0, one), "drop"], False),
-        "address of store": (lambda one: [("i32.store", 2, 0, one, zero)], False),
-        "value of store": (lambda one: [("i32.store", 2, 0, zero, one)], False),
-        "memory.grow": (lambda one: [one, b"\x40\0", "drop"], False),
-    }
-    for name, code in (("memory.copy", b"\xfc\x0a\0\0"), ("memory.fill", b"\xfc\x0b\0")):
-        for place in range(3):
-            right: Code = [zero, zero, zero, code]
-            yield f"operand {place} of {name}: another type", right, [*right[:place], long, *right[place + 1 :]]
-    for name, (with_operand, may_miss) in made.items():
-        yield f"{name}: another type", with_operand(zero), with_operand(long)
-        if may_miss:
-            yield f"{name}: nothing", with_operand(zero), with_operand("nop")
-    yield (
-        "labels of other types",
-        [("block", "i32", [("block", "i32", [zero, ("br_table", [0], 1, zero)])]), "drop"],
-        [("block", "i64", [("block", "i32", [zero, ("br_table", [0], 1, zero)]), "drop", long]), "drop"],
-    )
-    yield "global.set: another type", [("global.set", 1, long)], [("global.set", 1, zero)]
-    yield "an operand from outside a block", [zero, "drop"], [zero, ("block", None, ["drop"])]
-    yield "then: left over", [("if", None, zero, [], [])], [("if", None, zero, [zero], [])]
+    for name, count, code in (
+        ("load", 1, b"\x28\2\0\x1a"),
+        ("store", 2, b"\x36\2\0"),
+        ("memory.grow", 1, b"\x40\0\x1a"),
+        ("memory.copy", 3, b"\xfc\x0a\0\0"),
+        ("memory.fill", 3, b"\xfc\x0b\0"),
+    ):
+        right: Code = [zero] * count
+        for place in range(count):
+            wrong = [*right[:place], long, *right[place + 1 :], code]
+            yield f"operand {place} of {name}: another type", [*right, code], wrong
 
 
 def _malformed() -> Iterator[tuple[str, bytes, bytes]]:
@@ -337,7 +307,7 @@ def language() -> Iterator[Twin]:
     """Yield modules outside the language for reasons other than instructions: forms, types, sections, flags."""
     for name, good, bad in _malformed():
         yield Twin(name, "module", good, bad)
-    for name, code, wrong in chain(_untyped(), _mistyped()):
+    for name, code, wrong in chain(_untyped(), _of_memory()):
         yield Twin(name, "module", with_code(code, ["i32"]), with_code(wrong, ["i32"]))
     for name, change, wrongly in _sizes():
         yield Twin(name, "module", edited(change), edited(wrongly))
