@@ -176,7 +176,12 @@ class TraceExcluded(_Made):
 
 
 class TraceCrossings(_Made):
-    """``.. trace-crossings::``: each table of crossings, how many of its pairs rows contain, and what is impossible."""
+    """``.. trace-crossings::``: each table of crossings, and how many of its pairs rows contain; what is impossible.
+
+    With the argument ``numbers`` only the first.
+    """
+
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the table and the list of the impossible pairs."""
@@ -188,8 +193,11 @@ class TraceCrossings(_Made):
             values = ", ".join(f"{name} ({len(values)})" for name, values in table.dimensions.items())
             rows.append((f"``{table.name}``: {table.about}", values, *map(str, counts)))
             reasons += [f"- ``{table.name}``, {count}: {reason}" for reason, count in table.reasons()]
+        made = self.table(("class: numbers", "widths: 40 32 7 7 7 7"), rows)
+        if self.arguments == ["numbers"]:
+            return made
         said = "Impossible pairs and their reasons:\n\n" + "\n".join(reasons)
-        return [*self.table(("class: numbers", "widths: 40 32 7 7 7 7"), rows), *self.parse_text_to_nodes(said)]
+        return [*made, *self.parse_text_to_nodes(said)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
