@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,11 @@ _MOST_FOUND: Final = 20
 
 class _Enough(BaseException):
     """Ends a run: what was looked for is found. No Exception, so that the run lets it pass."""
+
+
+@cache
+def _matches(rule: str, glob: str) -> bool:
+    return fnmatchcase(rule, glob)
 
 
 @contextmanager
@@ -124,13 +129,12 @@ class Bench:
                 return name, 0.0, []
             return name, passed[0].seconds, sorted(self.target.reached(path, self.mutants))
 
-    def of_topic(self, mutant: Mutant) -> list[str]:
-        """Return the cases that judge a rule of the mutant's topic, by their names."""
-        return [name for name, item in self.items.items() if self._is_topic(mutant, item.rules)]
+    def of_topic(self, file: str) -> list[str]:
+        """Return the cases that judge a rule of a file's topic, by their names."""
+        return [name for name, item in self.items.items() if self._is_topic(file, item.rules)]
 
-    def _is_topic(self, mutant: Mutant, rules: Sequence[str]) -> bool:
-        globs = self.topics.get(mutant.file, ())
-        return any(fnmatchcase(rule, glob) for rule in rules for glob in globs)
+    def _is_topic(self, file: str, rules: Sequence[str]) -> bool:
+        return any(_matches(rule, glob) for rule in rules for glob in self.topics.get(file, ()))
 
     def judge(self, work: Work) -> Result | None:
         """Run cases on a mutant until one fails under a rule of its topic; None if the time was over before.
@@ -144,15 +148,15 @@ class Bench:
         if not work.cases:
             return Result(mutant.name, mutant.file, "not-reached")
         ranked = sorted(work.cases, key=lambda name: (self.seconds.get(name, 0.0), self.items[name].kind != "vector"))
-        own = [self.items[name] for name in ranked if self._is_topic(mutant, self.items[name].rules)]
-        rest = [self.items[name] for name in ranked if not self._is_topic(mutant, self.items[name].rules)]
+        own = [self.items[name] for name in ranked if self._is_topic(mutant.file, self.items[name].rules)]
+        rest = [self.items[name] for name in ranked if not self._is_topic(mutant.file, self.items[name].rules)]
         found, spent = list[Outcome](), list[float]()
 
         def note(outcome: Outcome, *, any_rule: bool) -> None:
             spent.append(outcome.seconds)
             if outcome.verdict in ("fail", "error"):
                 found.append(outcome)
-                is_enough = any_rule or self._is_topic(mutant, [outcome.rule or ""])
+                is_enough = any_rule or self._is_topic(mutant.file, [outcome.rule or ""])
                 if len(found) > _MOST_FOUND or (outcome.verdict == "fail" and is_enough):
                     raise _Enough
             if sum(spent) > self.limit_s:
@@ -165,7 +169,7 @@ class Bench:
 
     def _result(self, mutant: Mutant, found: Sequence[Outcome]) -> Result:
         failed = [outcome for outcome in found if outcome.verdict == "fail"]
-        right = [outcome for outcome in failed if self._is_topic(mutant, [outcome.rule or ""])]
+        right = [outcome for outcome in failed if self._is_topic(mutant.file, [outcome.rule or ""])]
         verdict = "right-topic" if right else "other-topic" if failed else "error" if found else "survived"
         decided = next(iter([*right, *failed, *found]), None)
         case, rule = (None, None) if decided is None else (decided.case, decided.rule)
