@@ -25,8 +25,7 @@ from selftests.mutants.mutate import EDITS_VARIABLE, Mutant, edits_in_environmen
 
 __all__ = ["Forking", "can_fork", "run"]
 
-_SERVERS: Final = 6
-"""How many servers are kept for each package."""
+_SERVERS: Final = 6  # kept for each package
 
 
 def _ask(channel: socket.socket, order: dict[str, Any], passed: Sequence[int] = ()) -> dict[str, Any]:
@@ -44,10 +43,7 @@ def _socketpair() -> tuple[socket.socket, socket.socket]:
 
 
 class _Root:
-    """The process that has imported only libraries, and the servers that were forked from it most recently.
-
-    All of them end with this process, which closes the sockets.
-    """
+    """The process that has imported only libraries, and its newest servers, which end when it closes their sockets."""
 
     def __init__(self, package: str) -> None:
         self._channel, theirs = _socketpair()
