@@ -42,7 +42,7 @@ def in_each_format(
         given: what it draws, or None: it runs once.
         features: what must be claimed in addition to the profile (``runtime`` for cases of ``harness``, ``wit`` for
             those of executors of modules, which need not claim ``wasm``).
-        once: whether the gate runs it in one format only; see :func:`in_one_format`.
+        once: whether the gate runs it in one format only; see ``properties.grit.registry.in_one_format``.
         options: as in :class:`Property`.
     """
     profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
