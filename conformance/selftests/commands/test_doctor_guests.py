@@ -61,7 +61,8 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
             "advice    the metered form is fixed byte for byte",
         ),
         (
-            'if op == "wit.step" and args["store"] == "s": return {"seq": seq, "ok": {"step": args["actor"]}}',
+            'if op == "wit.step" and args["actor"][:4] not in ("6d95", "401a"):'  # not those of the rung `wit`
+            ' return {"seq": seq, "ok": {"step": args["actor"]}}',
             "guest framed-sha256 BAD: wit.step",
             "advice    the first step of the counter in the spec",
         ),

@@ -112,7 +112,7 @@ import json, os, pathlib, sys
 umask = os.umask(0)
 personality = pathlib.Path("/proc/self/personality")
 reported = {
-    "cwd": os.getcwd(), "umask": umask, "pad": len(os.environ.get("GRITSTONE_PADDING", "")),
+    "cwd": os.getcwd(), "umask": umask, "pad": len(os.environ.get("PADDING", "")),
     "TZ": os.environ.get("TZ"), "LC_ALL": os.environ.get("LC_ALL"), "seed": os.environ.get("PYTHONHASHSEED"),
     "cpus": len(os.sched_getaffinity(0)), "fixed": bool(int(personality.read_text(), 16) & 0x40000),
 }

@@ -62,10 +62,22 @@ def test_names_and_rules_are_sorted() -> None:
         assert len(set(prop.rules)) == len(prop.rules), prop.name
 
 
-def test_every_rule_has_a_property() -> None:
+BY_VECTORS = {
+    "runtime.clock.refused",
+    "runtime.effect.list",
+    "runtime.retry.kept",
+    "runtime.run.full-together",
+    "runtime.schedule.refused",
+    "runtime.start.handle",
+    "wit.update.merge-refused",
+}
+"""Rules about few inputs, which vectors list, or that permit something."""
+
+
+def test_every_other_rule_has_a_property() -> None:
     rules = {rule for prop in load_properties() for rule in prop.rules}
     wanted = {rule.id for rule in scan_rules(spec_dir()) if rule.id.startswith(("wit.", "runtime."))}
-    assert wanted <= rules
+    assert wanted - rules == BY_VECTORS
 
 
 def test_collected_actors_leave_nothing_open() -> None:

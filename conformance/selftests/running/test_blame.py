@@ -161,7 +161,7 @@ def test_replay_repeats_a_death_and_reports_a_fix(
     assert main(["replay", str(file), "--iut", f"{command} dies 30 12"]) == 1
     output = capsys.readouterr().out
     assert output.startswith("ERROR")
-    assert "was: dead:exit-9" in output
+    assert "(when saved: dead:exit-9)" in output
     assert "step" not in output.splitlines()[0]
     assert main(["replay", str(file), "--iut", f"{command} dies 30 11"]) == 0
     assert capsys.readouterr().out.startswith("FIXED")
