@@ -230,14 +230,14 @@ class Agent:
             if isinstance(value, Defect):
                 defects.append(missing("runtime.agent.inject", value.words))
             elif self.shelf.kind(identity) not in kinds:
-                defects.append(rejected("runtime.agent.inject", f"{identity.hex()} is of the wrong kind"))
+                defects.append(rejected("runtime.agent.inject-refused", f"{identity.hex()} is of the wrong kind"))
         if not defects:
             defects += self.mailroom.store.closure((to, content)).defects
         name = self.shelf.format.name
         if len({key for key, _ in headers}) < len(headers) or any(
             check_key(key) or check_value(value, name) for key, value in headers
         ):
-            defects.append(invalid("runtime.agent.inject", "headers outside the grammar"))
+            defects.append(invalid("runtime.agent.inject-refused", "headers outside the grammar"))
         if ("mt", "receipt") in headers:
             defects.append(rejected("runtime.receipt.reserved", "only the runtime sends receipts"))
         return defects

@@ -119,7 +119,7 @@ def merge(shelf: Shelf, core: bytes, update: bytes) -> bytes:
     """
     for identity in (core, update):
         if not shelf.is_tree(identity):
-            raise Refusal([invalid("wit.update.merge", f"{identity.hex()} is not a tree")])
+            raise Refusal([invalid("wit.update.merge-refused", f"{identity.hex()} is not a tree")])
     merged: dict[tuple[bytes, bytes], bytes] = {}
     waiting = [(core, update)]
     while waiting:

@@ -139,7 +139,7 @@ class Runtime:
     def move_time(self, now_ms: int) -> int:
         """Set the time and return how many delayed messages it made due; raises Refusal where it would go back."""
         if now_ms < self.now_ms:
-            raise Refusal([rejected("runtime.retry.delay", "the time is earlier than the current time")])
+            raise Refusal([rejected("runtime.clock.refused", "the time is earlier than the current time")])
         before, self.now_ms = self.now_ms, now_ms
         dues = [due for actor in list(self._known) for due in self.known(actor).due.values()]
         return sum(before < due <= now_ms for due in dues)

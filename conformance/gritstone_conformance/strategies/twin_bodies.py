@@ -120,7 +120,7 @@ def _branches() -> Iterator[tuple[str, Code, Code]]:
 
 
 def _operands() -> Iterator[tuple[str, Code, Code]]:
-    """Yield calls, choices and variables whose operands do not fit."""
+    """Yield calls and selects whose operands do not fit."""
     yield "a call with operands in another order", [_I32, _I64, ("call", 0)], [_I64, _I32, ("call", 0)]
     yield "a call without an operand", [_I32, _I64, ("call", 0)], [_I64, ("call", 0)]
     yield "call_indirect with an index of i64", [_I32, _I32, b"\x11\1\0"], [_I32, _I64, b"\x11\1\0"]
@@ -158,6 +158,10 @@ def _operands() -> Iterator[tuple[str, Code, Code]]:
         [b"\0", _I64, _I32, b"\x1b\x45\x1a"],
     )
     yield "dead select of two types", [b"\0", _I64, _I32, b"\x1b\x1a"], [b"\0", _I32, _I64, _I32, b"\x1b\x1a"]
+
+
+def _variables() -> Iterator[tuple[str, Code, Code]]:
+    """Yield locals, globals, dead code and segments that do not fit."""
     yield "local.set of another type", [_I32, b"\x21\0"], [_I64, b"\x21\0"]
     yield "local.tee of another type", [_I32, b"\x22\0\x1a"], [_I64, b"\x22\0\x1a"]
     yield "local.set that leaves its operand", [_I32, b"\x22\0\x1a"], [_I32, b"\x21\0\x1a"]
@@ -225,7 +229,7 @@ def _raw(content: bytes) -> bytes:
 
 
 def _cut() -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield bodies that end elsewhere than with their last ``end``."""
+    """Yield bodies that do not end with their last ``end``."""
     good = _raw(b"\0\x41\0\x0b")
     yield "a byte behind the last end", good, _raw(b"\0\x41\0\x0b\x01")
     yield "two ends", good, _raw(b"\0\x41\0\x0b\x0b")
@@ -257,7 +261,7 @@ def _without_memory() -> Iterator[tuple[str, bytes, bytes]]:
 
 def bodies() -> Iterator[Twin]:
     """Yield modules with one body that is malformed or wrongly typed."""
-    for find in (_constructs, _branches, _operands, _immediates):
+    for find in (_constructs, _branches, _operands, _variables, _immediates):
         for name, code, wrong in find():
             yield Twin(name, "module", _with(code), _with(wrong))
     for name, good, bad in (*_cut(), *_without_memory()):

@@ -319,13 +319,6 @@ def language() -> Iterator[Twin]:
     guest.data(None, b"abc")
     guest.entry([*uses, ("i32.const", 0)])
     bare = [section for section in guest.sections() if section[0] != 12]
-    pair = []
-    for index in (0, 1):
-        one = base()
-        one.data(None, b"abc")
-        one.entry([("memory.init", index, *uses[0][2:]), ("i32.const", 0)])
-        pair.append(one.binary())
-    yield Twin("memory.init of the first segment that is not there", "module", pair[0], pair[1])
     yield Twin("memory.init without a data count", "module", guest.binary(), assemble(bare))
     more = [(number, vector([b"\0", b"\0"]) if number == 3 else own) for number, own in sections(with_code([]))]
     yield Twin("more functions than bodies", "module", with_code([]), assemble(more))

@@ -69,7 +69,6 @@ BY_VECTORS = {
     "runtime.run.full-together",
     "runtime.schedule.refused",
     "runtime.start.handle",
-    "wit.update.merge-refused",
 }
 """Rules about few inputs, which vectors list, or that permit something."""
 

@@ -446,12 +446,12 @@ class Runtime:
         Raises:
             Rejected: the runtime uses the system clock, or the clock would go back.
 
-        Spec: :rule:`harness.clock.only-suite`.
+        Spec: :rule:`harness.clock.only-suite`, :rule:`runtime.clock.refused`.
         """
         if not self._suite_clock or now_ms < self.machine.now_ms:
             raise Rejected(
                 "the time cannot be set: the clock is not the suite's, or would go back",
-                rule="harness.clock.only-suite",
+                rule="runtime.clock.refused",
                 got=now_ms,
             )
         return self.machine.tick(now_ms)

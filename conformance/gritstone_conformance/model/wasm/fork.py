@@ -1,6 +1,6 @@
 """Forks: the first core of an actor that resumes from the state of another one.
 
-Spec: "Fork" of ``wasm/migration``; :rule:`wasm.fork.exact`, :rule:`wasm.fork.fuel`.
+Spec: "Fork" of ``wasm/migration``; :rule:`wasm.fork.exact`, :rule:`wasm.fork.refused`, :rule:`wasm.fork.fuel`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def fork_core(shelf: Shelf, step: bytes, number: int, entropy: str) -> bytes:
     """
     value = shelf.get(step)
     if not isinstance(value, Step) or not is_wasm_core(shelf, value.core):
-        raise Refusal([invalid("wasm.fork.exact", f"{step.hex()} is not a step of a Wasm actor")])
+        raise Refusal([invalid("wasm.fork.refused", f"{step.hex()} is not a step of a Wasm actor")])
     manifest = manifest_at(shelf, value.core)
     if manifest is None:
         raise Failure("unresolved", "wasm/manifest is no manifest", "wasm.manifest.strict", "manifest")

@@ -42,9 +42,9 @@ def merges(trial: Trial, fmt: Format, tape: Tape) -> None:
     assert merged is not None
     bench.merge(merged, merged, rule="wit.update.keep")
     blob = bench.stage.blob(b"no tree")
-    bench.merge(blob, trees[0], rule="wit.update.merge")
-    bench.merge(trees[0], blob, rule="wit.update.merge")
-    bench.merge(fmt.hash(b"absent"), trees[0], rule="wit.update.merge")
+    bench.merge(blob, trees[0], rule="wit.update.merge-refused")
+    bench.merge(trees[0], blob, rule="wit.update.merge-refused")
+    bench.merge(fmt.hash(b"absent"), trees[0], rule="wit.update.merge-refused")
     actor = bench.born(b"a", x=trees[0])
     actor.tell(bench.stage.tree(x=trees[1]), "update", rule="wit.update.merge")
     actor.tell(bench.stage.graph.add(Tree(tuple(_entries(bench.stage, tape, 2).items()))), "update")
@@ -220,7 +220,8 @@ def cleanup(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *in_each_format(
-        *("wit/update/merges", merges, "wit.update.merge", "wit.update.keep", "wit.update.replace"),
+        *("wit/update/merges", merges),
+        *("wit.update.merge", "wit.update.keep", "wit.update.replace", "wit.update.merge-refused"),
         given=tape(120),
         examples=32,
     ),
