@@ -88,7 +88,8 @@ def _sample(
         results[mutant.name] = result
     print_unnoticed(bench.mutants, results, decisions)
     for mutant in lost:
-        print(f"{mutant.name} {mutant.file}:{mutant.line} was noticed by {recorded[mutant.name].case}, and is no more")
+        before = recorded[mutant.name].case
+        print(f"{mutant.name} {mutant.file}:{mutant.line} is no longer noticed by {before} or a case of its topic")
     again = sum(1 for name in results if name in cases)
     return (1 if len(lost) > max(1, again // 50) else 0), results
 

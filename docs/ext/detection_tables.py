@@ -10,36 +10,32 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from trace_tables import GeneratedTable
 
-from mutation.scores import recorded_scores
+from mutation.scores import COLUMNS, recorded_scores
 
 _HEADER = (
     *("Profile", "Generated", "Judged", "Own rule", "Other rule", "Error only", "Survived", "Not reached"),
     *("Equivalent", "Out of scope", "Noticed", "Right rule"),
 )
-_COUNTED = ("right-topic", "other-topic", "error", "survived", "not-reached", "equivalent", "out-of-scope")
 
 
-class DetectionTable(SphinxDirective):
+class DetectionTable(GeneratedTable):
     """``.. detection-table:: target``."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the table."""
-        self.env.note_reread()
+        """Return the table, or a sentence if no result is recorded."""
         scores = recorded_scores(self.arguments[0])
         if not scores:
+            self.env.note_reread()
             return self.parse_text_to_nodes("No results are recorded.")
         rows: list[tuple[str, ...]] = [_HEADER]
         for profile, score in scores.items():
-            counts = (str(score.counts[column]) for column in _COUNTED)
+            counts = (str(score.counts[column]) for column in COLUMNS)
             rows.append((profile, str(score.generated), str(score.judged), *counts, score.detection, score.precision))
-        lines = [".. list-table::", "   :header-rows: 1", ""]
-        for row in rows:
-            lines += [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(row)]
-        return self.parse_text_to_nodes("\n".join(lines))
+        return self.table(("class: numbers",), rows)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

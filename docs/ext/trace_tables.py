@@ -82,8 +82,8 @@ def _verdict_lines(rule: Rule) -> list[str]:
     return [f"| {name} {_SAID.get(said, said)}" for name, said in told if said is not None] or [_NONE]
 
 
-class _Made(SphinxDirective):
-    """A table that is made from data, so that its page is read in every build."""
+class GeneratedTable(SphinxDirective):
+    """A table that is generated from data, so that its page is read in every build."""
 
     def table(self, options: Iterable[str], rows: Iterable[Sequence[str | Sequence[str]]]) -> list[nodes.Node]:
         """Return a table; a cell is one line or several."""
@@ -97,7 +97,7 @@ class _Made(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
-class RuleTable(_Made):
+class RuleTable(GeneratedTable):
     """``.. rule-table:: profile``: every rule of a profile: sentence, cases, mutants, verdicts."""
 
     required_arguments = 1
@@ -119,7 +119,7 @@ class RuleTable(_Made):
         return self.table(("class: trace", "widths: 46 22 20 12"), rows)
 
 
-class TraceNumbers(_Made):
+class TraceNumbers(GeneratedTable):
     """``.. trace-numbers::``: how many rules each profile has, and how many of them cases judge and mutants prove."""
 
     def run(self) -> list[nodes.Node]:
@@ -148,7 +148,7 @@ class TraceNumbers(_Made):
         return [*self.parse_text_to_nodes(said), *self.table(("class: numbers",), (head, *lines))]
 
 
-class TraceImplementations(_Made):
+class TraceImplementations(GeneratedTable):
     """``.. trace-implementations::``: whose verdicts the tables show, and by which suite they were found."""
 
     def run(self) -> list[nodes.Node]:
@@ -164,7 +164,7 @@ class TraceImplementations(_Made):
         return self.table(("class: numbers",), rows)
 
 
-class TraceExcluded(_Made):
+class TraceExcluded(GeneratedTable):
     """``.. trace-excluded::``: the rules of level MUST that no mutant proves, each with its reason and date."""
 
     def run(self) -> list[nodes.Node]:
@@ -175,7 +175,7 @@ class TraceExcluded(_Made):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
-class TraceCrossings(_Made):
+class TraceCrossings(GeneratedTable):
     """``.. trace-crossings::``: each table of crossings, and how many of its pairs rows contain; what is impossible.
 
     With the argument ``numbers`` only the first.

@@ -7,7 +7,7 @@ too, so it determines each reply and the resulting store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.bundle import write
@@ -65,7 +65,6 @@ class _Crossing:
     above: bytes
     other: bytes
     cursor: tuple[str, bytes, int] | None = None
-    ended: list[str] = field(default_factory=list)
     rest: bytes | None = None
 
     @property
