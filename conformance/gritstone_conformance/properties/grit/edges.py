@@ -17,7 +17,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, to_base64
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import PIECE_BYTES, Pair, open_memory
-from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.properties.grit.registry import each_format, in_one_format, is_first
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import graphs
 from gritstone_conformance.strategies.graphs import Graph
@@ -264,11 +264,13 @@ PROPERTIES: Final = (
         given=draws.tape(64),
         examples=3,
     ),
-    *each_format(
-        *("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
-        given=_lengths,
-        examples=1,
-        cost=1_500,
+    *in_one_format(
+        each_format(
+            *("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
+            given=_lengths,
+            examples=1,
+            cost=1_500,
+        )
     ),
     *each_format("graph/deep-trees", trees_of_any_depth, "grit.graph.iterative", cost=500),
 )

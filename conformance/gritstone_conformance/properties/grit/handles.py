@@ -16,7 +16,7 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Message
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
-from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.properties.grit.registry import each_format, in_one_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.trial import Trial
@@ -147,5 +147,7 @@ PROPERTIES: Final = (
         cost=800,
     ),
     *each_format("store/emptied-directory", emptied_directory, "grit.store.open", features=("durable", "files")),
-    *each_format("bundle/changed-and-pruned", changed_meanwhile, _MOMENT, "grit.prune.exact", features=("durable",)),
+    *in_one_format(
+        each_format("bundle/changed-and-pruned", changed_meanwhile, _MOMENT, "grit.prune.exact", features=("durable",))
+    ),
 )

@@ -353,6 +353,7 @@ PROPERTIES: Final = (
         given=tape(60),
         features=("external", "schedule", "clock"),
         examples=26,
+        once=True,
     ),
     *in_each_format("runtime/away/meanwhile", away_during_a_run, _EXPECTED, *HISTORY_RULES, once=True, cost=900),
     *in_each_format(

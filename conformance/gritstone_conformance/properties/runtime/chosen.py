@@ -244,6 +244,7 @@ PROPERTIES: Final = (
         given=_drawn(cleanups=True),
         features=("external", "schedule"),
         examples=20,
+        once=True,
     ),
     *in_each_format(
         "runtime/schedule/exact-in-time",
@@ -254,6 +255,7 @@ PROPERTIES: Final = (
         given=_drawn(cleanups=False),
         features=("external", "schedule", "clock"),
         examples=20,
+        once=True,
     ),
     *in_each_format(
         *(

@@ -275,6 +275,7 @@ PROPERTIES: Final = (
         reach={"signal after queue": 0.1, "mail after a pause": 0.35, "an update": 0.05},
         given=scenario(),
         examples=39,
+        once=True,
     ),
     *in_each_format(
         "runtime/head/midway",
@@ -293,6 +294,7 @@ PROPERTIES: Final = (
         reach={"mail after a pause": 0.06},
         given=scenario(cleanups=True),
         examples=16,
+        once=True,
     ),
     *in_each_format(
         "runtime/recover/resumed",

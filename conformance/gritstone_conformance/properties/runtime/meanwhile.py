@@ -199,6 +199,7 @@ PROPERTIES: Final = (
         "runtime.collect.final",
         *HISTORY_RULES,
         cost=600,
+        once=True,
     ),
     *in_each_format(
         "runtime/stop/drained",
@@ -207,6 +208,7 @@ PROPERTIES: Final = (
         "runtime.stop.clean",
         *HISTORY_RULES,
         cost=900,
+        once=True,
     ),
     *in_each_format(
         "runtime/stop/drained-together",

@@ -457,9 +457,10 @@ PROPERTIES: Final = (
         *("runtime/route/waiting", waiting_mail),
         *("runtime.route.absent", "wit.genesis.identity", "runtime.history.bundle"),
         cost=1_000,
+        once=True,
     ),
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
-    *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000),
+    *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000, once=True),
     *in_each_format(
         *("runtime/run/declined-again", declined_again, "runtime.run.declined", "runtime.schedule.exact"),
         features=("external", "schedule"),
@@ -469,7 +470,7 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/route/withdrawn", withdrawn_mail, "runtime.route.rest", "wit.cleanup.begin", "runtime.route.sent"),
     ),
-    *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
+    *in_each_format("runtime/run/independent", independent, "runtime.run.independent", once=True),
     *in_each_format("runtime/head/stale", run_of_a_moved_head, "runtime.head.cas", "runtime.recover.continue"),
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
     *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),

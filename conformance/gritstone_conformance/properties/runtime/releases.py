@@ -299,5 +299,6 @@ PROPERTIES: Final = (
         given=tape(80),
         examples=26,
         reach={"runtime.release accepted": 0.5},
+        once=True,
     ),
 )

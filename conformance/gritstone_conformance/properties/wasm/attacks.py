@@ -125,7 +125,7 @@ def _bounded(trial: Trial, work: Callable[[], None]) -> None:
 
 
 def _modules(name: str, *kinds: str, cost: float) -> tuple[Property, ...]:
-    return of_executors(f"wasm/attack/{name}", partial(modules, kinds), _ALIVE, _SURVIVES, cost=cost)
+    return of_executors(f"wasm/attack/{name}", partial(modules, kinds), _ALIVE, _SURVIVES, cost=cost, once=True)
 
 
 PROPERTIES: Final = (
@@ -133,7 +133,7 @@ PROPERTIES: Final = (
     *_modules("names", "name", cost=300),
     *_modules("bombs", "bomb", "recursion", cost=600),
     *_modules("compilations", "compile", cost=600),
-    *of_executors("wasm/attack/pointers", pointers, _ALIVE, "wasm.abi.range", cost=600),
+    *of_executors("wasm/attack/pointers", pointers, _ALIVE, "wasm.abi.range", cost=600, once=True),
     *of_executors(
         "wasm/attack/permuted",
         permuted,
@@ -142,6 +142,7 @@ PROPERTIES: Final = (
         reach={"wit.step refused": 0.12},
         given=tape(60),
         examples=8,
+        once=True,
     ),
     *of_executors("wasm/attack/small", small, _BOUNDED),
 )

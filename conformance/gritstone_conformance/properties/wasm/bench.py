@@ -141,10 +141,12 @@ def of_executors(
     *rules: str,
     given: Given | None = None,
     features: tuple[str, ...] = (),
+    once: bool = False,
     **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
     """Return one property per format, for implementations of single steps of modules, with or without a runtime."""
-    found = in_each_format(name, body, *rules, given=given, features=("wasm.executor", *features), **options)
+    needed = ("wasm.executor", *features)
+    found = in_each_format(name, body, *rules, given=given, features=needed, once=once, **options)
     return tuple(replace(prop, requires=replace(prop.requires, profiles=_profiles(features))) for prop in found)
 
 

@@ -201,10 +201,12 @@ def calls_are_independent(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 PROPERTIES: Final = (
     *of_executors("wasm/call/result", result_is_the_step, "wasm.call.result"),
-    *of_executors("wasm/call/atomic", atomic, "wasm.call.atomic", given=tape(40), examples=4),
+    *of_executors("wasm/call/atomic", atomic, "wasm.call.atomic", given=tape(40), examples=4, once=True),
     *of_executors("wasm/call/query", query, "wasm.call.query"),
     *of_executors("wasm/call/fresh", new_instance_for_each_call, "wasm.call.fresh"),
     *of_executors("wasm/call/initialize", initialize, "wasm.call.initialize", "wasm.fuel.exact"),
     *of_executors("wasm/call/order", order, "wasm.call.order", "wasm.module.node"),
-    *of_executors("wasm/call/survives", calls_are_independent, "wasm.call.survives", given=tape(40), examples=4),
+    *of_executors(
+        "wasm/call/survives", calls_are_independent, "wasm.call.survives", given=tape(40), examples=4, once=True
+    ),
 )

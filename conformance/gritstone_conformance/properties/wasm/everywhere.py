@@ -191,11 +191,19 @@ _TURN, _AROUND = 7, 8  # units of one turn of the loop, and of all else
 _QUICK: Final = 1_000_000_000
 
 PROPERTIES: Final = (
-    *of_executors("wasm/everywhere/same", same, _SAME, cost=800),
+    *of_executors("wasm/everywhere/same", same, _SAME, cost=800, once=True),
     *in_each_format(
-        "wasm/everywhere/carried", carried, _EQUAL, _SAME, features=(), given=tape(40), examples=2, cost=600
+        "wasm/everywhere/carried",
+        carried,
+        _EQUAL,
+        _SAME,
+        features=(),
+        given=tape(40),
+        examples=2,
+        cost=600,
+        once=True,
     ),
-    *of_executors("wasm/everywhere/nothing-else", nothing_else, _ELSE, cost=400),
+    *of_executors("wasm/everywhere/nothing-else", nothing_else, _ELSE, cost=400, once=True),
     *of_executors("wasm/everywhere/long", partial(no_engine, 100_000_000), _ENGINE, cost=200),
     *of_executors("wasm/everywhere/longest", partial(no_engine, 10_000_000_000), _ENGINE, search_only=True),
 )

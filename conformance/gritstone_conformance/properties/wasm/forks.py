@@ -254,6 +254,7 @@ PROPERTIES: Final = (
         reach={"wasm.fork accepted": 0.25},
         given=tape(60),
         examples=8,
+        once=True,
     ),
     *in_each_format("wasm/fork/born-still", first_step_runs_no_code, "wasm.fork.no-run", features=()),
     *in_each_format("wasm/fork/tank", empty_tank, "wasm.fork.fuel", features=()),

@@ -358,7 +358,7 @@ PROPERTIES: Final = (
     *of_executors("wasm/grant/mount", mount, "wasm.grant.mount"),
     *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
     *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
-    *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests"),
+    *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests", once=True),
     *in_one_format("wasm/grant/itself", update_to_itself, "wasm.grant.update-guests"),
     *of_executors("wasm/grant/erased-node", erased, "wasm.grant.update-guests", features=("erase",)),
     *of_executors("wasm/grant/stays-guest", form_of_code_unchanged, "wasm.grant.stays-guest"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from gritstone_conformance.properties.grit.registry import in_one_format
 from gritstone_conformance.properties.runtime import (
     agents,
     chosen,
@@ -60,4 +61,4 @@ def _with_puppet_module() -> Iterator[Property]:
                 yield with_puppet_module(prop, examples=few, search_only=name not in _IN_GATE)
 
 
-PROPERTIES: Final = tuple(_with_puppet_module())
+PROPERTIES: Final = in_one_format(_with_puppet_module())

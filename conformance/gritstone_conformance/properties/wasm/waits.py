@@ -176,7 +176,9 @@ PROPERTIES: Final = (
     *of_executors("wasm/wait/resume", resume, "wasm.wait.resume", features=_CONTINUATION, given=tape(16), examples=4),
     *in_one_format("wasm/wait/renewed", renewed, "wasm.wait.resume", features=_CONTINUATION),
     *in_one_format("wasm/wait/forgets", forgets, "wasm.abi.scope", features=_CONTINUATION),
-    *of_executors("wasm/wait/equal", equal, "wasm.wait.equal", features=_CONTINUATION, given=tape(8), examples=2),
+    *of_executors(
+        "wasm/wait/equal", equal, "wasm.wait.equal", features=_CONTINUATION, given=tape(8), examples=2, once=True
+    ),
     *in_one_format("wasm/wait/fuel", fuel, "wasm.wait.fuel", features=_CONTINUATION),
     *in_one_format("wasm/wait/protocol", protocol, "wasm.wait.protocol", features=_CONTINUATION),
 )

@@ -229,7 +229,7 @@ PROPERTIES: Final = (
         features=(),
         examples=26,
     ),
-    *in_each_format("wit/channel/most", most_unread, "wit.channel.unread", features=()),
+    *in_each_format("wit/channel/most", most_unread, "wit.channel.unread", features=(), once=True),
     *in_each_format(
         *("wit/channel/reading", reading, "wit.channel.unread", "wit.channel.superseded", "wit.channel.cursor"),
         reach={"signal after queue": 0.06},
@@ -239,5 +239,5 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/channel/superseded", superseded, "wit.channel.superseded", "wit.channel.cursor", "wit.channel.unread"),
     ),
-    *in_each_format("wit/channel/flat", flat, "wit.channel.walk-cost", cost=2_000),
+    *in_each_format("wit/channel/flat", flat, "wit.channel.walk-cost", cost=2_000, once=True),
 )

@@ -199,7 +199,7 @@ PROPERTIES: Final = (
     *in_each_format("wit/kind/all", kinds, "wit.kind.precedence", "wit.genesis.identity"),
     *in_each_format("wit/kind/other-headers", other_headers, "wit.kind.precedence"),
     *in_each_format("wit/proposal/invalid", invalid, "wit.proposal.valid", "wit.genesis.identity"),
-    *in_each_format("wit/proposal/most", most_mail, "wit.proposal.valid"),
+    *in_each_format("wit/proposal/most", most_mail, "wit.proposal.valid", once=True),
     *in_each_format("wit/proposal/absent", absent, "wit.transition.class"),
     *in_each_format(
         *("wit/proposal/fence", fence, "wit.proposal.fence", "wit.kind.precedence"),

@@ -199,7 +199,7 @@ PROPERTIES: Final = (
     *in_each_format("wit/transition/declined", declined, "wit.transition.declined"),
     *in_each_format("wit/transition/attempts", attempts, "wit.transition.attempt"),
     *in_each_format("wit/transition/classes", classes, "wit.transition.class"),
-    *in_each_format("wit/transition/too-long", too_long, "wit.transition.class"),
+    *in_each_format("wit/transition/too-long", too_long, "wit.transition.class", once=True),
     *in_each_format("wit/transition/timeout", timeout, "wit.transition.class", "wit.transition.unlimited"),
     *in_each_format("wit/node/forms", nodes, "wit.node.forms"),
 )
