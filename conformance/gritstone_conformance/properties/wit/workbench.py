@@ -113,7 +113,7 @@ class Workbench:
         self, actor: bytes, head: bytes | None, mail: Mail, attempt: int = 1, *, rule: str | None = None
     ) -> bytes | None:
         """Ask for ``wit.step``; returns the step, or ``head`` where it declines, or None where it is refused."""
-        args = {**self._about(actor, head, mail), "attempt": attempt}
+        args = {**self.about(actor, head, mail), "attempt": attempt}
         self.fill()
         try:
             made: bytes | None = self.executor.step(actor, head, mail, attempt)
@@ -135,7 +135,7 @@ class Workbench:
         except Refusal as refusal:
             expect = refusal.expectation()
             rule = next((defect.rule for defect in refusal.defects if defect.rule.startswith("wit.admit")), rule)
-        self.ask("wit.admit", {**self._about(actor, head, mail), "step": step.hex()}, expect, rule)
+        self.ask("wit.admit", {**self.about(actor, head, mail), "step": step.hex()}, expect, rule)
         return expect
 
     def unread(self, tip: bytes, cursor: bytes | None, *, rule: str | None = None) -> None:
@@ -216,7 +216,8 @@ class Workbench:
                 self._waiting.append(self.pair.put(data))
 
     @staticmethod
-    def _about(actor: bytes, head: bytes | None, mail: Mail) -> dict[str, Json]:
+    def about(actor: bytes, head: bytes | None, mail: Mail) -> dict[str, Json]:
+        """Return the arguments that requests for a step have in common."""
         inbox = [[sender.hex(), message.hex()] for sender, message in mail]
         return {"actor": actor.hex(), "head": None if head is None else head.hex(), "inbox": inbox}
 
