@@ -62,14 +62,23 @@ class Mailroom:
         self._note(actor, step)
 
     def inbox(self, actor: bytes) -> Mapping[bytes, bytes]:
-        """Return the inbox of an actor's head."""
-        head = self.heads.get(actor)
-        return {} if head is None else self.shelf.mail(self.shelf.step(head).inbox)
+        """Return the inbox of an actor's head; none if the head is damaged."""
+        step = self._step(actor)
+        return {} if step is None else self.shelf.mail(step.inbox)
 
     def outbox(self, actor: bytes) -> Mapping[bytes, bytes]:
-        """Return the outbox of an actor's head."""
+        """Return the outbox of an actor's head; none if the head is damaged."""
+        step = self._step(actor)
+        return {} if step is None else self.shelf.mail(step.outbox)
+
+    def _step(self, actor: bytes) -> Step | None:
+        """Return the head of an actor, if there is one and it can be read.
+
+        Spec: :rule:`runtime.fail.damaged`.
+        """
         head = self.heads.get(actor)
-        return {} if head is None else self.shelf.mail(self.shelf.step(head).outbox)
+        step = None if head is None else self.shelf.look(head)
+        return step if isinstance(step, Step) else None
 
     def is_away(self, actor: bytes) -> bool:
         """Return whether an actor is away."""

@@ -101,7 +101,7 @@ def _named(world: World) -> set[ObjectId]:
 def _positions(world: World) -> dict[ObjectId, Position]:
     found = {}
     for actor_id, actor in world.actors.items():
-        position = world.position(actor)
+        position = world.readable_position(actor)
         if position is not None:
             found[actor_id] = position
     return found

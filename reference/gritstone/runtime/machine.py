@@ -95,12 +95,15 @@ class Machine:
     def choices(self) -> list[tuple[Actor, Proposal]]:
         """Return the choices, in order.
 
-        Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`.
+        Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`, :rule:`runtime.fail.damaged`.
         """
         found = []
         for actor in self.world.actors.values():
             if actor.mail and actor.running is None and actor.actor_id != self.world.agent:
-                found += [(actor, proposal) for proposal in choices(self.world, actor)]
+                try:
+                    found += [(actor, proposal) for proposal in choices(self.world, actor)]
+                except Missing:
+                    continue  # a damaged head or message
         return sorted(found, key=lambda one: (one[0].actor_id, b"".join(map(b"".join, key_of(one[1])))))
 
     def take_requests(self) -> list[Running]:
@@ -115,6 +118,8 @@ class Machine:
 
         Returns:
             The number of adopted steps.
+
+        Spec: :rule:`runtime.fail.damaged`.
         """
         world, most_covered = self.world, self.config.most_covered
         ready = world.ready
@@ -126,7 +131,10 @@ class Machine:
             actor = ready.popleft()
             actor.is_queued = False
             if actor.running is None:
-                proposal = next_proposal(world, actor, most_covered)
+                try:
+                    proposal = next_proposal(world, actor, most_covered)
+                except Missing:
+                    continue  # a damaged head or message; the actor is tried again when its head or mail changes
                 if proposal is not None:
                     self.run(actor, proposal)
         return self.adopted - begin

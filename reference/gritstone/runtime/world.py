@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gritstone.errors import InternalError
+from gritstone.errors import InternalError, Missing
 from gritstone.grit.engine import Table
 from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change, references_version
@@ -90,6 +90,16 @@ class World:
             found = load_position(self.objects, actor.head, actor.actor_id)
             self._place(actor, found)
         return found
+
+    def readable_position(self, actor: Actor) -> Position | None:
+        """Return the position of an actor; None if it has no head, or if its head cannot be read.
+
+        Spec: :rule:`runtime.fail.damaged`.
+        """
+        try:
+            return self.position(actor)
+        except Missing:
+            return None
 
     def _place(self, actor: Actor, position: Position) -> None:
         """Cache the position of an actor."""
@@ -172,7 +182,7 @@ class World:
         """
         for receiver_id, tip in sent:
             receiver = self.actors.get(receiver_id) or self.actor(receiver_id)
-            position = receiver.position or self.position(receiver)
+            position = receiver.position or self.readable_position(receiver)
             is_read = position is not None and position.inbox.get(sender) == tip
             receiver.set_tip(sender, None if is_read else tip)
             if not receiver.is_queued:
@@ -306,17 +316,28 @@ class World:
         (actor.message_key,) = value.entries.items()
 
     def _read_mail(self) -> None:
-        """Compare all outboxes with all inboxes."""
+        """Compare all outboxes with all inboxes; a head that cannot be read has neither.
+
+        Spec: :rule:`runtime.fail.damaged`.
+        """
         tips: dict[ObjectId, list[tuple[ObjectId, ObjectId]]] = {}
         for sender, head in self._heads.items():
-            for receiver_id, tip in self._mailboxes(sender, head)[1].items():
+            for receiver_id, tip in self._readable_mailboxes(sender, head)[1].items():
                 tips.setdefault(receiver_id, []).append((sender, tip))
         for actor_id, channels in tips.items():
             receiver = self.actor(actor_id)
-            inbox = NO_IDS if receiver.head is None else self._mailboxes(actor_id, receiver.head)[0]
+            inbox = NO_IDS if receiver.head is None else self._readable_mailboxes(actor_id, receiver.head)[0]
             for sender, tip in channels:
                 if inbox.get(sender) != tip:
                     receiver.set_tip(sender, tip)
+
+    def _readable_mailboxes(
+        self, actor_id: ObjectId, head: ObjectId
+    ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
+        try:
+            return self._mailboxes(actor_id, head)
+        except Missing:
+            return NO_IDS, NO_IDS
 
     def _mailboxes(
         self, actor_id: ObjectId, head: ObjectId

@@ -8,6 +8,7 @@ import pytest
 
 from gritstone.errors import Invalid, Rejected
 from gritstone.grit import Change
+from gritstone.grit.engine import Table
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "\u00e9" * 128, "\ud800"])
@@ -79,3 +80,16 @@ def test_held_actor_that_was_let_go_runs_its_new_mail(stage: Any) -> None:
     assert list(world.ready) == []
     world.release_held()
     assert list(world.ready) == [world.actors[actor_id]]
+
+
+def test_start_with_a_damaged_head_runs_other_actors(stage: Any) -> None:
+    stage.start()
+    bad, good = stage.born("bad", "good")
+    head = stage.refs()[f"heads/{bad.hex()}"]
+    stage.store.update(lambda batch: batch.put(Table.OBJECTS, head, b"damaged"))
+    stage.start()
+    stage.tell(bad, b"A\3log\0\1x")
+    stage.tell(good, b"A\3log\0\1x")
+    stage.run()
+    assert stage.data(good, "log") == b"x"
+    assert stage.wait(stage.runtime.collect()) == []

@@ -148,11 +148,11 @@ class LockstepModel:
         self.ask("runtime.inject", args, expect, rule)
         return message
 
-    def run(self, *, rule: str | None = None) -> str:
-        """Run to rest, or until only a delay is left; return the cause."""
+    def run(self, most_steps: int = MOST_STEPS, *, rule: str | None = None) -> str:
+        """Run to rest, or until only a delay is left; return the cause. It makes fewer than ``most_steps`` steps."""
         cause = self._settle()
         expect = ok(cause=cause, steps={"$": "any"}, parked=self.model.parked())
-        self.ask("runtime.run", {"max_steps": MOST_STEPS}, expect, rule)
+        self.ask("runtime.run", {"max_steps": most_steps}, expect, rule)
         return cause
 
     def run_without_room(self, *stuck: bytes, rule: str) -> None:

@@ -138,7 +138,8 @@ def declined(trial: Trial, fmt: Format) -> None:
     stage = lockstep.stage
     actor, other = lockstep.born(b"a"), lockstep.born(b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
-    lockstep.tell(actor, held, rule=rule)
+    lockstep.inject(actor, held)
+    lockstep.run(1, rule="runtime.run.reply")  # a declined run is no step
     lockstep.refs(rule=rule)
     lockstep.flush()
     _check_idle(trial, rule)
@@ -460,7 +461,9 @@ PROPERTIES: Final = (
         once=True,
     ),
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
-    *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000, once=True),
+    *in_each_format(
+        "runtime/run/declined", declined, "runtime.run.declined", "runtime.run.reply", cost=1_000, once=True
+    ),
     *in_each_format(
         *("runtime/run/declined-again", declined_again, "runtime.run.declined", "runtime.schedule.exact"),
         features=("external", "schedule"),

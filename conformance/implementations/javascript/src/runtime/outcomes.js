@@ -28,9 +28,8 @@ export class Outcomes {
   }
 
   /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.expected, runtime.away.expected. */
-  #isStale({ actor, last, mark, rewrites }) {
+  #isStale({ actor, last, mark }) {
     const { backend } = this.store;
-    if (rewrites !== backend.foreignRewrites) return true; // what the run refers to may be gone
     if (backend.references.target(headName(actor)) !== (last?.id ?? null)) return true;
     if (AWAY_SPACES.some((space) => backend.references.target(`${space}/${actor}`) !== null)) return true;
     return backend.references.target(markName(actor)) !== mark;

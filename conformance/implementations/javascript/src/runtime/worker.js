@@ -226,7 +226,6 @@ export class Worker {
     if (this.#isOver) return;
     if (this.#isDraining) this.#checkDrained();
     else if (this.isFree) this.#rearmFree();
-    if (this.#awake.length > 0) this.#schedule();
   }
 
   // Everything here is of one moment: a delay that ends later ends for the next slice.
