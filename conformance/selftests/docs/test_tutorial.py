@@ -13,6 +13,8 @@ from selftests.paths import CHECKOUT
 
 NAMES = sorted(path.stem for path in SESSIONS.glob("*.txt"))
 PAGES = sorted((CHECKOUT / "docs").glob("*.rst"))
+WHOLE_GATES = ("verify", "verify-runtime")
+"""Sessions that run the gate of a whole profile; they run nightly, because the same cases run in ``tox -e conform``."""
 
 
 def lines(turn: Turn) -> list[str]:
@@ -25,7 +27,9 @@ def has_node() -> bool:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.nightly] if name in WHOLE_GATES else []) for name in NAMES]
+)
 def test_session_matches_its_recording(name: str, tmp_path: Path) -> None:
     recorded = read_session(SESSIONS / f"{name}.txt")
     if any("node " in turn.command for turn in recorded) and not has_node():
