@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gritstone_conformance.strategies.assembler import HEADER, Assembly, assemble, name_bytes, sleb, uleb
 from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.strategies.twins import sections
 
 __all__ = ["respelled", "spelled"]
 
@@ -125,6 +126,41 @@ def _memories() -> Iterator[bytes]:
         yield guest.binary()
 
 
+def _long_counts() -> Iterator[bytes]:
+    """Yield guests whose counts and sizes are all spelled in five bytes, with and without lists of results."""
+    lacking = Assembly()
+    lacking.entry([_ZERO])
+    for parts in (lacking.sections(), sections(_results()), sections(_long_immediates())):
+        out = HEADER
+        for number, content in parts:
+            own = uleb(content[0], 5) + content[1:]
+            out += bytes([number]) + uleb(len(own), 5) + own
+        yield out
+
+
+def _sized() -> bytes:
+    """Return a guest with bodies, charges and frames of all sizes at which a LEB128 becomes longer."""
+    guest = Assembly()
+    for count in range(40, 90):
+        guest.function([], [], (), ["nop"] * count)
+        guest.function([], [], ["i32"] * count, [])
+    for count in range(28, 34):
+        guest.function([], [], (), [("drop", _ZERO)] * count)
+    guest.entry([_ZERO])
+    return guest.binary()
+
+
+def _marked() -> bytes:
+    """Return a guest with names that begin with a byte order mark, which belongs to the name."""
+    guest = Assembly()
+    index = guest.entry([_ZERO])
+    for name in ("\ufeffwit", "\ufeff\ufeffwit", "\ufeffgrit:fuel", "\ufeff_initialize", "\ufeff", ""):
+        guest.export(name, index)
+    guest.custom("\ufeffname", b"\xff")
+    return guest.binary()
+
+
 def spelled() -> list[bytes]:
     """Return guests that the metered form is easily wrong about."""
-    return [_results(), _returns(), _scratch(), _long_immediates(), _empty_sections(), *_memories()]
+    found = [_results(), _returns(), _scratch(), _long_immediates(), _empty_sections(), _sized(), _marked()]
+    return [*found, *_memories(), *_long_counts()]

@@ -17,7 +17,8 @@ __all__ = ["bodies"]
 
 _I32: Final[Any] = ("i32.const", 0)
 _I64: Final[Any] = ("i64.const", 0)
-_SAME, _OTHER, _TWO = 2, 3, 4  # types that `_guest` adds: i32 to i32, i32 to i64, i32 and i64 to nothing
+_SAME, _OTHER, _TWO, _PAIR = 2, 3, 4, 5
+"""Types that ``_guest`` adds: i32 to i32, i32 to i64, i32 and i64 to nothing, nothing to i32 and i64."""
 
 
 def _guest() -> Assembly:
@@ -26,6 +27,7 @@ def _guest() -> Assembly:
     guest.type(["i32"], ["i64"])
     guest.type(["i32", "i64"], [])
     guest.define(guest.declare(["i32", "i64"], []), (), [])
+    guest.type([], ["i32", "i64"])
     guest.data(None, b"abc")
     guest.data(None, b"de")
     return guest
@@ -44,6 +46,8 @@ def _constructs() -> Iterator[tuple[str, Code, Code]]:
         [b"\x41\0\x41\0\x04\x02\x0b\x1a"],
         [b"\x41\0\x41\0\x04\x03\x0b\x1a"],
     )
+    other = b"\x41\0\x41\0\x04\x03\xac%s\x0b\x1a"
+    yield "if without else of one type to another, which its then makes", [other % b"\x05\xac"], [other % b""]
     yield "a construct of a type that is not there", [b"\x41\0\x02\x01\x1a\x0b"], [b"\x41\0\x02\x3f\x1a\x0b"]
     yield "a loop of a type that is not there", [b"\x41\0\x03\x01\x1a\x0b"], [b"\x41\0\x03\x05\x1a\x0b"]
     yield "a type of a construct below zero", [b"\x41\0\x02\x81\0\x1a\x0b"], [b"\x41\0\x02\x81\x7f\x1a\x0b"]
@@ -53,6 +57,8 @@ def _constructs() -> Iterator[tuple[str, Code, Code]]:
     yield "a type of a construct beyond 33 bits", [long], [b"\x41\0\x02\x81\x80\x80\x80\x10\x1a\x0b"]
     yield "a type of a construct of 1 and 2 to the 21st", [long], [b"\x41\0\x02\x81\x80\x80\1\x1a\x0b"]
     yield "a type of a construct below zero in 5 bytes", [long], [b"\x41\0\x02\x81\xff\xff\xff\x7f\x1a\x0b"]
+    yield "a type of a construct below zero by more", [long], [b"\x41\0\x02\x81\x40\x1a\x0b"]
+    yield "a type of a construct of 2 to the 32nd", [long], [b"\x41\0\x02\x81\x80\x80\x80\x0f\x1a\x0b"]
     yield "a construct without its operand", [_I32, b"\x02\x01\x1a\x0b"], [b"\x02\x01\x1a\x0b"]
     yield "a construct with an operand of another type", [_I32, b"\x02\x01\x1a\x0b"], [_I64, b"\x02\x01\x1a\x0b"]
     yield "an operand outside a construct", [b"\x41\0\x1a\x02\x40\x0b"], [b"\x41\0\x02\x40\x1a\x0b"]
@@ -115,6 +121,14 @@ def _branches() -> Iterator[tuple[str, Code, Code]]:
     )
     dead_two = b"\x02\x40\x02\x7f\0\x41\0\x0e\1%s\x0b\x1a\x0b"
     yield "dead br_table with labels of other numbers", [dead_two % b"\0\0"], [dead_two % b"\0\1"]
+    yield "dead br_table with labels of other numbers, none first", [dead_two % b"\1\1"], [dead_two % b"\1\0"]
+    pair = b"\x02\x05%s\x41\0\x0e\1\0\0\x0b\x1a\x1a"
+    fits = pair % b"\x41\0\x42\0"
+    yield "br_table with a first operand of another type", [fits], [pair % b"\x42\0\x42\0"]
+    yield "br_table with a second operand of another type", [fits], [pair % b"\x41\0\x41\0"]
+    yield "br_table with operands in another order", [fits], [pair % b"\x42\0\x41\0"]
+    yield "br_table without the first of its operands", [fits], [pair % b"\x42\0"]
+    yield "dead br_table with a second operand of another type", [pair % b"\0\x42\0"], [pair % b"\0\x41\0"]
     yield "return without its operand", [b"\x41\0\x0f"], [b"\x0f"]
     yield "return with an operand of another type", [b"\x41\0\x0f"], [b"\x42\0\x0f"]
 
@@ -190,6 +204,8 @@ def _variables() -> Iterator[tuple[str, Code, Code]]:
         [_I32, _I32, _I32, b"\xfc\x0a\0\0"],
         [_I32, _I32, _I32, b"\xfc\x0a\0\1"],
     )
+    yield "dead select of no type", [b"\0\x1c\1\x7f\x1a"], [b"\0\x1c\0\x7f\x1a"]
+    yield "dead select of two types of operands", [b"\0\x1c\1\x7f\x1a"], [b"\0\x1c\2\x7e\x7f\x1a"]
     yield "dead select of references", [b"\0\x1c\1\x7f\x1a"], [b"\0\x1c\1\x70\x1a"]
 
 
@@ -259,10 +275,31 @@ def _without_memory() -> Iterator[tuple[str, bytes, bytes]]:
     yield "an import of a fifth kind", good, assemble([sections(good)[0], *strange])
 
 
+def _among_types(spelled: bytes) -> bytes:
+    """Return a guest with 130 types and a construct of one of them."""
+    guest = base()
+    guest.types += [b"\x60\0\0"] * 128
+    guest.entry([b"\x02" + spelled + b"\x0b", _I32])
+    return guest.binary()
+
+
+def _high(kind: str, times: int) -> bytes:
+    """Return a guest with a body of ``times`` 65,600 operands of i32; the lowest is its result of this type."""
+    guest = base()
+    gives = guest.function([], ["i32"] * 16, (), ["unreachable"])
+    takes = guest.function(["i32"] * 64, [], (), [])
+    left = ["drop"] * (64 * times - 1)
+    guest.function([], [kind], (), [*[("call", gives)] * 4100 * times, *[("call", takes)] * 1024 * times, *left])
+    guest.entry([_I32])
+    return guest.binary()
+
+
 def bodies() -> Iterator[Twin]:
     """Yield modules with one body that is malformed or wrongly typed."""
     for find in (_constructs, _branches, _operands, _variables, _immediates):
         for name, code, wrong in find():
             yield Twin(name, "module", _with(code), _with(wrong))
-    for name, good, bad in (*_cut(), *_without_memory()):
+    types = ("a type of a construct below zero among many types", _among_types(b"\x81\1"), _among_types(b"\x41"))
+    high = ("a high stack whose lowest operand has another type", _high("i32", 1), _high("i64", 2))
+    for name, good, bad in (*_cut(), *_without_memory(), types, high):
         yield Twin(name, "module", good, bad)

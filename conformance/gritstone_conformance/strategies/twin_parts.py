@@ -112,6 +112,8 @@ def imports() -> Iterator[Twin]:
         ("an unknown name", "grit", "results", b"\0\0"),
         ("a name in capitals", "grit", "Result", b"\0\0"),
         ("an empty name", "grit", "", b"\0\0"),
+        ("a module name with a byte order mark", "\ufeffgrit", "result", b"\0\0"),
+        ("a name with a byte order mark", "grit", "\ufeffresult", b"\0\0"),
         ("a function of wasi", "wasi_snapshot_preview1", "proc_exit", b"\0\1"),
         ("a function of another type", "grit", "result", b"\0\1"),
         ("a memory", "grit", "memory", b"\2\0\0"),
@@ -121,10 +123,16 @@ def imports() -> Iterator[Twin]:
         ("a function of the name of a global", "grit", "result", b"\3\x7f\0"),
     ):
         for used in (False, True):
-            if used and description[0] != 0:
-                continue
             good, bad = (_importing(*one, used) for one in (("grit", "result", b"\0\0"), (module, field, description)))
             yield Twin(f"{name}, {'used' if used else 'unused'}", "import", good, bad)
+
+
+_USES: Final[dict[int, list[Any]]] = {
+    1: [b"\x41\0\x41\0\x11\1\0"],
+    2: [("i32.load", ("i32.const", 0)), "drop"],
+    3: [("global.get", 0), "drop"],
+}
+"""Kind of an import to code that uses it, but for functions, which are called."""
 
 
 def _importing(module: str, field: str, description: bytes, used: bool) -> bytes:
@@ -133,9 +141,9 @@ def _importing(module: str, field: str, description: bytes, used: bool) -> bytes
     guest.type(["i32"], [])
     guest.import_("grit", "result", b"\0\0")
     index = guest.import_(module, field, description)
-    call: list[Any] = [("call", index, ("i32.const", 0))] if used else []
-    tail: list[Any] = ["drop"] if used and description != b"\0\1" else []
-    guest.entry([*call, *tail, ("i32.const", 0)])
+    call: list[Any] = [("call", index, ("i32.const", 0)), *([] if description == b"\0\1" else ["drop"])]
+    code = _USES.get(description[0], call) if used else []
+    guest.entry([*code, ("i32.const", 0)])
     return guest.binary()
 
 
@@ -159,6 +167,7 @@ def entries() -> Iterator[Twin]:
             ("no entry", exporting("x")),
             ("another entry", exporting(other)),
             ("an entry in capitals", exporting(entry.upper())),
+            ("an entry with a byte order mark", exporting(f"\ufeff{entry}")),
             ("an entry without result", exporting(entry, [])),
             ("an entry of i64", exporting(entry, ["i64"])),
             ("an entry with two results", exporting(entry, ["i32", "i32"])),
@@ -205,7 +214,7 @@ _WINDING: Final = {
 }
 
 
-def _waiting(lacking: str = "", wrong: str = "", area: tuple[str, bool] = ("i32", False)) -> bytes:
+def _waiting(lacking: str = "", wrong: str = "", area: tuple[str, bool] = ("i32", False), kind: int = 3) -> bytes:
     """Return a guest that imports ``wait``, with the exports that it needs but for what is lacking or wrong."""
     guest = Assembly()
     wait = guest.grit("wait")
@@ -214,7 +223,9 @@ def _waiting(lacking: str = "", wrong: str = "", area: tuple[str, bool] = ("i32"
             given = ["i64"] if name == wrong else parameters
             guest.function(given, results, (), [("i32.const", 0)] * len(results), name)
     if lacking != "grit_wait_area":
-        guest.export("grit_wait_area", guest.global_(area[0], 0, area[1]), 3)
+        guest.memory(1)
+        guest.table(1)
+        guest.export("grit_wait_area", guest.global_(area[0], 0, area[1]), kind)
     guest.entry([("call", wait)])
     return guest.binary()
 
@@ -228,3 +239,5 @@ def winding() -> Iterator[Twin]:
         yield Twin(f"{name} of another type", "export", good, _waiting(wrong=name))
     for kind, mutable in (("i64", False), ("i32", True)):
         yield Twin(f"an area of {kind}, mutable {mutable}", "export", good, _waiting(area=(kind, mutable)))
+    for number in range(3):
+        yield Twin(f"an area of kind {number} with the index of a global", "export", good, _waiting(kind=number))

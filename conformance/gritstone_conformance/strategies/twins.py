@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from gritstone_conformance.model.wasm.instructions import BY_CODE
@@ -185,23 +184,6 @@ def _untyped() -> Iterator[tuple[str, Code, Code]]:
     yield "a data segment that is not there", ["nop"], [zero, zero, zero, b"\xfc\x08\x00\x00"]
 
 
-def _of_memory() -> Iterator[tuple[str, Code, Code]]:
-    """Yield code in which one operand of an instruction of memory has another type, next to valid code."""
-    zero: Any = ("i32.const", 0)
-    long: Any = ("i64.const", 0)
-    for name, count, code in (
-        ("load", 1, b"\x28\2\0\x1a"),
-        ("store", 2, b"\x36\2\0"),
-        ("memory.grow", 1, b"\x40\0\x1a"),
-        ("memory.copy", 3, b"\xfc\x0a\0\0"),
-        ("memory.fill", 3, b"\xfc\x0b\0"),
-    ):
-        right: Code = [zero] * count
-        for place in range(count):
-            wrong = [*right[:place], long, *right[place + 1 :], code]
-            yield f"operand {place} of {name}: another type", [*right, code], wrong
-
-
 def _malformed() -> Iterator[tuple[str, bytes, bytes]]:
     """Yield modules that do not decode, next to ones that do."""
     good = with_code([])
@@ -307,7 +289,7 @@ def language() -> Iterator[Twin]:
     """Yield modules outside the language for reasons other than instructions: forms, types, sections, flags."""
     for name, good, bad in _malformed():
         yield Twin(name, "module", good, bad)
-    for name, code, wrong in chain(_untyped(), _of_memory()):
+    for name, code, wrong in _untyped():
         yield Twin(name, "module", with_code(code, ["i32"]), with_code(wrong, ["i32"]))
     for name, change, wrongly in _sizes():
         yield Twin(name, "module", edited(change), edited(wrongly))

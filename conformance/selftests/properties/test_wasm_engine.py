@@ -30,6 +30,7 @@ from gritstone_conformance.model.wasm.instructions import LIMITS
 from gritstone_conformance.model.wasm.machine import Machine, Trapped
 from gritstone_conformance.model.wasm.reader import Reader
 from gritstone_conformance.model.wasm.segments import Segments
+from gritstone_conformance.model.wasm.signatures import PLAIN
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.trial import Divergence, Property
@@ -193,6 +194,10 @@ FAULTS: list[tuple[str, str, Any]] = [
     ("wasm.module.entry", "wasm/module/entry", patch.object(admission, "_WINDING", {})),
     ("wasm.module.entry", "wasm/module/entry", patch.object(admission, "_is_area", lambda *args: True)),
     ("wasm.module.first", "wasm/module/first", patch.object(admission, "_examine", validates_first)),
+    ("wasm.module.first", "wasm/module/first-of-twins", patch.object(admission, "_examine", validates_first)),
+    ("wasm.module.language", "wasm/module/operands", patch.dict(PLAIN, {0x6A: (b"\x7f\x7e", b"\x7f")})),
+    ("wasm.module.limit", "wasm/module/too-long", patch.dict(LIMITS, module_bytes=LIMITS["module_bytes"] + 1)),
+    ("wasm.meter.exact", "wasm/meter/admitted", patch.object(validation, "check_body", counts_the_dead)),
     ("wasm.meter.exact", "wasm/meter/encodings", patch.object(metering, "_ORDER", (1, 2, 3, 4, 5, 6, 7, 9, 10, 11))),
     ("wasm.meter.exact", "wasm/meter/worked", patch.dict(metering._QUIET, f32=bytes.fromhex("430000c0ff"))),
     ("wasm.meter.exact", "wasm/meter/encodings", patch.object(metering, "_sleb", metering._uleb)),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.properties.wasm.asking import metering, of_modules
+from gritstone_conformance.strategies.dead_guests import dead_guests
 from gritstone_conformance.strategies.edits import edit
 from gritstone_conformance.strategies.guest_modules import TAPE, draw_guest
 from gritstone_conformance.strategies.guests import GUESTS, guest
 from gritstone_conformance.strategies.spellings import respelled, spelled
 from gritstone_conformance.strategies.tape import Tape, from_tape
+from gritstone_conformance.strategies.twin_bodies import bodies
+from gritstone_conformance.strategies.twin_operands import with_all_instructions
 from gritstone_conformance.strategies.twin_parts import imports, state
-from gritstone_conformance.strategies.twins import language, sections
+from gritstone_conformance.strategies.twins import language, sections, table_indices
 from gritstone_conformance.strategies.worked import WORKED
 from gritstone_conformance.trial import Trial
 
@@ -29,6 +32,12 @@ def worked(trial: Trial) -> None:
 def encodings(trial: Trial) -> None:
     """Spellings, empty sections, lists of results, inserted locals and limits of memory: kept, or written shortest."""
     trial.expect_many([metering(module, None, "wit", pages) for module in spelled() for pages in _PAGES])
+
+
+def admitted(trial: Trial) -> None:
+    """Each instruction, each construct, each label, and what is dead in them, have their metered form."""
+    twins = dict.fromkeys(twin.good for twin in (*bodies(), *table_indices()))
+    trial.expect_many([metering(module) for module in (*dead_guests(), with_all_instructions(), *twins)])
 
 
 def refused(trial: Trial) -> None:
@@ -49,6 +58,7 @@ def drawn(trial: Trial, tape: Tape) -> None:
 PROPERTIES: Final = (
     of_modules("wasm/meter/worked", worked, "wasm.meter.exact"),
     of_modules("wasm/meter/encodings", encodings, "wasm.meter.exact"),
+    of_modules("wasm/meter/admitted", admitted, "wasm.meter.exact"),
     of_modules("wasm/meter/refused", refused, "wasm.meter.exact"),
     of_modules(
         *("wasm/meter/drawn", drawn, "wasm.meter.exact"),

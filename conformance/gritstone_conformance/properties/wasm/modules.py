@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.wasm.instructions import LIMITS
 from gritstone_conformance.properties.wasm.asking import admitting, answering, not_admitted, of_modules
-from gritstone_conformance.strategies import module_defects, module_sizes, twin_bodies, twin_parts, twins
+from gritstone_conformance.strategies import module_defects, module_sizes, twin_bodies, twin_operands, twin_parts, twins
 from gritstone_conformance.strategies.edits import edit
 from gritstone_conformance.strategies.guest_modules import TAPE, draw_guest
 from gritstone_conformance.strategies.module_sizes import Size
@@ -40,6 +41,13 @@ def language(trial: Trial) -> None:
 def bodies(trial: Trial) -> None:
     """A body that breaks one condition of validation, or whose bytes do not spell it, is refused."""
     _ask_twins(trial, twin_bodies.bodies(), "wasm.module.language")
+
+
+def operands(trial: Trial) -> None:
+    """Each operand of each instruction has its type, and what stands behind the immediates of one is validated, too."""
+    refused = not_admitted("module")
+    asked = [answering("wasm.admit", module, refused, None, "wit", 256) for _, module in twin_operands.operands()]
+    trial.expect_many([*asked, admitting(twin_operands.with_all_instructions())])
 
 
 def instructions(trial: Trial) -> None:
@@ -79,6 +87,14 @@ def long_limits(trial: Trial) -> None:
     _ask_sizes(trial, [size for size in module_sizes.SIZES if size.name in _LONG and size.limit < room])
 
 
+def too_long(trial: Trial) -> None:
+    """Too many bytes are refused as too many, whatever they are, and as many as there may be as what they are."""
+    most = LIMITS["module_bytes"]
+    if most < trial.claims.limits["frame_bytes"] * 3 // 4 - 1024:
+        for length, code in ((most, "module"), (most + 1, "limit")):
+            trial.expect_many([answering("wasm.admit", bytes(length), not_admitted(code), None, "wit", 1)])
+
+
 def _ask_sizes(trial: Trial, sizes: list[Size]) -> None:
     over, pages = not_admitted("limit"), module_sizes.PAGES
     for size in sizes:
@@ -112,6 +128,12 @@ def first(trial: Trial, tape: Tape) -> None:
     trial.expect_many(asked)
 
 
+def first_of_twins(trial: Trial) -> None:
+    """What is malformed is found before a memory with more pages than there are, and what is invalid after it."""
+    found = [*twins.language(), *twin_bodies.bodies(), *twins.table_indices(), *twin_parts.state()]
+    trial.expect_many([admitting(twin.bad, None, twin.entry, 0) for twin in found])
+
+
 def first_of_two(trial: Trial) -> None:
     """Each defect gives its code next to a defect of each later check."""
     asked = []
@@ -141,6 +163,7 @@ _TAPE: Final = {"tape": from_tape(lambda tape: tape, TAPE)}
 PROPERTIES: Final = (
     of_modules("wasm/module/language", language, "wasm.module.language"),
     of_modules("wasm/module/bodies", bodies, "wasm.module.language"),
+    of_modules("wasm/module/operands", operands, "wasm.module.language"),
     of_modules("wasm/module/instructions", instructions, "wasm.module.language"),
     of_modules("wasm/module/table-index", table_index, "wasm.module.table-index"),
     of_modules("wasm/module/state", state, "wasm.module.state"),
@@ -148,7 +171,9 @@ PROPERTIES: Final = (
     of_modules("wasm/module/entry", entries, "wasm.module.entry"),
     of_modules("wasm/module/limit", limits, "wasm.module.limit", cost=100),
     of_modules("wasm/module/limit-long", long_limits, "wasm.module.limit", search_only=True),
+    of_modules("wasm/module/too-long", too_long, "wasm.module.limit", cost=100),
     of_modules("wasm/module/host-pages", host_pages, "wasm.manifest.not-lowered", "wasm.host.limits"),
+    of_modules("wasm/module/first-of-twins", first_of_twins, "wasm.module.first"),
     of_modules("wasm/module/first-of-two", first_of_two, "wasm.module.first"),
     of_modules(
         *("wasm/module/first", first, "wasm.module.first"),
