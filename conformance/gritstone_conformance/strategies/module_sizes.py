@@ -70,7 +70,10 @@ def _functions(count: int) -> bytes:
 
 
 def _body(size: int) -> bytes:
-    return _guest(lambda guest: None, [b"\1" * (size - 4)])
+    """Return a body of few instructions, which are as long as they can be."""
+    long = b"\x42" + 9 * b"\x80" + b"\0\x1a"
+    count, rest = divmod(size - 4, len(long))
+    return _guest(lambda guest: None, [long * count, b"\1" * rest])
 
 
 def _locals(*groups: int) -> Callable[[int], bytes]:

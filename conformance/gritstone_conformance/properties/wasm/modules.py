@@ -21,7 +21,7 @@ __all__ = ["PROPERTIES"]
 
 _ENTRIES: Final = ("wit", "wit_query", "wit_update")
 _MOST_PAGES: Final = 65_536
-_LONG: Final = ("module bytes", "functions", "body bytes")
+_LONG: Final = ("module bytes", "functions")
 
 
 def _ask_twins(trial: Trial, found: Iterator[Twin], rule: str) -> None:
