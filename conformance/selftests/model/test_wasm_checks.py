@@ -261,6 +261,18 @@ def test_adopt_rejects_an_actor_that_is_gone(is_gone: bool, classes: tuple[str, 
     assert rejection_of(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
 
 
+@pytest.mark.parametrize(
+    ("refs", "was_adopted", "classes"), [(2, False, ()), (1, False, ("exhausted",)), (2, True, ())]
+)
+def test_adopt_needs_room_for_a_new_reference(refs: int, was_adopted: bool, classes: tuple[str, ...]) -> None:
+    store = Store(FRAMED_SHA256, Limits(refs=refs))
+    shelf = Shelf.over(store)
+    actor = moved_actor(store, shelf, {})
+    if was_adopted:
+        store.references[f"adopted/{actor.hex()}"] = store.references[f"moved/{actor.hex()}"]
+    assert rejection_of(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+
+
 @pytest.mark.parametrize(("read", "classes"), [("first", ()), ("later", ()), ("other", ("rejected",))])
 def test_adopt_rejects_a_cursor_on_another_chain(read: str, classes: tuple[str, ...]) -> None:
     store = Store(FRAMED_SHA256)
