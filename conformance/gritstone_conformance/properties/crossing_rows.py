@@ -23,7 +23,7 @@ Rules = Callable[[Iterable[str]], tuple[str, ...]]
 
 
 def each_row(
-    name: str, body: Callable[[Trial, Row], None], rules: Rules, features: tuple[str, ...] = ()
+    name: str, body: Callable[[Trial, Row], None], rules: Rules, features: tuple[str, ...] = (), profile: str = ""
 ) -> tuple[Property, ...]:
     """Return one property for each stored row of a table, and one of the search that draws from all possible rows.
 
@@ -32,25 +32,27 @@ def each_row(
         body: runs one row.
         rules: the rules that a row judges.
         features: the features that every row needs.
+        profile: the profile that every row needs; by default that of the table.
     """
     table = load_tables()[name]
-    profile, _, slug = name.partition("/")
+    topic, _, slug = name.partition("/")
+    needed = (profile or topic,)
     rows = [
         Property(
-            name=f"{profile}/crossing/{row.get('operation', slug)}-{number:03}",
+            name=f"{topic}/crossing/{row.get('operation', slug)}-{number:03}",
             rules=rules(table.features(row)),
             body=partial(_run, body, row=row),
-            requires=Requires((row["format"],), (*features, *table.features(row)), (profile,)),
+            requires=Requires((row["format"],), (*features, *table.features(row)), needed),
             cost=_COST,
         )
         for number, row in enumerate(rows_of(table), start=1)
     ]
     whole = Property(
-        name=f"{profile}/crossing/{slug}",
+        name=f"{topic}/crossing/{slug}",
         rules=rules(()),
         body=partial(_run, body),
         given=partial(_given, table),
-        requires=Requires((), features, (profile,)),
+        requires=Requires((), features, needed),
         search_only=True,
         examples=_EXAMPLES,
     )

@@ -53,7 +53,7 @@ SELFTESTS: Final = {
 """Maps a module or its folder to the self-tests that test it: files, or single tests of slow files."""
 
 _EXAMPLES: Final = 4
-_LARGE: Final = ("grit/scale/", "grit/depth/", "grit/crossing/", "runtime/crossing/", "wit/crossing/")
+_LARGE: Final = ("grit/scale/", "grit/depth/", "grit/crossing/", "runtime/crossing/", "wit/crossing/", "wasm/crossing/")
 _SLOW: Final = frozenset({"grit/depth/arrays"})
 
 

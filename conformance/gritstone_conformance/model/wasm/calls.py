@@ -26,7 +26,7 @@ from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image
 from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 from gritstone_conformance.model.wasm.stand_in import stand_in
 
-__all__ = ["Found", "ask_module", "find_call", "make_module_step"]
+__all__ = ["Found", "ask_module", "find_call", "make_module_step", "run_call", "run_query"]
 
 _ENTRIES: Final = {"update": "wit_update"}
 
@@ -103,18 +103,27 @@ def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: b
         Failure: every other end but a step.
         CannotTell: it cannot be followed here.
     """
-    content = shelf.message(proposal.covered[0][1]).content
-    old = None if last is None else shelf.step(last)
-    core = content if old is None else old.core
-    entry = _ENTRIES.get(proposal.kind, "wit")
-    found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
-    guest = _guest(shelf, context, proposal, last, found, entry)
-    left = stand_in(shelf, guest, proposal, last) or run_guest(shelf, guest)
+    core, found, left = run_call(shelf, context, proposal, last)
     try:
         return _Finish(shelf, context, proposal, last, core, found, left).step()
     except Failure as failure:
         failure.spent = left.spent
         raise
+
+
+def run_call(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> tuple[bytes, Found, Left]:
+    """Return the core before a transition, what is found there, and what the guest leaves.
+
+    Raises:
+        Failure: the guest did not return 0, or did not run.
+        CannotTell: it cannot be followed here.
+    """
+    content = shelf.message(proposal.covered[0][1]).content
+    core = content if last is None else shelf.step(last).core
+    entry = _ENTRIES.get(proposal.kind, "wit")
+    found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
+    guest = _guest(shelf, context, proposal, last, found, entry)
+    return core, found, stand_in(shelf, guest, proposal, last) or run_guest(shelf, guest)
 
 
 def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None, found: Found, entry: str) -> Guest:
@@ -227,6 +236,14 @@ def ask_module(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | Non
 
     Spec: :rule:`wasm.call.query`.
     """
+    left = run_query(shelf, step, name, args)
+    if left.result is not None and shelf.kind(left.result) not in ("blob", "tree"):
+        raise Failure("failed", "the answer is no blob or tree", "wasm.call.query")
+    return left.result
+
+
+def run_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> Left:
+    """Return what the module of a step's core leaves that answers a query; raises like :func:`ask_module`."""
     value = shelf.step(step)
     found = find_call(shelf, value.core, value.core, "wit_query")
     given = (value.actor, step, value.core, value.inbox, value.outbox, None, shelf.put(Blob((), args)), step)
@@ -243,7 +260,4 @@ def ask_module(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | Non
         (),
         name,
     )
-    left = stand_in(shelf, guest, None, step) or run_guest(shelf, guest)
-    if left.result is not None and shelf.kind(left.result) not in ("blob", "tree"):
-        raise Failure("failed", "the answer is no blob or tree", "wasm.call.query")
-    return left.result
+    return stand_in(shelf, guest, None, step) or run_guest(shelf, guest)
