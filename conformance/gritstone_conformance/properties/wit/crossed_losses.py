@@ -31,7 +31,7 @@ _RULES: Final = tuple(dict.fromkeys((_CLASS, "wit.update.merge-refused", *RULES,
 def lose(trial: Trial, row: Row) -> None:
     """Bring one object into its state, make the request, and make it again, perhaps after the object was restored."""
     loss = _Loss(Workbench(trial, FORMATS[row["format"]]), row)
-    bench, target, state = loss.bench, loss.target, row["state"]
+    bench, target, state = loss.bench, loss.target, loss.state
     encoding = bench.stage.graph.encodings[target]
     if state == "absent":
         del bench.stage.graph.encodings[target]
@@ -55,6 +55,8 @@ class _Loss:
     Attributes:
         bench: the store, with the model.
         row: the row.
+        place: which object it is.
+        state: its state.
         target: the object.
         scene: the request.
         entries: a tree that is merged with another one.
@@ -65,21 +67,22 @@ class _Loss:
         self.bench = bench
         self.row = row
         stage = bench.stage
-        self._other_kind = row["state"] == "other-kind"
+        self.place, _, self.state = row["object"].partition(" ")
+        self._other_kind = self.state == "other-kind"
         self._found: dict[str, bytes] = {}
         peer = stage.tree(name=stage.blob(b"peer"))
         self.entries = stage.tree(first=stage.blob(b"first"), wit=stage.tree(k=stage.blob(b"k")))
         self.cursor = bench.add(Message(None, (), self.entries))
         entries = {"data": self._place("appended", stage.blob(b"data", ("ct", "s")))}
-        if row["target"] == "frozen":
+        if self.place == "frozen":
             entries["frozen"] = self._place("frozen", stage.blob(b"free\n"))
         actor, content = self._contents(entries)
-        if row["target"] == "merged":
+        if self.place == "merged":
             self._place("merged", stage.blob(b"merged") if self._is_erased("merged") else actor)
-        if row["target"] == "actor":
+        if self.place == "actor":
             actor = self._place("actor", actor)
         message = self._message(content)
-        if row["target"] == "message":
+        if self.place == "message":
             message = self._place("message", message)
         mail = {peer: message}
         if row["other"] == "ordinary":
@@ -87,12 +90,12 @@ class _Loss:
             mail[sender] = bench.add(Message(None, (), bench.program(programs.append("log", b"o"))))
         self.peer, self.message, self.head = peer, message, self._head(actor, peer)
         self.scene = Scene(bench, actor, self.head, mail, message, _RULES)
-        self.target = self._found[row["target"]]
+        self.target = self._found[self.place]
 
     def _place(self, name: str, usual: bytes) -> bytes:
         """Note an object by its place, and return it, or one of another kind."""
         stage = self.bench.stage
-        if self._other_kind and self.row["target"] == name:
+        if self._other_kind and self.place == name:
             usual = (
                 stage.blob(b"odd")
                 if name in ("actor", "message", "receiver", "merged")
@@ -123,14 +126,14 @@ class _Loss:
         return actor, self._place("content", content)
 
     def _is_erased(self, target: str) -> bool:
-        return self.row["target"] == target and self.row["state"] == "erased"
+        return self.place == target and self.state == "erased"
 
     def _message(self, content: bytes) -> bytes:
         request, bench = self.row["request"], self.bench
         mt = {"update-by-code": "update", "update": "update", "cleanup": "cleanup"}.get(request)
         headers: Headers = () if mt is None else (("mt", mt),)
         previous = None if request == "genesis" else self.cursor
-        if self.row["target"] == "between":
+        if self.place == "between":
             asked = bench.program(programs.append("log", b"b"))
             previous = self._found["between"] = bench.add(Message(previous, (), asked))
         return bench.add(Message(previous, headers, content))
@@ -140,7 +143,7 @@ class _Loss:
         if row["request"] == "genesis":
             return None
         of = actor
-        if row["target"] == "head" and self._other_kind:
+        if self.place == "head" and self._other_kind:
             of = bench.stage.core(b"another")
         outbox = {} if row["outbox"] == "none" else {peer: bench.add(Message(None, (), bench.stage.blob(b"sent")))}
         return self._found.setdefault("head", head_of(bench, of, "longer", {peer: self.cursor}, outbox))

@@ -15,7 +15,7 @@ from gritstone_conformance.properties.wit.crossed_scene import ADMISSION, RULES,
 from gritstone_conformance.properties.wit.workbench import Workbench
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.crossings.table import Row
-from gritstone_conformance.strategies.scenarios import PUPPET, Stage
+from gritstone_conformance.strategies.scenarios import STAMP, Stage
 from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -114,7 +114,7 @@ def bounce(trial: Trial, row: Row) -> None:
     count = _count(stage, row["count"])
     entries = {} if count is None else {"bounces": count}
     actor = stage.core(b"a", **entries, **(body if kind == "genesis" else {}))
-    code = {"wit_update": stage.blob(PUPPET)} if kind == "update" else {}
+    code = {"wit_update": stage.blob(STAMP)} if kind == "update" else {}
     peer = stage.tree(name=stage.blob(b"peer"))
     mt = kind if kind in ("update", "cleanup") else "job"
     headers: Headers = () if row["headers"] == "none" else (("mt", mt),)

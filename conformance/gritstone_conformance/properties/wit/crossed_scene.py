@@ -9,6 +9,7 @@ from typing import Final
 
 from gritstone_conformance.model.proposals import message_kind
 from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.transition import update_is_refused
 from gritstone_conformance.model.values import Message, Step
 from gritstone_conformance.properties.wit.workbench import GENESIS, Workbench
 
@@ -102,7 +103,18 @@ class Scene:
     def _made(self, made: bytes) -> str:
         if made == self.head:
             return self._known("wit.transition.declined")
-        return self._known(_BY_KIND[self.kind])
+        return self._known(self._update_rule() if self.kind == "update" else _BY_KIND[self.kind])
+
+    def _update_rule(self) -> str:
+        """Return the rule that decides which step covers the update."""
+        shelf, head = self.bench.executor.shelf, self.head
+        assert head is not None, "an actor without a step has no update"
+        content = shelf.message(self.message).content
+        if shelf.is_tree(content) and "wit_update" in shelf.names(content):
+            return "wit.frozen.code" if "frozen" in shelf.names(shelf.step(head).core) else "wit.update.code"
+        sender = next(each for each, message in self.mail.items() if message == self.message)
+        refused = update_is_refused(shelf, head, (sender, self.message))
+        return "wit.update.refused" if refused else "wit.update.merge"
 
     def _refused(self, refusal: Refusal, rule: str | None) -> str:
         found = next((each.rule for each in refusal.defects if each.rule in self.rules), None)

@@ -32,7 +32,13 @@ _PROGRAMS: Final = {
     "delete-wit": programs.delete("wit"),
     "install": programs.put("wit", 2),
 }
-_OWN_TYPES: Final = {"ordinary": "job", "duplicate": "job", "waiting": "genesis", "update-by-code": "update"}
+_OWN_TYPES: Final = {
+    "ordinary": "job",
+    "duplicate": "job",
+    "waiting": "genesis",
+    "update-by-code": "update",
+    "again": "genesis",
+}
 _TYPES: Final = {
     "empty": "",
     "255 bytes": "t" * 255,
@@ -52,6 +58,21 @@ def cross(trial: Trial, row: Row) -> None:
     scene.look(made)
     _do_later(scene, row, made)
     bench.flush()
+
+
+_PLAIN: Final = {
+    "program": "append",
+    "core": "plain",
+    "outbox": "one",
+    "handler": "none",
+    "type": "own",
+    "attempt": "1",
+}
+
+
+def propose(trial: Trial, row: Row) -> None:
+    """Ask for the step of a proposal, valid or not."""
+    cross(trial, {**_PLAIN, "time": "absent", "later": "next", "operation": row["kind"], **row})
 
 
 def _staged(bench: Workbench, row: Row) -> Scene:
@@ -83,7 +104,7 @@ def _contents(bench: Workbench, row: Row, peer: bytes, mt: str | None) -> tuple[
     stamp = stage.blob(STAMP, ("ct", "s"))
     operands = {"00": stage.blob(b"said"), "01": stage.tree(to=peer), "02": stamp}
     body = {"program": stage.blob(_PROGRAMS[program]), **operands}
-    if operation in ("genesis", "duplicate"):
+    if operation in ("genesis", "again", "duplicate"):
         actor = stage.core(b"a", code, **entries, **body)
         return actor, actor
     actor = stage.core(b"a", code, **entries)
@@ -138,10 +159,10 @@ def _channel(bench: Workbench, row: Row, headers: Headers, content: bytes) -> tu
         case "superseded":
             bench.add(Message(first, (), asked))
             return bench.add(Message(None, headers, content)), None if unborn else first
-    message = bench.add(Message(first, headers, content))
+    message = bench.add(Message(None if row["channel"] == "at-first" else first, headers, content))
     if row["channel"] == "returned":
         return message, bench.add(Message(message, (), asked))
-    return message, message if row["channel"] == "at-cursor" else first
+    return message, first if row["channel"] == "read" else message
 
 
 def _add_other(bench: Workbench, row: Row, mail: dict[bytes, bytes], inbox: dict[bytes, bytes], peer: bytes) -> None:
@@ -205,11 +226,8 @@ def alter(trial: Trial, row: Row) -> None:
     body = {"program": stage.blob(ops), "00": stage.blob(b"said")}
     genesis = row["kind"] == "genesis"
     actor = stage.core(b"a", code, **entries, **(body if genesis else {}))
-    content = (
-        actor
-        if genesis
-        else stage.tree(**body, **({"wit_update": stage.blob(PUPPET)} if row["kind"] == "update" else {}))
-    )
+    update = {"wit_update": stage.blob(PUPPET if code == STAMP else STAMP)} if row["kind"] == "update" else {}
+    content = actor if genesis else stage.tree(**body, **update)
     peer = actor if row["sender"] == "itself" else stage.tree(name=stage.blob(b"peer"))
     first = bench.add(Message(None, (), bench.program(programs.append("log", b"q"))))
     previous = None if row["channel"] == "first" else first
@@ -266,5 +284,6 @@ def _result_rules(_: Iterable[str]) -> tuple[str, ...]:
 
 PROPERTIES: Final[tuple[Property, ...]] = (
     *each_row("wit/steps", cross, _step_rules, features=("external",)),
+    *each_row("wit/proposals", propose, _step_rules, features=("external",)),
     *each_row("wit/results", alter, _result_rules, features=("external",)),
 )
