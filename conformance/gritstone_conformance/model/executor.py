@@ -11,6 +11,7 @@ from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.channels import unread_asked
 from gritstone_conformance.model.cores import merge
 from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import Mail, Proposal, propose
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.queries import answer_query
@@ -120,7 +121,7 @@ class Executor:
 
     def _propose(self, actor: bytes, head: bytes | None, mail: Mail) -> Proposal:
         wrong = self._wrong_head(actor, head)
-        defects = [*self._wrong_actor(actor), *wrong]
+        defects = [*self._wrong_actor(actor), *wrong, *self._erased(actor, head, *(message for _, message in mail))]
         proposal: Proposal | None = None
         try:
             proposal = None if wrong else propose(self.shelf, actor, head, mail)
@@ -129,6 +130,11 @@ class Executor:
         if defects or proposal is None:
             raise Refusal(defects)
         return proposal
+
+    def _erased(self, *named: bytes | None) -> list[Defect]:
+        """Return a defect for each named object that was erased; as a blob it is also of a wrong kind."""
+        gone = (one for one in named if one is not None and isinstance(self.shelf.look(one), Tombstone))
+        return [missing("wit.transition.class", f"{one.hex()} was erased", "erased") for one in gone]
 
     def _wrong_actor(self, actor: bytes) -> list[Defect]:
         value = self.shelf.look(actor)

@@ -10,7 +10,7 @@ from gritstone_conformance.model.laws import law_at
 from gritstone_conformance.model.puppet_answers import PUPPET_WUT
 from gritstone_conformance.model.refusals import Refusal, rejected
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.values import Mailbox, Message, Step
 
 __all__ = ["PUPPET_WUT", "answer_query"]
 
@@ -22,7 +22,7 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
         Refusal: the step is absent or none, no code resolves, or the code fails.
         Foreign: the code is none that can be run here.
 
-    Spec: :rule:`wit.query.answers`.
+    Spec: :rule:`wit.query.answers`, :rule:`wit.query.kind`.
     """
     value = shelf.get(step)
     if not isinstance(value, Step):
@@ -31,9 +31,12 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
     if law is None:
         raise Refusal([rejected("wit.query.answers", "no code resolves at wit_query", "unresolved")])
     try:
-        return law.query(shelf, step, name, args)
+        answer = law.query(shelf, step, name, args)
     except Failure as failure:
         raise Refusal([rejected(failure.rule, f"the query failed: {failure}", _code(failure))]) from failure
+    if answer is not None and isinstance(shelf.get(answer), Message | Mailbox | Step):
+        raise Refusal([rejected("wit.query.kind", "the answer is neither a blob nor a tree", "failed")])
+    return answer
 
 
 def _code(failure: Failure) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
@@ -11,6 +12,8 @@ from gritstone_conformance.attachment.conversation import Conversation
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import compare
+from gritstone_conformance.model.formats import CBOR_BLAKE3, FRAMED_SHA256
+from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import (
     blob_of,
@@ -21,6 +24,7 @@ from gritstone_conformance.properties.harness.samples import (
     tree_of,
 )
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -34,6 +38,9 @@ _GRIT: Final = Requires(profiles=("grit",))
 _RUNTIME: Final = Requires(profiles=("grit", "wit", "runtime"))
 _HALF_PIECE: Final = 1 << 19  # bytes; an export of four of them takes several pieces
 _MOST_PIECES: Final = 64
+_ENTRIES: Final = 20_000  # of a tree that is 40,000 bytes longer in cbor-blake3
+_PADDING: Final = 801_000  # bytes; three of these and the tree are a little less than the least line carries
+_TRANSCODE: Final = Requires((FRAMED_SHA256.name, CBOR_BLAKE3.name), ("transcode",), ("grit",))
 
 
 def any_time(trial: Trial) -> None:
@@ -107,10 +114,7 @@ def later_offers(trial: Trial) -> None:
 
 def refused_first(trial: Trial) -> None:
     """After a first hello that is refused or answered ``error``, the next one is answered as if it were the first."""
-    subject = process_of(trial.subject)
-    if subject.attached:
-        subject.kill()  # a server may serve one client at a time; the next request connects again
-    offer = subject.settings.hello_args()
+    offer = process_of(trial.subject).settings.hello_args()
     least = {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}
     asked: list[Asked] = [
         ("hello", {**least, "protocol": [2]}, {"refused": "rejected"}),
@@ -123,11 +127,19 @@ def refused_first(trial: Trial) -> None:
         fmt = format_of(trial.claims)
         largest = exact_blob(fmt, trial.claims.limits["object_bytes"])
         asked.append(("grit.id", {"format": fmt.name, "bytes": largest.bytes}, {"ok": {"id": largest.id}}))
+    _converse(trial, asked, "after a hello that was not accepted")
+
+
+def _converse(trial: Trial, asked: Sequence[Asked], when: str) -> None:
+    """Send requests and ``bye`` to a process of their own, which was not greeted."""
+    subject = process_of(trial.subject)
+    if subject.attached:
+        subject.kill()  # a server may serve one client at a time; the next request connects again
     conversation = Conversation(subject.opener.open(), subject.settings, subject.deadlines, itertools.count())
     try:
         for op, args, expect, *_ in (*asked, ("bye", {}, DONE)):
             (answer,) = conversation.exchange([(op, args)])
-            words = f"the reply to {op} is not as expected after a hello that was not accepted"
+            words = f"the reply to {op} is not as expected {when}"
             if isinstance(answer, SubjectFault):
                 trial.fail("a reply", answer.cause, words=words)
             difference = compare(expect, answer, {})
@@ -184,6 +196,28 @@ def stable(trial: Trial) -> None:
         trial.expect("hello", subject.settings.hello_args(), {"ok": trial.claims.raw}, on=process)
         if not subject.attached:
             process.close()
+
+
+def independent(trial: Trial) -> None:
+    """The reply to hello is the same whoever asks, and whatever version of the specification the suite knows."""
+    offer = process_of(trial.subject).settings.hello_args()
+    for other in ({"suite": "client 1.0"}, {"spec": "0.7"}):
+        _converse(trial, [("hello", {**offer, **other}, {"ok": trial.claims.raw})], "from another suite")
+
+
+def transcoded(trial: Trial) -> None:
+    """A bundle that fits into the least line, and whose transcoding does not, is exhausted; a shorter one is not."""
+    least = {**process_of(trial.subject).settings.hello_args(), "frame_bytes": FLOORS["frame_bytes"]}
+    graph = Graph(FRAMED_SHA256)
+    leaf = graph.add(Blob((), b"leaf"))
+    tree = graph.add(Tree(tuple((f"{number:04x}", leaf) for number in range(_ENTRIES))))
+    asked: list[Asked] = [("hello", least, {"ok": {"$": "any"}})]
+    for blobs, reply in ((0, {"ok": {"bundle": {"$": "any"}}}), (3, {"refused": "exhausted"})):
+        padding = {f"tags/n{number}": graph.add(Blob((), bytes([number]) * _PADDING)) for number in range(blobs)}
+        graph.references = {"tags/tree": tree, **padding}
+        formats = {"from": FRAMED_SHA256.name, "to": CBOR_BLAKE3.name}
+        asked.append(("grit.transcode", {**formats, "bundle": encode_bytes(graph.bundle())}, reply))
+    _converse(trial, asked, "in the least line")
 
 
 def closed(trial: Trial) -> None:
@@ -270,6 +304,10 @@ PROPERTIES = (
     Property("harness/hello/exports-stay", ("harness.hello.any-time",), exports_stay, requires=_GRIT, kind="wire"),
     Property("harness/hello/runtimes-stay", ("harness.hello.any-time",), runtimes_stay, requires=_RUNTIME, kind="wire"),
     Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),
+    Property("harness/hello/independent", ("harness.hello.stable",), independent, kind="wire"),
+    Property(
+        *("harness/frame/transcoded", ("harness.frame.transcoded",), transcoded), requires=_TRANSCODE, kind="wire"
+    ),
     Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
     Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),
     Property("harness/hello/limits-object-bytes", _LIMITS, object_bytes, requires=_GRIT, kind="wire"),

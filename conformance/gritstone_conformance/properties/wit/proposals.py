@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.values import Message
+from gritstone_conformance.model.values import Message, Step
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.strategies import programs
@@ -101,6 +101,28 @@ def absent(trial: Trial, fmt: Format) -> None:
     bench.step(bench.stage.blob(b"no tree"), None, mail)
     bench.step(actor.identity, actor.identity, mail)
     bench.step(bench.outside, actor.head, mail)
+    box, tree = bench.box((bench.outside, message)), actor.value.core
+    for wrong in (nobody, bench.stage.blob(b"no tree"), message, actor.head):
+        assert wrong is not None
+        bench.step(wrong, bench.add(Step(None, wrong, None, None, tree)), mail)
+    assert box is not None
+    bench.step(actor.identity, box, mail)
+    actor.step(*mail)
+    bench.flush()
+
+
+def erased(trial: Trial, fmt: Format) -> None:
+    """An actor, a head or a message that was erased is missing, or a blob in a wrong place."""
+    bench = Workbench(trial, fmt)
+    actor, gone = bench.born(), bench.stage.blob(b"gone")
+    mail = [(bench.outside, actor.send(bench.program(b"")))]
+    head = bench.add(Step(None, gone, None, None, actor.value.core))
+    bench.fill()
+    bench.flush()
+    bench.pair.expect(bench.pair.erase(gone))
+    bench.step(gone, head, mail)
+    bench.step(actor.identity, gone, mail)
+    bench.step(actor.identity, actor.head, [(bench.outside, gone)])
     actor.step(*mail)
     bench.flush()
 
@@ -201,6 +223,7 @@ PROPERTIES: Final = (
     *in_each_format("wit/proposal/invalid", invalid, "wit.proposal.valid", "wit.genesis.identity"),
     *in_each_format("wit/proposal/most", most_mail, "wit.proposal.valid", once=True),
     *in_each_format("wit/proposal/absent", absent, "wit.transition.class"),
+    *in_each_format("wit/proposal/erased", erased, "wit.transition.class", features=("external", "erase")),
     *in_each_format(
         *("wit/proposal/fence", fence, "wit.proposal.fence", "wit.kind.precedence"),
         reach={"wit.step refused": 0.4},

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.queries import PUPPET_WUT
 from gritstone_conformance.model.refusals import ok
-from gritstone_conformance.model.values import Blob, to_base64
+from gritstone_conformance.model.values import Blob, Message, to_base64
 from gritstone_conformance.model.wuts import canonical
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.properties.wit.workbench import Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.scenarios import PUPPET
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -60,6 +62,23 @@ def answers(trial: Trial, fmt: Format) -> None:
         assert made is not None
         bench.flush()
         trial.expect("grit.get", {"store": "s", "id": made.hex()}, ok(bytes=to_base64(fmt.encode(Blob((), answer)))))
+
+
+def of_other_kinds(trial: Trial, fmt: Format) -> None:
+    """A query whose code finds a message, a mailbox or a step has failed; next to them, a blob is an answer."""
+    bench = Workbench(trial, fmt)
+    actor = bench.born()
+    message = bench.add(Message(None, (), bench.outside))
+    box = bench.box((bench.outside, message))
+    assert actor.head is not None
+    assert box is not None
+    code = bench.stage.blob(PUPPET)
+    others = {"m": message, "o": box, "s": actor.head}
+    core = bench.stage.tree(b=code, t=bench.outside, wit_query=code, **others)
+    step = bench.add(replace(actor.value, core=core))
+    for path in ("b", "t", *others):
+        bench.query(step, "get", path.encode(), rule="wit.query.kind")
+    bench.flush()
 
 
 def pure(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -188,6 +207,7 @@ def _respelt(tape: Tape, data: bytes) -> bytes:
 
 PROPERTIES: Final = (
     *in_each_format("wit/query/answers", answers, "wit.query.answers"),
+    *in_each_format("wit/query/of-other-kinds", of_other_kinds, "wit.query.kind"),
     *in_each_format(
         "wit/query/pure",
         pure,

@@ -103,7 +103,7 @@ func gritImport(a *Adapter, args *arguments) (answer, error) {
 }
 
 // gritTranscode returns the bundle of the same graph in the other format.
-func gritTranscode(_ *Adapter, args *arguments) (answer, error) {
+func gritTranscode(a *Adapter, args *arguments) (answer, error) {
 	from, to, data := args.format("from"), args.format("to"), bytes.Clone(args.bytes("bundle"))
 	source, err := claimed(from, args)
 	if err != nil {
@@ -117,7 +117,7 @@ func gritTranscode(_ *Adapter, args *arguments) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(out) > frameBytes/4*3-1024 {
+	if len(out) > a.frame/4*3-1024 {
 		return nil, grit.Refuse("exhausted", "", "a bundle of %d bytes", len(out))
 	}
 	return answer{"bundle": encoding.EncodeToString(out)}, nil

@@ -45,6 +45,13 @@ func Ask(store *grit.Store, runner Runner, step grit.ID, name string, args []byt
 	if err != nil || answer == grit.None {
 		return grit.None, err
 	}
+	object, err = q.Overlay.Load(answer)
+	if err != nil {
+		return grit.None, err
+	}
+	if object.Kind != grit.Blob && object.Kind != grit.Tree {
+		return grit.None, Fail("failed", "", "the answer is neither a blob nor a tree")
+	}
 	q.Overlay.Commit(answer)
 	return answer, nil
 }
