@@ -1,6 +1,6 @@
 """The agent: the actor that stands for the outside, and whose steps the runtime makes.
 
-Spec: ``runtime/agent``, ``runtime/edge``.
+Spec: ``runtime/agent``, ``runtime/effects``.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ INTERESTING: Final = {
 
 
 def draw_constant(tape: Tape, kind: str) -> tuple[Any, ...]:
-    """Draw a constant: usually one at an edge."""
+    """Draw a constant: usually one at a bound of its type."""
     if tape.once_in(6):
         return (f"{kind}.const", int.from_bytes(tape.take(4 if kind.endswith("32") else 8), "little"))
     return (f"{kind}.const", tape.pick(INTERESTING[kind]))

@@ -108,7 +108,7 @@ def every_cut(trial: Trial, fmt: Format) -> None:
 
 
 def edges(trial: Trial, fmt: Format) -> None:
-    """Each op at its edges: paths, refs, numbers, kinds of what it meets."""
+    """Each op at its bounds: paths, refs, numbers, kinds of what it meets."""
     bench = Workbench(trial, fmt)
     stage = bench.stage
     blob, tree = stage.blob(b"b", ("ct", "s")), stage.tree(x=stage.blob(b"x"))

@@ -40,7 +40,7 @@ def make_core(source: str) -> TreeObject:
 
 
 async def ask(runtime: ActorRuntime, actor: bytes, question: str) -> None:
-    """Put a question, stand at the edge until everything is at rest, and show what is known then."""
+    """Send a question, answer the effects that it causes, and print the result."""
     await runtime.inject(actor, runtime.keep(BlobObject.from_str(question)), [("mt", "question")])
     await runtime.run()
     for effect in runtime.effects():
