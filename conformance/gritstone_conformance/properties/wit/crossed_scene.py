@@ -10,7 +10,7 @@ from typing import Final
 from gritstone_conformance.model.proposals import message_kind
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.transition import update_is_refused
-from gritstone_conformance.model.values import Message, Step
+from gritstone_conformance.model.values import Message, Step, Tree
 from gritstone_conformance.properties.wit.workbench import GENESIS, Workbench
 
 __all__ = ["ADMISSION", "RULES", "Scene", "head_of", "id_on_side"]
@@ -127,14 +127,17 @@ class Scene:
 def head_of(
     bench: Workbench, actor: bytes, state: str, inbox: Mapping[bytes, bytes], outbox: Mapping[bytes, bytes]
 ) -> bytes:
-    """Add a head whose core is the first one: ``born`` at its first step, ``longer`` after it, ``cut`` by a cleanup."""
+    """Add a head whose core has grown: ``born`` at its first step, ``longer`` after it, ``cut`` by a cleanup."""
     genesis = bench.add(Message(None, GENESIS, actor))
     first = bench.add(Step(None, actor, bench.box((bench.outside, genesis)), None, actor))
     outside = genesis
     if state == "cut":
         outside = bench.add(Message(genesis, (("mt", "cleanup"),), actor))
+    core, value = actor, bench.stage.graph.values[actor]
+    if isinstance(value, Tree):
+        core = bench.add(Tree((*value.entries, ("now", bench.stage.blob(state.encode())))))
     boxes = bench.box(*sorted({bench.outside: outside, **inbox}.items())), bench.box(*sorted(outbox.items()))
-    return bench.add(Step(first if state == "longer" else None, actor, *boxes, actor))
+    return bench.add(Step(first if state == "longer" else None, actor, *boxes, core))
 
 
 def id_on_side(bench: Workbench, title: str, than: bytes, *, lower: bool) -> bytes:
