@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.strategies.crossings import rows
 from gritstone_conformance.strategies.crossings.rows import rows_of, salt_of_rows, uncovered
@@ -86,7 +86,7 @@ def test_another_salt_covers_the_pairs_with_other_rows() -> None:
 
 @pytest.mark.parametrize("prop", ROWS[::8], ids=lambda prop: prop.name)
 def test_each_step_judges_a_rule_of_its_case(prop: Property) -> None:
-    model = ModelHost()
+    model = GuestHost()
     trial = Trial(model, prop.rules[0], model.spawn)
     prop.body(trial)
     trial.finish()

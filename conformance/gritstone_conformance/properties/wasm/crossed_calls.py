@@ -14,7 +14,7 @@ from gritstone_conformance.strategies.crossings.table import Row
 from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, CallScript, slot
 from gritstone_conformance.trial import Property, Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["MANIFESTS", "PROPERTIES", "erase_stored", "stored"]
 
 _MOST: Final = (1 << 63) - 1
 _NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^53": 1 << 53, "2^63 - 1": _MOST}
@@ -23,7 +23,7 @@ _PAGE: Final = b"page" * (PAGE // 4)
 _FUEL: Final = 1_000_000
 _KEY: Final = bytes(range(32))
 _STREAMS: Final = {"random": _KEY, "clock": {"start": 3, "tick": 1}}
-_MANIFESTS: Final[dict[str, dict[str, Any]]] = {
+MANIFESTS: Final[dict[str, dict[str, Any]]] = {
     "image": {"image": True},
     "lowered": {"image": True, "pages": 2},
     "everything": {"image": True, "tank": 1 << 62, **_STREAMS},
@@ -31,6 +31,8 @@ _MANIFESTS: Final[dict[str, dict[str, Any]]] = {
     "tank": {"tank": (1 << 31) + _FUEL},
     "nothing": {},
 }
+"""Manifest of a row -> its members in addition to `fuel`."""
+
 _POSITIONS: Final = {
     "0": (0, 0),
     "2^53": (1 << 53, 1 << 53),
@@ -53,12 +55,12 @@ def start(trial: Trial, row: Row) -> None:
     """Make one call from a stored state and image, and one after it."""
     scene = GuestScene(trial, FORMATS[row["format"]], row["entry"], _start_rule(row))
     script = _acting(row)
-    entries = _stored(scene, row)
-    manifest = {"fuel": _FUEL, **_MANIFESTS[row["manifest"]]}
+    entries = stored(scene, row)
+    manifest = {"fuel": _FUEL, **MANIFESTS[row["manifest"]]}
     scene.begin(manifest, script, **entries)
-    _erase(scene, row, entries)
+    erase_stored(scene, row, entries)
     made = scene.call(script)
-    _afterwards(scene, script, made, row["later"], {**manifest, **_MANIFESTS["everything"]})
+    _afterwards(scene, script, made, row["later"], {**manifest, **MANIFESTS["everything"]})
     scene.flush()
 
 
@@ -80,7 +82,7 @@ def _acting(row: Row) -> CallScript:
     return script
 
 
-def _stored(scene: GuestScene, row: Row) -> dict[str, bytes]:
+def stored(scene: GuestScene, row: Row) -> dict[str, bytes]:
     """Return the entries of ``wasm`` of a row."""
     state = row["state"]
     if state == "absent":
@@ -103,7 +105,8 @@ def _stored(scene: GuestScene, row: Row) -> dict[str, bytes]:
     return entries
 
 
-def _erase(scene: GuestScene, row: Row, entries: dict[str, bytes]) -> None:
+def erase_stored(scene: GuestScene, row: Row, entries: dict[str, bytes]) -> None:
+    """Erase the page or the state of a row, if it says so."""
     page = scene.add(Blob((), _PAGE))
     erased = {"erased-page": page, "erased-state": entries.get("wasm_state")}.get(row["state"])
     if erased is not None:

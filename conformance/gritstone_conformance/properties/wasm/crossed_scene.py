@@ -64,7 +64,7 @@ class GuestScene(GuestBench):
         return add_module(self.stage.graph, script_guest())
 
     def begin(self, manifest: Mapping[str, Any], script: CallScript, **entries: bytes) -> None:
-        """Give the actor its core and head; entries of ``wasm`` are given as ``wasm_<name>``."""
+        """Set the core and head of the actor; entries of ``wasm`` are given as ``wasm_<name>``."""
         members = {"pages": BOUND, **manifest}
         told = self.stage.blob(script.data())
         self.core = self.guest_core(script_guest(), members, script=told, **entries)
@@ -109,11 +109,11 @@ class GuestScene(GuestBench):
         message = self.message(script, entry)
         return self.step(self.core, head, [(self.outside, message)], rule=self.rule)
 
-    def grant(self, members: Mapping[str, Any], head: bytes | None) -> bytes | None:
-        """Ask for the step of an update that changes the manifest."""
+    def grant(self, members: Mapping[str, Any], head: bytes | None, actor: bytes | None = None) -> bytes | None:
+        """Ask for the step of an update that changes the manifest of an actor, by default of the one of the scene."""
         wasm = self.stage.tree(manifest=self.document({"v": 1, "pages": BOUND, **members}))
         message = self.add(Message(None, (("mt", "update"),), self.stage.tree(wasm=wasm)))
-        return self.step(self.core, head, [(self.outside, message)], rule=self.rule)
+        return self.step(actor or self.core, head, [(self.outside, message)], rule=self.rule)
 
     def units(self, script: CallScript) -> int:
         """Return what a call spends, by the model alone."""

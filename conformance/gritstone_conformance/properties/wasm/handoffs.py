@@ -33,7 +33,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "hand"]
 
 _OWNER: Final = "wasm.handoff.one-owner"
 _STILL: Final = "runtime.away.still"
@@ -43,7 +43,7 @@ _RECORDED: Final = "wasm.handoff.recorded"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
-def _hand(lockstep: GuestLockstepModel, op: str, actor: bytes) -> None:
+def hand(lockstep: GuestLockstepModel, op: str, actor: bytes) -> None:
     """Ask for one half of a handoff, and that nothing changed where it is refused."""
     _ask_half(lockstep, op, actor)
     lockstep.refs(rule=lockstep.rule)
@@ -72,45 +72,45 @@ def refused(trial: Trial, fmt: Format) -> None:
     nobody = stage.core(b"nobody", b"external:absent")
     lockstep.fill()
     for one in (nobody, stage.blob(b"blob"), actor):
-        _hand(lockstep, "adopt", one)
-    _hand(lockstep, "release", nobody)
+        hand(lockstep, "adopt", one)
+    hand(lockstep, "release", nobody)
     message = lockstep.inject(actor, stage.blob(b"unread"))
     assert message is not None
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     lockstep.run()
     lockstep.ask_guest(echo, b"r")
-    _hand(lockstep, "release", echo)
+    hand(lockstep, "release", echo)
     for sender, message in lockstep.mail():
         lockstep.ack(sender, message)
-    _hand(lockstep, "release", echo)
-    _hand(lockstep, "release", echo)
+    hand(lockstep, "release", echo)
+    hand(lockstep, "release", echo)
     lockstep.ask_guest(actor, b"")
     lockstep.change(actor, wasm=lockstep.manifest({"fuel": 1}))
     lockstep.ask_guest(actor, b"")
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     lockstep.change(actor, wasm=lockstep.manifest(KEEPS))
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     head = f"moved/{actor.hex()}"
     step = lockstep.pair.model.references[head]
     lockstep.flush()
     lockstep.stop()
     gone = f"gone/{actor.hex()}"
     lockstep.request(lockstep.pair.cas(Change(gone, None, lockstep.agent)))
-    _hand(lockstep, "adopt", actor)
+    hand(lockstep, "adopt", actor)
     lockstep.request(lockstep.pair.cas(Change(gone, lockstep.agent, None)))
     for target in (lockstep.pair.model.references[f"moved/{echo.hex()}"], actor, step):
         lockstep.request(lockstep.pair.cas(Change(head, lockstep.pair.model.references[head], target)))
-        _hand(lockstep, "adopt", actor)
-    _hand(lockstep, "adopt", actor)
+        hand(lockstep, "adopt", actor)
+    hand(lockstep, "adopt", actor)
     for target in (actor, step):
         lockstep.request(lockstep.pair.cas(Change(head, None, target)))
         for op in ("adopt", "release"):
-            _hand(lockstep, op, actor)
+            hand(lockstep, op, actor)
         lockstep.request(lockstep.pair.cas(Change(head, target, None)))
     mark, target = f"failed/{actor.hex()}", stage.graph.add(Mailbox(((lockstep.agent, message),)))
     lockstep.fill()
     lockstep.request(lockstep.pair.cas(Change(mark, None, target)))
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     lockstep.request(lockstep.pair.cas(Change(mark, target, None)))
     lockstep.compare()
 
@@ -120,7 +120,7 @@ def waiting(trial: Trial, fmt: Format) -> None:
     lockstep = GuestLockstepModel(trial, fmt, _STILL)
     stage = lockstep.stage
     actor, friend = lockstep.guest(b"a", "counter", KEEPS), lockstep.guest(b"b", "counter", KEEPS)
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     for content, mt in ((stage.blob(b"mail"), ""), (stage.tree(k=stage.blob(b"v")), "update"), (actor, "genesis")):
         lockstep.tell(actor, content, mt, rule=_STILL)
         lockstep.ask_guest(friend, b"")
@@ -129,9 +129,9 @@ def waiting(trial: Trial, fmt: Format) -> None:
     lockstep.run(rule=_STILL)
     lockstep.refs(rule=_STILL)
     lockstep.query(actor, "any", rule=_STILL)
-    _hand(lockstep, "adopt", actor)
+    hand(lockstep, "adopt", actor)
     lockstep.run(rule=_STILL)
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     lockstep.tell(actor, stage.blob(b"more"), rule=_STILL)
     step = lockstep.pair.model.references[f"moved/{actor.hex()}"]
     both = Change(f"moved/{actor.hex()}", step, None), Change(f"heads/{actor.hex()}", None, step)
@@ -146,7 +146,7 @@ def unborn(trial: Trial, fmt: Format) -> None:
     lockstep = GuestLockstepModel(trial, fmt, _STILL)
     actor = lockstep.guest(b"a", "counter", KEEPS)
     other = lockstep.guest(b"b", "counter", KEEPS)
-    _hand(lockstep, "release", actor)
+    hand(lockstep, "release", actor)
     lockstep.inject(other, other, headers=GENESIS)
     lockstep.inject(actor, actor, mode="signal", headers=GENESIS)
     lockstep.run(rule=_STILL)
@@ -161,16 +161,16 @@ def beside_other_references(trial: Trial, fmt: Format) -> None:
         head, name = f"heads/{actor.hex()}", f"{space}/{actor.hex()}"
         move_references(lockstep, (name, lockstep.model.mailroom.heads[actor]))
         lockstep.ask_guest(actor, b"waits")
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         move_references(lockstep, (name, None))
         lockstep.run(rule=_STILL)
         move_references(lockstep, (name, lockstep.model.mailroom.heads[actor]))
-        _hand(lockstep, "release", actor)
-        _hand(lockstep, "release", actor)
-        _hand(lockstep, "adopt", actor)
+        hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
+        hand(lockstep, "adopt", actor)
         if space == "gone":
             move_references(lockstep, (name, None))
-            _hand(lockstep, "adopt", actor)
+            hand(lockstep, "adopt", actor)
             move_references(lockstep, (name, lockstep.pair.model.references[head]))
         lockstep.ask_guest(actor, b"waits")
         lockstep.refs(rule=_STILL)
@@ -191,15 +191,15 @@ def unread_beside_other_references(trial: Trial, fmt: Format) -> None:
         move_references(lockstep, (at_actor, heads[actor]))
         lockstep.tell(friend, stage.program(programs.send(0, 1), actor, stage.program(b"")), rule=_OWNER)
         move_references(lockstep, (at_friend, heads[friend]))
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         move_references(lockstep, (at_actor, None))
         lockstep.run(rule=_OWNER)
         lockstep.tell(actor, stage.program(programs.send(0, 1), friend, stage.program(b"")), rule=_OWNER)
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         head = lockstep.pair.model.references[f"heads/{friend.hex()}"]
         move_references(lockstep, (f"heads/{friend.hex()}", None))
-        _hand(lockstep, "release", actor)
-        _hand(lockstep, "adopt", actor)
+        hand(lockstep, "release", actor)
+        hand(lockstep, "adopt", actor)
         move_references(lockstep, (at_friend, None), (f"heads/{friend.hex()}", head))
         lockstep.run(rule=_OWNER)
         lockstep.compare()
@@ -218,10 +218,10 @@ def there_and_back(trial: Trial, fmt: Format) -> None:
         else:
             for asked in lockstep.pair.take(bundle, rule=_OWNER):
                 lockstep.request(asked)
-            _hand(lockstep, "adopt", actor)
+            hand(lockstep, "adopt", actor)
         for length in (b"\3", b"\5\1"):
             lockstep.ask_guest(actor, length)
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         lockstep.flush()
         data = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_OWNER)
         assert data is not None, "the actor stands still here"
@@ -240,7 +240,7 @@ def known_elsewhere(trial: Trial, fmt: Format) -> None:
         else:
             for asked in lockstep.pair.take(bundle, rule=_AGENT):
                 lockstep.request(asked)
-            _hand(lockstep, "adopt", actor)
+            hand(lockstep, "adopt", actor)
         lockstep.mail(rule=_AGENT)
         lockstep.ask_guest(actor, b"s", "signal" if stay == 1 else "queue")
         lockstep.ask_guest(actor, b"s")
@@ -248,7 +248,7 @@ def known_elsewhere(trial: Trial, fmt: Format) -> None:
             lockstep.ack(sender, message, rule=_AGENT)
         lockstep.mail(rule=_AGENT)
         check_export(trial, lockstep.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         lockstep.flush()
         bundle = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
         lockstep.compare()
@@ -262,7 +262,7 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
         actor = _reply(lockstep)
         lockstep.ask_guest(actor, b"s")
         lockstep.ack(*lockstep.mail()[0])
-        _hand(lockstep, "release", actor)
+        hand(lockstep, "release", actor)
         away, step = _elsewhere(lockstep, actor)
         if is_forked:
             lockstep.inject(actor, lockstep.stage.blob(b"s"), "late", rule=_AGENT)
@@ -273,11 +273,11 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
         lockstep.stop()
         lockstep.request(lockstep.pair.cas(Change(moved, lockstep.pair.model.references[moved], step)))
         lockstep.start()
-        _hand(lockstep, "adopt", actor)
+        hand(lockstep, "adopt", actor)
         if is_forked:
             lockstep.ask("runtime.release", {"actors": [actor.hex()]}, ok(released=[actor.hex()]), _AGENT)
             lockstep.model.agent.release([actor])
-            _hand(lockstep, "adopt", actor)
+            hand(lockstep, "adopt", actor)
         lockstep.mail(rule=_AGENT)
         lockstep.effects(rule=_AGENT)
         lockstep.ask_guest(actor, b"s")
@@ -296,7 +296,7 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     actor = _reply(source)
     source.ask_guest(actor, b"r")
     source.ack(*source.mail()[0])
-    _hand(source, "release", actor)
+    hand(source, "release", actor)
     source.flush()
     bundle = source.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
@@ -353,11 +353,11 @@ def sender_in_both_stores(trial: Trial, fmt: Format) -> None:
                 for asked in lockstep.pair.take(bundle, rule=_RECORDED):
                     lockstep.request(asked)
                 check_export(trial, lockstep.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
-                _hand(lockstep, "adopt", actor)
+                hand(lockstep, "adopt", actor)
                 lockstep.run(rule=_RECORDED)
         check_export(trial, lockstep.export(rule=_RECORDED), at_rest=True, known=StoreFacts(is_whole=False))
         for half in ("release", "adopt", "release"):
-            _hand(lockstep, half, actor)
+            hand(lockstep, half, actor)
         check_export(trial, lockstep.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
         bundle = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_RECORDED) or b""
         lockstep.compare()
@@ -426,7 +426,7 @@ def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
         here.ask_guest(actor, b"s")
         for sender, message in here.mail():
             here.ack(sender, message)
-    _hand(here, "release", actor)
+    hand(here, "release", actor)
     here.flush()
     bundle = here.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
