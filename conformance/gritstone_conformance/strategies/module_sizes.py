@@ -90,19 +90,20 @@ def _locals(*groups: int) -> Callable[[int], bytes]:
     return build
 
 
-def _nested(opening: bytes, dead: bool) -> Callable[[int], bytes]:
-    """Return code with nested constructs, as live or dead code."""
+def _nested(opening: bytes, dead: bool, closing: bytes = b"\x0b") -> Callable[[int], bytes]:
+    """Return code with nested constructs, as live or dead code, and a block that is not nested behind it."""
     outside = 1 if dead else 0
 
     def build(depth: int) -> bytes:
-        inner = opening * (depth - outside) + b"\x0b" * (depth - outside)
+        inner = opening * (depth - outside) + closing * (depth - outside) + b"\x02\x40\x0b"
         return _guest(lambda guest: None, [b"\x02\x40\x00" + inner + b"\x0b" if dead else inner])
 
     return build
 
 
 def _labels(count: int) -> bytes:
-    return _guest(lambda guest: None, [("block", None, [("br_table", [0] * count, 0, _ZERO)])])
+    """Return code with a ``br_table`` of so many labels, and one of few behind it."""
+    return _guest(lambda guest: None, [("block", None, [("br_table", [0] * each, 0, _ZERO)]) for each in (count, 1)])
 
 
 def _repeated(act: Callable[[Assembly, int], Any]) -> Callable[[int], bytes]:
@@ -154,7 +155,7 @@ SIZES: Final = (
     Size("locals in groups", LIMITS["locals"], _locals(3000, 0, 6000)),
     Size("blocks", LIMITS["nesting"], _nested(b"\x02\x40", False)),
     Size("loops", LIMITS["nesting"], _nested(b"\x03\x40", False)),
-    Size("ifs", LIMITS["nesting"], _nested(b"\x41\0\x04\x40", False)),
+    Size("ifs", LIMITS["nesting"], _nested(b"\x41\0\x04\x40", False, b"\x05\x0b")),
     Size("dead ifs", LIMITS["nesting"], _nested(b"\x41\0\x04\x40", True)),
     Size("labels", LIMITS["br_table_labels"], _labels),
     Size("imports", LIMITS["imports"], _repeated(lambda guest, number: guest.grit("result"))),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gritstone_conformance.model.wasm.instructions import INSTRUCTIONS, TYPE_NAMES, Instruction
-from gritstone_conformance.model.wasm.signatures import PLAIN
+from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES, PLAIN
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.twins import base
 
@@ -64,6 +64,10 @@ def operands() -> Iterator[tuple[str, bytes]]:
             others = [kind for kind in _KINDS if kind != right]
             wrong = [*takes[:place], others[(at + place) % 3], *takes[place + 1 :]]
             yield f"operand {place} of {instruction.name}", _module([*_constants(wrong), _spelled(instruction)], gives)
+        if instruction.code in ACCESS_BYTES:
+            above = bytes([ACCESS_BYTES[instruction.code].bit_length()])  # the exponent of the next power of 2
+            code = [*_constants(takes), instruction.opcode + above + b"\0"]
+            yield f"too large an alignment of {instruction.name}", _module(code, gives)
         if instruction.immediates:
             drops = ["drop"] * (len(gives) + 1)
             yield (

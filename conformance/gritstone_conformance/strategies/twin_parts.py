@@ -28,6 +28,8 @@ def _segments() -> Iterator[tuple[str, Callable[[Assembly], object], Callable[[A
         ("an element segment of no expressions", b"\4" + offset + none),
         ("a passive element segment of no expressions", b"\5\x70" + none),
         ("an element segment of expressions", b"\4" + offset + b"\1\xd2\0\x0b"),
+        ("an element segment of expressions of numbers", b"\4" + offset + b"\1\x41\0\x0b"),
+        ("a declarative element segment of no expressions", b"\7\x70" + none),
         ("an element segment of another table", b"\2\1" + offset + b"\0\1\0"),
         ("an element segment of another kind", b"\2\0" + offset + b"\1\1\0"),
         ("an element segment of a function that is not there", b"\0" + offset + b"\1\1"),
@@ -94,10 +96,10 @@ def state() -> Iterator[Twin]:
     good = twice.binary()
     twice.exports[-1] = name_bytes("wit") + b"\0" + uleb(function)
     yield Twin("a name exported twice", "module", good, twice.binary())
-    for space, index in ((0, 1), (1, 1), (2, 1), (3, 2)):
+    for space, index in ((0, 1), (1, 1), (2, 1), (3, 2), (4, 0)):
         guest = base()
         guest.entry([("i32.const", 0)])
-        guest.export("x", index - 1, space)
+        guest.export("x", max(index - 1, 0), space % 4)
         good = guest.binary()
         guest.exports[-1] = name_bytes("x") + bytes([space, index])
         yield Twin(f"an export of kind {space} that is not there", "module", good, guest.binary())

@@ -16,6 +16,7 @@ from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.module_nodes import module_at
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context
+from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Step
 from gritstone_conformance.model.wasm.admission import AdmittedModule, NotAdmitted, admit
@@ -237,7 +238,7 @@ def ask_module(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | Non
     Spec: :rule:`wasm.call.query`.
     """
     left = run_query(shelf, step, name, args)
-    if left.result is not None and shelf.kind(left.result) not in ("blob", "tree"):
+    if left.result is not None and not _is_answer(shelf, left.result):
         raise Failure("failed", "the answer is no blob or tree", "wasm.call.query")
     return left.result
 
@@ -261,3 +262,11 @@ def run_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> Left:
         name,
     )
     return stand_in(shelf, guest, None, step) or run_guest(shelf, guest)
+
+
+def _is_answer(shelf: Shelf, identity: bytes) -> bool:
+    """Return whether an id leads to a blob or tree; with ``raw`` it may lead to nothing."""
+    try:
+        return shelf.kind(identity) in ("blob", "tree")
+    except Refusal:
+        return False

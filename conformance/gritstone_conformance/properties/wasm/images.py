@@ -63,6 +63,15 @@ def _draw_act(tape: Tape, script: CallScript, size: int) -> int:
     return size
 
 
+def left_nodes(trial: Trial, fmt: Format) -> None:
+    """A first step without any grant removes what its core has of an image, and ``wasm`` with its last entry."""
+    bench = GuestBench(trial, fmt)
+    blob = bench.stage.blob(b"there")
+    for names in (("state",), ("module",), ("memory",), ("state", "module", "memory"), ("state", "other"), ()):
+        bench.run(script_guest(), None, rule="wasm.image.nodes", **{f"wasm_{name}": blob for name in names})
+    bench.flush()
+
+
 def complete(trial: Trial, fmt: Format) -> None:
     """All memory and all mutable globals are at the beginning of a call what they were at the end of the one before."""
     bench = GuestBench(trial, fmt)
@@ -308,6 +317,25 @@ _NO_ANSWERS: Final = (
 )
 
 
+def raw_answers(trial: Trial, fmt: Format) -> None:
+    """With ``raw`` a query may answer any id: one of no object, and one of what is no blob or tree, are no answers."""
+    bench = GuestBench(trial, fmt)
+    actor = bench.run(script_guest(), {"raw": True})
+    assert actor.head is not None
+    other = bench.stage.blob(b"other")
+    for identity in (bytes(31) + b"\1", b"\xff" * 32, other, actor.head, actor.identity):
+        bench.query(actor.head, "q", _answering(identity), rule="wasm.outcome.code")
+    bench.flush()
+    bench.erase(other)
+    bench.query(actor.head, "q", _answering(other), rule="wasm.outcome.code")
+    bench.flush()
+
+
+def _answering(identity: bytes) -> bytes:
+    script = CallScript()
+    return script.call("result", script.text(identity)).act("silent").data()
+
+
 def queries_change_nothing(trial: Trial, fmt: Format) -> None:
     """A query sees the memory of the image and changes nothing: no state, image, random position, clock or units."""
     bench = GuestBench(trial, fmt)
@@ -342,6 +370,7 @@ def queries_change_nothing(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *of_executors("wasm/image/nodes", nodes, "wasm.image.nodes", given=tape(120), examples=4),
+    *in_one_format("wasm/image/left", left_nodes, "wasm.image.nodes"),
     *in_one_format("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
     *in_one_format("wasm/image/zero", zero_pages_absent, "wasm.image.zero", "wasm.image.nodes"),
     *in_one_format("wasm/image/residue", residue, "wasm.image.residue"),
@@ -349,5 +378,6 @@ PROPERTIES: Final = (
     *of_executors("wasm/image/strict", each_image_defect, "wasm.image.strict"),
     *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
     *of_executors("wasm/call/updates", updates, "wasm.call.update"),
+    *in_one_format("wasm/call/raw-answers", raw_answers, "wasm.outcome.code", features=("erase",)),
     *in_one_format("wasm/call/pure", queries_change_nothing, "wasm.call.query", "wasm.outcome.code"),
 )

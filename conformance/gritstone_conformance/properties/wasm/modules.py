@@ -131,6 +131,7 @@ def first(trial: Trial, tape: Tape) -> None:
 def first_of_twins(trial: Trial) -> None:
     """What is malformed is found before a memory with more pages than there are, and what is invalid after it."""
     found = [*twins.language(), *twin_bodies.bodies(), *twins.table_indices(), *twin_parts.state()]
+    found += list(twins.foreign_instructions())[::5]
     trial.expect_many([admitting(twin.bad, None, twin.entry, 0) for twin in found])
 
 
