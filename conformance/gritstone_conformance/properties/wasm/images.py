@@ -68,7 +68,7 @@ def left_nodes(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     blob = bench.stage.blob(b"there")
     for names in (("state",), ("module",), ("memory",), ("state", "module", "memory"), ("state", "other"), ()):
-        bench.run(script_guest(), None, rule="wasm.image.nodes", **{f"wasm_{name}": blob for name in names})
+        bench.run(script_guest(), None, rule="wasm.image.nodes", also={f"wasm_{name}": blob for name in names})
     bench.flush()
 
 
@@ -378,6 +378,6 @@ PROPERTIES: Final = (
     *of_executors("wasm/image/strict", each_image_defect, "wasm.image.strict"),
     *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
     *of_executors("wasm/call/updates", updates, "wasm.call.update"),
-    *in_one_format("wasm/call/raw-answers", raw_answers, "wasm.outcome.code", features=("erase",)),
+    *in_one_format("wasm/call/pure-raw", raw_answers, "wasm.outcome.code", features=("erase",)),
     *in_one_format("wasm/call/pure", queries_change_nothing, "wasm.call.query", "wasm.outcome.code"),
 )
