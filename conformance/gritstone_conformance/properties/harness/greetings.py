@@ -201,7 +201,7 @@ def stable(trial: Trial) -> None:
 def independent(trial: Trial) -> None:
     """The reply to hello is the same for each suite, and for each version of the specification that the suite knows."""
     offer = process_of(trial.subject).settings.hello_args()
-    for other in ({"suite": "client 1.0"}, {"spec": "0.7"}):
+    for other in ({"suite": "client 1.0"}, {"spec": "10.20"}):
         _converse(trial, [("hello", {**offer, **other}, {"ok": trial.claims.raw})], "from another suite")
 
 
