@@ -220,9 +220,10 @@ class Pair:
         return {"store": self.handle, "id": identity.hex()}
 
 
-def open_memory(trial: Trial, fmt: Format, handle: str = "s") -> Pair:
+def open_memory(trial: Trial, fmt: Format, handle: str = "s", process: SubjectLike | None = None) -> Pair:
     """Open a new memory store next to a new model."""
-    pair = Pair(trial, Store(fmt, Limits.of(trial.claims.limits, trial.claims.features)), handle=handle)
+    model = Store(fmt, Limits.of(trial.claims.limits, trial.claims.features))
+    pair = Pair(trial, model, handle=handle, process=process)
     pair.expect(pair.open(create=True))
     return pair
 

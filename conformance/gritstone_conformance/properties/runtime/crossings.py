@@ -6,8 +6,8 @@ the model determines each reply and the whole store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from gritstone_conformance.model.choices import choices
@@ -15,10 +15,11 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.crossing_rows import each_row
+from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.crossings.table import Row
-from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.trial import Property, SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]
 
@@ -26,16 +27,20 @@ _TERMS: Final = StartOptions(schedule="chosen", clock="suite", config=Config(10,
 _MOST_CHOICES: Final = 40
 _AWAY: Final = ("moved", "archived", "gone")
 _NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^32": 1 << 32, "2^53 - 1": (1 << 53) - 1}
+_NUMBERS |= {"2^62": 1 << 62, "2^63 - 1": (1 << 63) - 1}
+_MOST_TIME: Final = 1 << 63
+_FROZEN: Final = {"frozen": b"k\n", "frozen-whole": b"k"}  # a line without its end freezes everything
 _EXACT: Final = "runtime.schedule.exact"
 _STILL: Final = "runtime.away.still"
 _STOPPED: Final = "runtime.fail.stop"
+_STORES: Final = "harness.state.isolated"
 _CONTINUE: Final = "runtime.recover.continue"
 _RULES: Final = (
     *(_EXACT, _STILL, _STOPPED, _CONTINUE, "runtime.away.mail", "runtime.agent.inject", "runtime.agent.inject-refused"),
     *("runtime.agent.mail", "runtime.query.rest", "runtime.release.entries", "runtime.release.refused"),
     *("runtime.release.resume", "runtime.cut.step", "runtime.cut.unread", "runtime.collect.collected"),
     *("runtime.collect.held", "runtime.retry.delay", "runtime.prune.running", "runtime.route.absent"),
-    *("runtime.run.declined", "runtime.recover.mark", "runtime.history.bundle"),
+    *("runtime.run.declined", "runtime.recover.mark", "runtime.history.bundle", _STORES),
 )
 _EFFECT_RULES: Final = ("runtime.effect.open", "runtime.effect.linked")
 
@@ -52,6 +57,7 @@ class _Crossing:
         log: a program that writes down that it was read.
         speaks: a program of the actor that sends something to the agent.
         update: a content that unmarks the actor.
+        forked: the stores that were left for a copy.
     """
 
     row: Row
@@ -61,23 +67,39 @@ class _Crossing:
     log: bytes
     speaks: bytes
     update: bytes
+    forked: list[Pair] = field(default_factory=list)
 
 
 def cross(trial: Trial, row: Row) -> None:
+    """Run a row that kills no process."""
+    fmt = FORMATS[row["format"]]
+    pair = open_durable(trial, fmt) if row["backend"] == "durable" else open_memory(trial, fmt)
+    for _ in _scene(pair, row):
+        raise AssertionError("the row kills no process")
+
+
+def cross_killed(trial: Trial, row: Row, process: SubjectLike, handle: str) -> Iterator[None]:
+    """Run a row on a durable store in another process; yield where the process is killed."""
+    yield from _scene(open_durable(trial, FORMATS[row["format"]], handle, process), row)
+
+
+def _scene(pair: Pair, row: Row) -> Iterator[None]:
     """Make the state, make the request, do what comes later, run to rest, look at all there is, and collect."""
-    crossing = _started(trial, row)
+    crossing = _started(pair, row)
     _make_state(crossing)
-    _later(crossing, row["before"])
+    yield from _later(crossing, row["before"])
     _request(crossing)
     if row["later"] == "again":
         _request(crossing)
     else:
-        _later(crossing, row["later"])
+        yield from _later(crossing, row["later"])
     _look(crossing)
     _settle(crossing)
     _look(crossing)
     _let_go(crossing)
     crossing.lockstep.export(rule="runtime.history.bundle")
+    for each in crossing.forked:
+        each.expect(each.refs(rule=_STORES))
 
 
 def _let_go(crossing: _Crossing) -> None:
@@ -88,14 +110,16 @@ def _let_go(crossing: _Crossing) -> None:
     lockstep.refs(rule="runtime.collect.held")
 
 
-def _started(trial: Trial, row: Row) -> _Crossing:
-    lockstep = LockstepModel(trial, FORMATS[row["format"]], _TERMS, durable=row["backend"] == "durable")
+def _started(pair: Pair, row: Row) -> _Crossing:
+    lockstep = LockstepModel(pair.trial, pair.model.format, _TERMS, pair=pair)
     stage = lockstep.stage
     other = stage.core(b"other")
     log = stage.program(programs.append("log", b"x"))
     mt = "effect.x" if row["outside"] == "effect" else "note"
     speaks = stage.program(programs.send(0, 1, mt), lockstep.agent, stage.blob(b"said"))
-    crossing = _Crossing(row, lockstep, stage.core(b"a"), other, log, speaks, stage.tree(k=stage.blob(b"v")))
+    frozen = {"frozen": stage.blob(_FROZEN[row["core"]])} if row["core"] in _FROZEN else {}
+    actor, update = stage.core(b"a", **frozen), stage.tree(k=stage.blob(b"v"))
+    crossing = _Crossing(row, lockstep, actor, other, log, speaks, update)
     _tell(crossing, other, other, genesis=True)
     return crossing
 
@@ -112,6 +136,10 @@ def _make_state(crossing: _Crossing) -> None:
     _bring(crossing, row["actor"])
     if row["peer"] == "unread":
         _send(crossing)
+    if row["own"] != "nothing":
+        note = lockstep.inject(lockstep.agent, crossing.log)
+        if row["own"] == "acknowledged" and note is not None:
+            lockstep.ack(lockstep.agent, note, rule="runtime.agent.mail")
 
 
 def _bring(crossing: _Crossing, state: str) -> None:
@@ -150,14 +178,20 @@ def _leave(crossing: _Crossing, space: str, *, stays: bool) -> None:
     lockstep.start(rule=_STILL)
 
 
-def _later(crossing: _Crossing, word: str) -> None:
-    """Do what happens before or after the request."""
+def _later(crossing: _Crossing, word: str) -> Iterator[None]:
+    """Do what happens before or after the request; yield where the process is killed."""
     lockstep = crossing.lockstep
     match word:
         case "restart":
             lockstep.restart(rule=_CONTINUE)
         case "reopen":
             lockstep.reopen(rule=_CONTINUE)
+        case "kill":
+            lockstep.flush()
+            yield
+            lockstep.revive(rule=_CONTINUE)
+        case "fork":
+            crossing.forked.append(lockstep.fork(rule="runtime.history.bundle"))
         case "nothing":
             pass
         case _:
@@ -196,7 +230,9 @@ def _resolve(crossing: _Crossing) -> None:
 
 def _time(crossing: _Crossing) -> None:
     lockstep = crossing.lockstep
-    lockstep.time(lockstep.model.now_ms + _NUMBERS[crossing.row["number"]], rule="runtime.retry.delay")
+    now_ms = lockstep.model.now_ms
+    later_ms = now_ms + _NUMBERS[crossing.row["number"]]
+    lockstep.time(later_ms if later_ms < _MOST_TIME else now_ms + 1, rule="runtime.retry.delay")
 
 
 _OPERATIONS: Final[Mapping[str, Callable[[_Crossing], object]]] = {
@@ -282,5 +318,5 @@ def _rules(features: Iterable[str]) -> tuple[str, ...]:
 
 
 PROPERTIES: Final[tuple[Property, ...]] = each_row(
-    "runtime/actors", cross, _rules, features=("clock", "external", "schedule")
+    "runtime/actors", cross, _rules, features=("clock", "external", "schedule"), scene=cross_killed
 )

@@ -71,12 +71,22 @@ class LockstepModel:
 
     Attributes:
         stage: adds objects.
+        runtime: the handle of the subject's runtime.
         model: the model's runtime.
     """
 
-    def __init__(self, trial: Trial, fmt: Format, terms: StartOptions | None = None, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        fmt: Format,
+        terms: StartOptions | None = None,
+        *,
+        durable: bool = False,
+        pair: Pair | None = None,
+    ) -> None:
         self.trial = trial
-        self.pair: Pair = open_durable(trial, fmt) if durable else open_memory(trial, fmt)
+        self.pair: Pair = pair or (open_durable(trial, fmt) if durable else open_memory(trial, fmt))
+        self.runtime = f"r{self.pair.handle[1:]}"
         self.terms = terms if terms is not None else StartOptions()
         self.stage = Stage(Graph(fmt))
         self._waiting: list[Asked] = []
@@ -91,7 +101,8 @@ class LockstepModel:
     def start(self, *, rule: str | None = None) -> Runtime:
         """Start the runtime, for the first time or again."""
         self.model = start(self.pair.model, self.terms.agent, self.terms.config)
-        self.ask_plainly("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()), rule)
+        args = start_args(self.terms, self.pair.handle, self.runtime)
+        self.ask_plainly("runtime.start", args, ok(agent=self.agent.hex()), rule)
         return self.model
 
     def stop(self, how: str = "drain", *, rule: str | None = None) -> None:
@@ -108,6 +119,22 @@ class LockstepModel:
         self.stop()
         self._waiting += [self.pair.close(), self.pair.open(create=False)]
         self.start(rule=rule)
+
+    def revive(self, *, rule: str | None = None) -> None:
+        """Open the durable store after the process was killed, and start another runtime."""
+        self._waiting.append(self.pair.open(create=False))
+        self.start(rule=rule)
+
+    def fork(self, *, rule: str | None = None) -> Pair:
+        """Continue with a copy of the store in another store; return the first store, whose runtime stays started."""
+        data, first = self.export(rule=rule), self.pair
+        handle = f"{first.handle}-fork"
+        self.pair = open_memory(self.trial, first.model.format, handle, first.process)
+        self.runtime = f"r{handle[1:]}"
+        self._waiting += self.pair.take(data, rule=rule)
+        self._put = 0
+        self.start(rule=rule)
+        return first
 
     def prune_store(self, *, rule: str | None = None) -> None:
         """Prune the store; the objects of the stage are put again when they are needed."""
@@ -284,7 +311,7 @@ class LockstepModel:
 
     def ask(self, op: str, args: dict[str, Json], expect: dict[str, Json], rule: str | None = None) -> None:
         """Add a request to the runtime."""
-        self.ask_plainly(op, {"runtime": "r", **args}, expect, rule)
+        self.ask_plainly(op, {"runtime": self.runtime, **args}, expect, rule)
 
     def flush(self) -> None:
         """Send the pending requests."""
