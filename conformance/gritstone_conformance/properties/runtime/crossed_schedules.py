@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok, refused
@@ -19,7 +20,6 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Headers, to_base64
 from gritstone_conformance.properties.crossing_rows import each_row
 from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
-from gritstone_conformance.properties.runtime.full import MOST_REFERENCES
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, MOST_STEPS, StartOptions
 from gritstone_conformance.replies import Json
@@ -36,6 +36,9 @@ _SOON: Final = Config(1, 2, 2)  # with the clock of the system
 _LATE: Final = Config(10, _CAP_MS, 2)
 _FIRST_MS: Final = {"suite": 0, "2^31": 1 << 31, "2^53 - 1": (1 << 53) - 1, "2^63 - 1": (1 << 63) - 1}
 _MOST_MOVES: Final = 20
+_MOST_FILLED: Final = 20_000  # references, so that they fit in one piece of an import
+_ROOM: Final = 4  # marks and heads
+_SPACES: Final = ("failed/", "gone/", "heads/", "runtime/")
 _CUTTING: Final = ("cut", "collect", "prune")
 _ORDER: Final = "wit.proposal.valid"
 _FULL: Final = "runtime.run.full"
@@ -237,22 +240,35 @@ def _fill(it: _Crossing) -> None:
     """Create references until the store has room for none."""
     fixture = it.fixture
     limits = Limits.of(fixture.trial.claims.limits, fixture.trial.claims.features)
-    if limits.refs > MOST_REFERENCES:
-        fixture.trial.remark = f"not filled: the limit is above {MOST_REFERENCES}"
+    if limits.refs > _MOST_FILLED:
+        fixture.trial.remark = f"not filled: the limit is above {_MOST_FILLED}"
         return
+    names = [f"t/{number}" for number in range(limits.refs - len(_own_names(it)))]
+    marker = it.stage.blob(b"")
+    data = write(fixture.fmt, dict.fromkeys(names, marker), {marker: it.stage.graph.encodings[marker]})
+    it.filled = [Change(name, marker, None) for name in names]
+    args: dict[str, Json] = {"store": fixture.handle, "bytes": to_base64(data), "more": False}
+    fixture.ask("grit.import", args, ok(objects={"$": "any"}, refs=len(names)))
+
+
+def _make_room(it: _Crossing) -> None:
+    """Remove as many of the references that fill the store as the mail may need."""
+    changes: list[Json] = [each.to_json() for each in it.filled[:_ROOM]]
+    if changes:
+        it.fixture.ask("grit.cas", {"store": it.fixture.handle, "changes": changes}, ok())
+    it.filled = []
+
+
+def _own_names(it: _Crossing) -> list[str]:
+    """Return the references that do not fill the store."""
+    fixture = it.fixture
     fixture.flush()
-    every: dict[str, Json] = {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}
-    listed = fixture.trial.expect("grit.refs", every, ok(refs={"$": "any"}, more=False), on=fixture.process)["refs"]
-    names = [f"t/{number}" for number in range(limits.refs - len(listed))]
-    it.filled = [Change(name, None, it.actor) for name in names]
-    _cas(it, it.filled, limits)
-
-
-def _cas(it: _Crossing, changes: list[Change], limits: Limits) -> None:
-    width = min(limits.cas_names, 4096)
-    for start in range(0, len(changes), width):
-        part: list[Json] = [each.to_json() for each in changes[start : start + width]]
-        it.fixture.ask("grit.cas", {"store": it.fixture.handle, "changes": part}, ok(), "grit.ref.cas")
+    names = []
+    for prefix in _SPACES:
+        args: dict[str, Json] = {"store": fixture.handle, "prefix": prefix, "after": None, "limit": 4096}
+        reply = fixture.trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=fixture.process)
+        names += [name for name, _ in reply["refs"]]
+    return names
 
 
 def _settle(it: _Crossing) -> None:
@@ -260,11 +276,7 @@ def _settle(it: _Crossing) -> None:
     fixture = it.fixture
     for name in it.runtimes:
         fixture.stop(runtime=name)
-    if it.filled:
-        claims = fixture.trial.claims
-        back = [Change(each.name, each.new, None) for each in it.filled]
-        _cas(it, back, Limits.of(claims.limits, claims.features))
-        it.filled = []
+    _make_room(it)
     it.runtimes = []
     _start(it)
     _rest(it)
@@ -273,7 +285,8 @@ def _settle(it: _Crossing) -> None:
 def _judge(it: _Crossing) -> None:
     """Judge the history, and the log where the order of the mail determines it."""
     row, fixture = it.row, it.fixture
-    fixture.check(is_whole=row["control"] != "cleanup" and row["between"] not in _CUTTING)
+    names = _own_names(it) if row["store"] == "full" else None
+    fixture.check(names=names, is_whole=row["control"] != "cleanup" and row["between"] not in _CUTTING)
     if "always" in row["failure"] or row["peer"] == "sends-a-failure" or row["mode"] == "signal":
         return
     log = b"12" if row["control"] == "update" else b"1c2"

@@ -5,7 +5,7 @@ The runtime chooses its schedule itself; the result is judged by the history alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -147,12 +147,20 @@ class FreeScheduleFixture:
         at_rest: bool = True,
         is_whole: bool = True,
         rules: Mapping[str, str] | None = None,
+        names: Sequence[str] | None = None,
     ) -> Verdict:
-        """Export, and judge the history and its continuation of the last export; ``rules`` as in ``check_export``."""
+        """Export, and judge the history and its continuation of the last export.
+
+        Args:
+            at_rest: whether the runtime is at rest.
+            is_whole: whether nothing of the history was cut.
+            rules: as in ``check_export``.
+            names: the references that are exported, or None for all.
+        """
         self.flush()
         verdict = check_export(
             self.trial,
-            export(self.trial, self.handle, self.process),
+            export(self.trial, self.handle, self.process, names=names),
             at_rest=at_rest,
             known=StoreFacts(self.terms.config.max_attempts, is_whole, self.sent, self.last),
             rules=rules,

@@ -45,13 +45,19 @@ class StoreFacts:
 
 
 def export(
-    trial: Trial, store: str = "s", on: SubjectLike | None = None, *, rule: str = "runtime.history.bundle"
+    trial: Trial,
+    store: str = "s",
+    on: SubjectLike | None = None,
+    *,
+    rule: str = "runtime.history.bundle",
+    names: Sequence[str] | None = None,
 ) -> bytes:
-    """Return the bundle of all references of a store; ``rule`` is broken where there is none."""
+    """Return the bundle of some or all references of a store; ``rule`` is violated if there is none."""
     any_piece = ok(bytes={"$": "any"}, cursor={"$": "any"})
 
     def piece(cursor: str | None) -> dict[str, Json]:
-        return trial.expect("grit.export", {"store": store, "cursor": cursor}, any_piece, on=on, rule=rule)
+        chosen: dict[str, Json] = {"names": [*names]} if names is not None and cursor is None else {}
+        return trial.expect("grit.export", {"store": store, "cursor": cursor, **chosen}, any_piece, on=on, rule=rule)
 
     try:
         return joined_pieces(piece)
