@@ -21,7 +21,7 @@ from gritstone_conformance.model.values import Headers, to_base64
 from gritstone_conformance.properties.crossing_rows import each_row
 from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
-from gritstone_conformance.properties.runtime.lockstep import GENESIS, MOST_STEPS, StartOptions
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, StartOptions
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.crossings.table import Row
@@ -35,6 +35,7 @@ _CAP_MS: Final = 40
 _SOON: Final = Config(1, 2, 2)  # with the clock of the system
 _LATE: Final = Config(10, _CAP_MS, 2)
 _FIRST_MS: Final = {"suite": 0, "2^31": 1 << 31, "2^53 - 1": (1 << 53) - 1, "2^63 - 1": (1 << 63) - 1}
+_MOST_STEPS: Final = {"1000": 1000, "2^31": 1 << 31, "2^32": 1 << 32, "2^53 - 1": (1 << 53) - 1}
 _MOST_MOVES: Final = 20
 _MOST_FILLED: Final = 20_000  # references, so that they fit in one piece of an import
 _ROOM: Final = 4  # marks and heads
@@ -179,7 +180,7 @@ def _rest(it: _Crossing) -> None:
     """Run every runtime until it has nothing left to run, and move its time where it waits."""
     for name in it.runtimes:
         for _ in range(_MOST_MOVES):
-            if _run(it, name, MOST_STEPS) != "waiting":
+            if _run(it, name, _MOST_STEPS[it.row["steps"]]) != "waiting":
                 break
             _time(it, name, _CAP_MS)
 
