@@ -82,6 +82,8 @@ def _killed_together(
     topic, _, slug = table.name.partition("/")
     for name in FORMATS:
         killed = [row for row in rows_of(table) if row["format"] == name and _kills(row)]
+        if not killed:
+            continue
         needs = tuple(dict.fromkeys((*features, *(each for row in killed for each in table.features(row)))))
         yield Property(
             name=f"{topic}/crossing/killed-{slug}-{name.partition('-')[0]}",

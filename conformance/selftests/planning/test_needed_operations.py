@@ -45,7 +45,9 @@ NEEDED: Final = {
         "store/handle-closed": "a transfer in progress is an export or an import",
     },
     "erase": {
+        "crossing/bounds*": "an erased object is one of the states",
         "crossing/bytes*": "an erased object is one of the states",
+        "crossing/killed-bounds*": "an erased object is one of the states",
         "crash/import": "the bundle has tombstones",
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",

@@ -28,8 +28,8 @@ _NAME: Final = 200
 _GRAMMAR: Final = "grit.ref.grammar"
 _LIMIT: Final = "grit.ref.limit"
 _GRAPH: Final = "grit.graph.iterative"
-_TEXT: Final = {"tree-name": "grit.name.grammar", "header-key": "grit.header.grammar"}
-_TEXT |= {"header-value": "grit.header.grammar"}
+_HEADER: Final = "grit.header.grammar"
+_TEXT: Final = {"tree-name": "grit.name.grammar", "header-key": _HEADER, "header-value": _HEADER}
 _TEXTS: Final = {"tree-name": ("n", 255), "header-key": ("k", 64), "header-value": ("v", 65_535)}
 """Bound -> a letter and the length of the longest text."""
 

@@ -1,7 +1,7 @@
 """Crossings of numbers: delays, times and attempts at the ends of their ranges, in each state of the mail that fails.
 
-A row of the table ``runtime/numbers`` defines the numbers. The schedule is chosen and the clock is that of the suite, so
-the model determines each reply and the whole store.
+A row of the table ``runtime/numbers`` defines the numbers. The schedule is chosen and the clock is that of the suite,
+so the model determines each reply and the whole store.
 """
 
 from __future__ import annotations
@@ -21,8 +21,15 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
-_NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^32": 1 << 32, "2^53 - 1": (1 << 53) - 1}
-_NUMBERS |= {"2^62": 1 << 62, "2^63 - 1": (1 << 63) - 1}
+_NUMBERS: Final = {
+    "0": 0,
+    "1": 1,
+    "2^31": 1 << 31,
+    "2^32": 1 << 32,
+    "2^53 - 1": (1 << 53) - 1,
+    "2^62": 1 << 62,
+    "2^63 - 1": (1 << 63) - 1,
+}
 _FAILURES: Final = {"one": programs.try_again(1), "two": programs.try_again(2), "always": programs.fail()}
 _MOST_CHOICES: Final = 12
 _DELAY: Final = "runtime.retry.delay"
@@ -56,7 +63,7 @@ class _Crossing:
 
 
 def cross(trial: Trial, row: Row) -> None:
-    """Let a message fail at a time, add other mail, move the time around the end of the delay, and run to rest."""
+    """Run a message that fails, add other mail, move the time around the end of the delay, and run to rest."""
     attempts = int(row["attempts"])
     config = Config(_NUMBERS[row["base"]], _NUMBERS[row["cap"]], attempts)
     terms = StartOptions(schedule="chosen", clock="suite", config=config)
@@ -74,7 +81,7 @@ def cross(trial: Trial, row: Row) -> None:
 
 
 def _fail(crossing: _Crossing) -> None:
-    """Let the message fail once, alone or after a run together with another one."""
+    """Run the message that fails once, alone or after a run together with another one."""
     lockstep, actor = crossing.lockstep, crossing.actor
     if crossing.row["mail"] == "together":
         lockstep.inject(actor, crossing.log(b"t"))

@@ -26,8 +26,15 @@ __all__ = ["PROPERTIES"]
 _TERMS: Final = StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, 2))
 _MOST_CHOICES: Final = 40
 _AWAY: Final = ("moved", "archived", "gone")
-_NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^32": 1 << 32, "2^53 - 1": (1 << 53) - 1}
-_NUMBERS |= {"2^62": 1 << 62, "2^63 - 1": (1 << 63) - 1}
+_NUMBERS: Final = {
+    "0": 0,
+    "1": 1,
+    "2^31": 1 << 31,
+    "2^32": 1 << 32,
+    "2^53 - 1": (1 << 53) - 1,
+    "2^62": 1 << 62,
+    "2^63 - 1": (1 << 63) - 1,
+}
 _MOST_TIME: Final = 1 << 63
 _FROZEN: Final = {"frozen": b"k\n", "frozen-whole": b"k"}  # a line without its end freezes everything
 _EXACT: Final = "runtime.schedule.exact"
