@@ -96,7 +96,7 @@ def _scene(pair: Pair, row: Row) -> Iterator[None]:
             pair.expect(pair.close())
     _request(crossing)
     _later(crossing)
-    _look(crossing.actor)
+    _look(crossing.actor, prunes=row["bound"] != "tree-depth")  # the request is a prune there
 
 
 def _make_state(crossing: _Crossing) -> None:
@@ -201,11 +201,12 @@ def _later(crossing: _Crossing) -> None:
                 pair.expect(pair.cas(*removed[start : start + width], rule="grit.ref.cas"))
 
 
-def _look(pair: Pair) -> None:
-    """Look at all references, at their closure, and prune."""
+def _look(pair: Pair, *, prunes: bool) -> None:
+    """Look at all references and at their closure, and perhaps prune."""
     pair.expect(pair.refs(rule="grit.ref.cas"))
     pair.export(rule="grit.bundle.exact")
-    pair.expect(pair.prune(rule=_prune_rule(pair)), pair.refs(rule="grit.ref.cas"))
+    if prunes:
+        pair.expect(pair.prune(rule=_prune_rule(pair)), pair.refs(rule="grit.ref.cas"))
 
 
 def _prune_rule(pair: Pair) -> str:

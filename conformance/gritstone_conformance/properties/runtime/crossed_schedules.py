@@ -69,6 +69,7 @@ class _Crossing:
         runtimes: the handles of the started runtimes.
         now_ms: runtime -> its time, with the suite's clock.
         filled: the references that fill the store.
+        own: how many other references a full store has.
     """
 
     row: Row
@@ -79,6 +80,7 @@ class _Crossing:
     runtimes: list[str] = field(default_factory=list)
     now_ms: dict[str, int] = field(default_factory=dict)
     filled: list[Change] = field(default_factory=list)
+    own: int = 0
 
     @property
     def has_own_clock(self) -> bool:
@@ -244,7 +246,8 @@ def _fill(it: _Crossing) -> None:
     if limits.refs > _MOST_FILLED:
         fixture.trial.remark = f"not filled: the limit is above {_MOST_FILLED}"
         return
-    names = [f"t/{number}" for number in range(limits.refs - len(_own_names(it)))]
+    it.own = len(_own_names(it))
+    names = [f"t/{number}" for number in range(limits.refs - it.own)]
     marker = it.stage.blob(b"")
     data = write(fixture.fmt, dict.fromkeys(names, marker), {marker: it.stage.graph.encodings[marker]})
     it.filled = [Change(name, marker, None) for name in names]
@@ -253,10 +256,15 @@ def _fill(it: _Crossing) -> None:
 
 
 def _make_room(it: _Crossing) -> None:
-    """Remove as many of the references that fill the store as the mail may need."""
+    """Check that a full store got no further references, and remove as many as the mail may need."""
+    if not it.filled:
+        return
+    found = _own_names(it)
+    if len(found) > it.own:
+        words = "more references than the limit"
+        it.fixture.trial.fail(f"at most {it.own}", len(found), words=words, rule=_FULL)
     changes: list[Json] = [each.to_json() for each in it.filled[:_ROOM]]
-    if changes:
-        it.fixture.ask("grit.cas", {"store": it.fixture.handle, "changes": changes}, ok())
+    it.fixture.ask("grit.cas", {"store": it.fixture.handle, "changes": changes}, ok())
     it.filled = []
 
 

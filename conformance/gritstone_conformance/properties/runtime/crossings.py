@@ -110,11 +110,13 @@ def _scene(pair: Pair, row: Row) -> Iterator[None]:
 
 
 def _let_go(crossing: _Crossing) -> None:
-    """Release the other actor and collect: unread mail of it to the actor holds it."""
+    """Release and collect, and send the actor another message, which continues the chain also if it is away."""
     lockstep = crossing.lockstep
     lockstep.release(crossing.other, rule="runtime.release.entries")
-    lockstep.collect(rule="runtime.collect.held")
+    lockstep.collect(rule="runtime.collect.held")  # unread mail of the other actor to the actor holds it
     lockstep.refs(rule="runtime.collect.held")
+    lockstep.release(crossing.actor, rule="runtime.release.entries")
+    lockstep.inject(crossing.actor, crossing.log, rule="runtime.release.resume")
 
 
 def _started(pair: Pair, row: Row) -> _Crossing:
