@@ -63,9 +63,7 @@ def test_names_and_rules_are_sorted() -> None:
 
 
 BY_VECTORS = {
-    "runtime.clock.refused",
     "runtime.effect.list",
-    "runtime.retry.kept",
     "runtime.run.full-together",
     "runtime.schedule.refused",
     "runtime.start.handle",
