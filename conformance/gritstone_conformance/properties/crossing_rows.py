@@ -14,7 +14,19 @@ from gritstone_conformance.strategies.crossings.rows import rows_of
 from gritstone_conformance.strategies.crossings.table import Row, Table, drawn_rows, load_tables
 from gritstone_conformance.trial import Divergence, Property, SubjectLike, Trial
 
-__all__ = ["Scene", "each_row"]
+__all__ = ["NUMBERS", "Scene", "each_row"]
+
+NUMBERS: Final = {
+    "0": 0,
+    "1": 1,
+    "2^31": 1 << 31,
+    "2^32": 1 << 32,
+    "2^53 - 1": (1 << 53) - 1,
+    "2^53": 1 << 53,
+    "2^62": 1 << 62,
+    "2^63 - 1": (1 << 63) - 1,
+}
+"""Values of dimensions that are numbers."""
 
 _COST: Final = 8  # vectors
 _KILL_COST: Final = 200

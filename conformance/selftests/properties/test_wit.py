@@ -63,8 +63,10 @@ def test_names_and_rules_are_sorted() -> None:
 
 
 BY_VECTORS = {
+    "runtime.clock.due",
     "runtime.effect.list",
     "runtime.run.full-together",
+    "runtime.run.waiting",
     "runtime.schedule.refused",
     "runtime.start.handle",
 }

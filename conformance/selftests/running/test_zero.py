@@ -32,7 +32,7 @@ from selftests.paths import PLANTED
 QUICK = RunSettings(saves=False, shrink_s=0.0)
 USUAL = AttachSettings(hellos=1)
 WAITED_FOR = Brisk(deadline_scale=0.05, hellos=1)
-ROWS = ("grit/crossing/", "runtime/crossing/", "wasm/puppet/")
+ROWS = ("grit/crossing/", "runtime/crossing/", "wasm/crossing/", "wasm/puppet/", "wit/crossing/")
 """Properties that run one function on many rows of a table."""
 
 NOTHING = ("null", "echo", "always_ok", "always_refuse", "unsupported", "hang", "dies_on_3rd", "slow")

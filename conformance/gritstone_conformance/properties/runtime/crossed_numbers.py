@@ -12,7 +12,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.runtime import Config
-from gritstone_conformance.properties.crossing_rows import each_row
+from gritstone_conformance.properties.crossing_rows import NUMBERS, each_row
 from gritstone_conformance.properties.runtime.choosing import born, choose_largest, choose_of
 from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.strategies import programs
@@ -21,15 +21,6 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
-_NUMBERS: Final = {
-    "0": 0,
-    "1": 1,
-    "2^31": 1 << 31,
-    "2^32": 1 << 32,
-    "2^53 - 1": (1 << 53) - 1,
-    "2^62": 1 << 62,
-    "2^63 - 1": (1 << 63) - 1,
-}
 _FAILURES: Final = {"one": programs.try_again(1), "two": programs.try_again(2), "always": programs.fail()}
 _MOST_CHOICES: Final = 12
 _DELAY: Final = "runtime.retry.delay"
@@ -65,11 +56,11 @@ class _Crossing:
 def cross(trial: Trial, row: Row) -> None:
     """Run a message that fails, add other mail, move the time around the end of the delay, and run to rest."""
     attempts = int(row["attempts"])
-    config = Config(_NUMBERS[row["base"]], _NUMBERS[row["cap"]], attempts)
+    config = Config(NUMBERS[row["base"]], NUMBERS[row["cap"]], attempts)
     terms = StartOptions(schedule="chosen", clock="suite", config=config)
     lockstep = LockstepModel(trial, FORMATS[row["format"]], terms)
     crossing = _Crossing(row, lockstep, born(lockstep, b"a"), born(lockstep, b"other"))
-    lockstep.time(_NUMBERS[row["now"]], rule=_DELAY)
+    lockstep.time(NUMBERS[row["now"]], rule=_DELAY)
     _fail(crossing)
     _add_mail(crossing)
     _move(crossing)

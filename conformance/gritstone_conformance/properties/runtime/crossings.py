@@ -14,7 +14,7 @@ from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.properties.crossing_rows import each_row
+from gritstone_conformance.properties.crossing_rows import NUMBERS, each_row
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.strategies import programs
@@ -26,15 +26,6 @@ __all__ = ["PROPERTIES"]
 _TERMS: Final = StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, 2))
 _MOST_CHOICES: Final = 40
 _AWAY: Final = ("moved", "archived", "gone")
-_NUMBERS: Final = {
-    "0": 0,
-    "1": 1,
-    "2^31": 1 << 31,
-    "2^32": 1 << 32,
-    "2^53 - 1": (1 << 53) - 1,
-    "2^62": 1 << 62,
-    "2^63 - 1": (1 << 63) - 1,
-}
 _MOST_TIME: Final = 1 << 63
 _FROZEN: Final = {"frozen": b"k\n", "frozen-whole": b"k"}  # a line without its end freezes everything
 _EXACT: Final = "runtime.schedule.exact"
@@ -240,7 +231,7 @@ def _resolve(crossing: _Crossing) -> None:
 def _time(crossing: _Crossing) -> None:
     lockstep = crossing.lockstep
     now_ms = lockstep.model.now_ms
-    later_ms = now_ms + _NUMBERS[crossing.row["number"]]
+    later_ms = now_ms + NUMBERS[crossing.row["number"]]
     lockstep.time(later_ms if later_ms < _MOST_TIME else now_ms + 1, rule="runtime.retry.delay")
 
 
@@ -258,7 +249,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[_Crossing], object]]] = {
     "cut": lambda it: it.lockstep.cut(rule="runtime.cut.step"),
     "collect": lambda it: it.lockstep.collect(rule="runtime.collect.held"),
     "resolve": _resolve,
-    "choose": lambda it: it.lockstep.choose(_NUMBERS[it.row["number"]], rule=_EXACT),
+    "choose": lambda it: it.lockstep.choose(NUMBERS[it.row["number"]], rule=_EXACT),
     "time": _time,
     "prune": lambda it: it.lockstep.prune_store(rule="runtime.prune.running"),
 }

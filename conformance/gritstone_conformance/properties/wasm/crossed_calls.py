@@ -8,7 +8,7 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import Blob
 from gritstone_conformance.model.wasm.documents import CT_CBOR
-from gritstone_conformance.properties.crossing_rows import each_row
+from gritstone_conformance.properties.crossing_rows import NUMBERS, each_row
 from gritstone_conformance.properties.wasm.crossed_scene import BOUND, ENOUGH, GuestScene, looking
 from gritstone_conformance.strategies.crossings.table import Row
 from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, CallScript, slot
@@ -17,7 +17,6 @@ from gritstone_conformance.trial import Property, Trial
 __all__ = ["MANIFESTS", "PROPERTIES", "erase_stored", "stored"]
 
 _MOST: Final = (1 << 63) - 1
-_NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^53": 1 << 53, "2^63 - 1": _MOST}
 _ACTOR, _CORE, _OUTBOX, _BLOB, _MADE, _LAST = 1, 2, 3, 4, 5, 6
 _PAGE: Final = b"page" * (PAGE // 4)
 _FUEL: Final = 1_000_000
@@ -93,7 +92,7 @@ def stored(scene: GuestScene, row: Row) -> dict[str, bytes]:
         more = {"random": [_KEY, position], "clock": clock}
     if state == "wide-global":
         more["globals"] = [1 << 32]
-    used = _NUMBERS[row["used"]]
+    used = NUMBERS[row["used"]]
     pages = {"grown": 2, "at-bound": BOUND, "above-bound": BOUND + 1, "page-beyond": 2}.get(state, 1)
     number = {"grown": 1, "at-bound": BOUND - 1, "page-beyond": 2}.get(state, 0)
     data = bytes(PAGE) if state == "zero-page" else _PAGE
@@ -135,7 +134,7 @@ def end(trial: Trial, row: Row) -> None:
     scene = GuestScene(trial, FORMATS[row["format"]], row["entry"], _end_rule(row))
     pages = 2 if row["image"] == "restored" else 1
     script = _ending(row, pages)
-    used = _NUMBERS[row["used"]]
+    used = NUMBERS[row["used"]]
     image = {"image": True} if row["image"] != "not-granted" else {}
     kept = scene.image(2, {1: _PAGE}, used)
     if row["image"] == "new":
@@ -152,7 +151,7 @@ def end(trial: Trial, row: Row) -> None:
 
 def _budget(word: str, exact: int) -> int:
     near = {"exact": exact, "one-short": exact - 1, "one-more": exact + 1}
-    return near[word] if word in near else _NUMBERS[word]
+    return near[word] if word in near else NUMBERS[word]
 
 
 def _ending(row: Row, pages: int) -> CallScript:

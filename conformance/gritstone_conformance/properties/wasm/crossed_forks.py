@@ -11,7 +11,7 @@ from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Message
 from gritstone_conformance.model.wasm.fork import fork_core
-from gritstone_conformance.properties.crossing_rows import each_row
+from gritstone_conformance.properties.crossing_rows import NUMBERS, each_row
 from gritstone_conformance.properties.wasm.crossed_calls import MANIFESTS, erase_stored, stored
 from gritstone_conformance.properties.wasm.crossed_scene import GuestScene, looking
 from gritstone_conformance.strategies.crossings.table import Row
@@ -20,7 +20,6 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
-_NUMBERS: Final = {"0": 0, "1": 1, "2^31": 1 << 31, "2^32": 1 << 32, "2^53 - 1": (1 << 53) - 1}
 _FUEL: Final = 1_000_000
 _EXACT: Final = "wasm.fork.exact"
 _REFUSED: Final = "wasm.fork.refused"
@@ -35,7 +34,7 @@ def fork(trial: Trial, row: Row) -> None:
     scene.begin({"fuel": _FUEL, **MANIFESTS[row["manifest"]]}, looking(), **entries)
     erase_stored(scene, row, entries)
     assert scene.head is not None
-    number, entropy = _NUMBERS[row["number"]], row["entropy"]
+    number, entropy = NUMBERS[row["number"]], row["entropy"]
     core = _fork(scene, scene.head, number, entropy)
     match row["later"]:
         case "same":
@@ -82,7 +81,7 @@ def _let_step(scene: GuestScene, core: bytes, head: bytes, row: Row) -> None:
         head = changed or head
     made = _step(scene, core, head, row) or head
     if row["later"] == "forked-again":
-        again = _fork(scene, made, _NUMBERS[row["number"]], row["entropy"])
+        again = _fork(scene, made, NUMBERS[row["number"]], row["entropy"])
         born = _born(scene, again)
         if again is not None and born is not None:
             _step(scene, again, born, row)

@@ -66,8 +66,8 @@ class GuestScene(GuestBench):
     def begin(self, manifest: Mapping[str, Any], script: CallScript, **entries: bytes) -> None:
         """Set the core and head of the actor; entries of ``wasm`` are given as ``wasm_<name>``."""
         members = {"pages": BOUND, **manifest}
-        told = self.stage.blob(script.data())
-        self.core = self.guest_core(script_guest(), members, script=told, **entries)
+        data = self.stage.blob(script.data())
+        self.core = self.guest_core(script_guest(), members, script=data, **entries)
         self.head = None
         if self.entry != "genesis":
             genesis = self.add(Message(None, (("mt", "genesis"),), self.core))
@@ -84,7 +84,7 @@ class GuestScene(GuestBench):
 
     def message(self, script: CallScript, entry: str) -> bytes:
         """Add the message of an entry that brings a script."""
-        told = self.stage.blob(script.data())
+        data = self.stage.blob(script.data())
         match entry:
             case "genesis":
                 return self.add(Message(None, (("mt", "genesis"),), self.core))
@@ -92,12 +92,12 @@ class GuestScene(GuestBench):
                 names = self.stage.graph.values[self.core]
                 assert isinstance(names, Tree)
                 code = dict(names.entries)["code"]
-                content = self.stage.tree(wit_update=self.stage.blob(MAIN), code=code, script=told)
+                content = self.stage.tree(wit_update=self.stage.blob(MAIN), code=code, script=data)
                 return self.add(Message(None, (("mt", "update"),), content))
             case "cleanup":
-                return self.add(Message(None, (("mt", "cleanup"),), told))
+                return self.add(Message(None, (("mt", "cleanup"),), data))
             case _:
-                return self.add(Message(None, (), told))
+                return self.add(Message(None, (), data))
 
     def call(self, script: CallScript, entry: str | None = None, head: bytes | None = None) -> bytes | None:
         """Ask for one call, from the head by default; returns the step, if one is made."""
