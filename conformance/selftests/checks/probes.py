@@ -1,13 +1,12 @@
 """Probes: tests that must pass, and of which at least one must fail when a check is switched off.
 
 The probes are self-tests of the modules, vectors on the model, recorded histories, and changed right replies for the
-judge. Checks that none of these detects are probed by properties on recorded replies of the honest reference.
+judge.
 """
 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from selftests.paths import SUITE
 if TYPE_CHECKING:
     from selftests.checks.oracle import Asked
 
-__all__ = ["BrokenError", "DeviatedError", "Probe", "of_items", "properties", "recorded", "selftests"]
+__all__ = ["BrokenError", "Probe", "of_items", "recorded", "selftests"]
 
 SELFTESTS: Final = {
     "attachment/base64url": ("attachment/test_base64url.py",),
@@ -52,13 +51,7 @@ SELFTESTS: Final = {
 }
 """Maps a module or its folder to the self-tests that test it: files, or single tests of slow files."""
 
-_EXAMPLES: Final = 4
-_LARGE: Final = ("grit/scale/", "grit/depth/", "grit/crossing/", "runtime/crossing/", "wit/crossing/", "wasm/crossing/")
 _SLOW: Final = frozenset({"grit/depth/arrays"})
-
-
-class DeviatedError(BaseException):
-    """A request differs from the recorded one; not an Exception, so that the engine does not catch it."""
 
 
 class BrokenError(Exception):
@@ -119,30 +112,6 @@ def _changed_replies(kept: Sequence[Asked]) -> Iterator[Probe]:
                 return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)
 
             yield Probe(f"{op}, reply {number} changed", run)
-
-
-def properties() -> Iterator[Probe]:
-    """Record the properties on the honest reference, and yield each with its recording.
-
-    Properties are left out that start processes, need much time, or need a claim that the reference does not make.
-    """
-    from gritstone_conformance.attachment.launcher import Launcher
-    from gritstone_conformance.errors import SubjectFault
-    from gritstone_conformance.properties import load_properties
-    from gritstone_conformance.trial import Divergence
-    from selftests.checks.cassette import Cassette
-
-    subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"]).start()
-    try:
-        for prop in load_properties():
-            if prop.kind in ("property", "machine") and not (prop.search_only or prop.name.startswith(_LARGE)):
-                try:
-                    cassette = Cassette.record(prop, subject, _EXAMPLES)
-                except (Divergence, SubjectFault, DeviatedError, BaseExceptionGroup):
-                    continue
-                yield Probe(prop.name, cassette.replay)
-    finally:
-        subject.close()
 
 
 def selftests(modules: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@
 
 Judge and model are imported once, with a switch in each check. Each probe runs with all checks on, to learn in which
 probes a check accuses. Then a child is forked for each check, which switches the check off and runs these probes, the
-fastest first, until one fails. Properties run only for checks that no other probe detects.
+fastest first, until one fails.
 
 A check is *seen* when a probe fails. If the suite itself breaks instead, the check is seen too, because no gate would
 pass; this is recorded separately, and counts only if no other probe fails.
@@ -32,7 +32,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from selftests.checks import probes
-from selftests.checks.probes import DeviatedError, Probe
+from selftests.checks.probes import Probe
 from selftests.checks.switchboard import Switchboard, find_checks, install
 from selftests.paths import SELFTESTS
 
@@ -102,10 +102,7 @@ class ProbeRunner:
         for probe in kind:
             self.board.seen.clear()
             began = time.process_time()
-            try:
-                wrong = probe.run()
-            except DeviatedError:  # its draws depend on more than the seed
-                continue
+            wrong = probe.run()
             assert wrong is None, f"{probe.name} fails with every check on: {wrong}"
             measured = _Measured(probe, self._kinds, time.process_time() - began)
             for check in self.board.seen & left:
@@ -146,8 +143,6 @@ class ProbeRunner:
             except EndlessError as problem:
                 broke = broke or Seen(probe.name, f"the suite does not come to an end: {problem}", broke=True)
                 endless.add(measured.kind)
-            except DeviatedError:
-                continue
             except BaseException as problem:  # noqa: BLE001 - the suite may break with any exception
                 where = traceback.extract_tb(problem.__traceback__)[-1]
                 words = f"{type(problem).__name__} in {where.name}: {problem}"
@@ -276,9 +271,6 @@ def main(argv: Sequence[str]) -> int:
         importlib.import_module(f"gritstone_conformance.{name}")
     runner = ProbeRunner(board, json.loads(wanted.read_bytes()))
     _probe_with_selftests(runner)
-    if runner.left:  # properties take by far the longest
-        runner.learn(probes.properties())
-        runner.run()
     written.write_text(json.dumps({check: asdict(seen) for check, seen in runner.seen.items()}, indent=1))
     return 0
 

@@ -286,6 +286,22 @@ def test_transition_rejects_a_non_actor_or_a_foreign_head(desk: Desk) -> None:
     assert desk.step(desk.executor.step(actor, first, mail)).previous == first
 
 
+def test_transition_on_an_erased_object_reports_both_classes(desk: Desk) -> None:
+    """Spec: :rule:`wit.transition.class`, :rule:`suite.mutant.oracle`."""
+    actor, genesis, first = desk.born()
+    gone = desk.stage.blob(b"gone")
+    mail = [(desk.agent, desk.message(genesis, desk.stage.program(b"")))]
+    executor = desk.executor
+    executor.store.erase(gone)
+
+    def refused(actor: bytes, head: bytes | None, message: bytes) -> tuple[set[str], set[str]]:
+        return refusal_of(lambda: executor.step(actor, head, [(desk.agent, message)]))
+
+    assert refused(actor, gone, mail[0][1]) == ({"missing", "invalid"}, {"erased"})
+    assert refused(actor, first, gone) == ({"missing", "invalid"}, {"erased", "proposal"})
+    assert executor.step(actor, first, mail)
+
+
 def test_queries_return_their_results(desk: Desk) -> None:
     actor, _, first = desk.born(c=desk.stage.tree(d=desk.stage.blob(b"d")))
     executor = desk.executor
@@ -302,6 +318,19 @@ def test_queries_return_their_results(desk: Desk) -> None:
     assert refusal_of(lambda: executor.query(first, "fail", b"")) == ({"rejected"}, {"failed"})
     assert refusal_of(lambda: executor.query(first, "get", b"/")) == ({"rejected"}, {"failed"})
     assert refusal_of(lambda: executor.query(b"\7" * 32, "step", b""))[0] == {"missing"}
+
+
+@pytest.mark.parametrize("kind", ["message", "mailbox", "step"])
+def test_query_answers_neither_messages_nor_mailboxes_nor_steps(desk: Desk, kind: str) -> None:
+    """Spec: :rule:`wit.query.kind`, :rule:`suite.mutant.oracle`."""
+    actor, message, first = desk.born()
+    found = {"message": message, "mailbox": desk.add(Mailbox(((desk.agent, message),))), "step": first}[kind]
+    code = desk.step(first).core
+    core = desk.stage.core(b"a", blob=actor, other=found)
+    asked = desk.add(replace(desk.step(first), core=core))
+    assert code == actor
+    assert desk.executor.query(asked, "get", b"blob") == actor
+    assert refusal_of(lambda: desk.executor.query(asked, "get", b"other")) == ({"rejected"}, {"failed"})
 
 
 def test_wut_and_openapi_are_validated() -> None:
