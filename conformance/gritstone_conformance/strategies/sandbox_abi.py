@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gritstone_conformance.strategies.assembler import Assembly, Code, uleb
 
-__all__ = ["ABIS", "DATA", "SandboxProbe", "read_words"]
+__all__ = ["ABIS", "COUNT", "DATA", "MODEL", "OUT", "SandboxProbe", "read_words"]
 
 DATA: Final = 8_192
 """Where the data of a probe begins."""
@@ -22,8 +22,15 @@ DATA: Final = 8_192
 ABIS: Final = ("memory", "wasi", "extism", "grit")
 """In the order in which the suite uses them."""
 
-_COUNT: Final = 8  # bytes of output, a u32
-_OUT: Final = 16
+MODEL: Final = "model"
+"""The ABI of the suite's interpreter: the output is in the memory, and the entry is one that it admits."""
+
+COUNT: Final = 8
+"""Where a probe keeps the number of bytes of its output, in the ABIs that keep it in memory."""
+
+OUT: Final = 16
+"""Where this output begins."""
+
 _IDS: Final = 2_304  # ids of objects, behind 256 words of output and what WASI needs
 _TEXT: Final = 2_560  # a word as text
 _IOVEC: Final = 2_592
@@ -90,14 +97,15 @@ class SandboxProbe:
         """
         body = self.module.function([], ["i32"], local_types, code if code_i32 else [*code, _number(0)])
         ending, results, locals_ = _ENDINGS[self.abi](self._host, body)
-        begin = ("i32.store", _COUNT, _number(0), _number(0))
-        name = {"wasi": "_start", "grit": "wit"}.get(self.abi, "run")
+        begin = ("i32.store", COUNT, _number(0), _number(0))
+        name = {"wasi": "_start", "grit": "wit", MODEL: "wit"}.get(self.abi, "run")
         self.module.function([], results, locals_, [begin, *ending], name)
         return self.module.binary()
 
 
-_IMPORTS: Final = {
+_IMPORTS: Final[dict[str, dict[str, tuple[str, str, str, str]]]] = {
     "memory": {},
+    "model": {},
     "wasi": {"write": (_WASI, "fd_write", "i32 i32 i32 i32", "i32"), "exit": (_WASI, "proc_exit", "i32", "")},
     "extism": {
         "alloc": (_EXTISM, "alloc", "i64", "i64"),
@@ -107,13 +115,13 @@ _IMPORTS: Final = {
     "grit": {},
 }
 
-_size: Final = ("i32.load", _COUNT, _number(0))
+_size: Final = ("i32.load", COUNT, _number(0))
 
 
 def _emit_into_memory(host: dict[str, int]) -> tuple[list[str], Code]:
     return [], [
-        ("i64.store", _OUT, _size, ("local.get", 0)),
-        ("i32.store", _COUNT, _number(0), ("i32.add", _size, _number(8))),
+        ("i64.store", OUT, _size, ("local.get", 0)),
+        ("i32.store", COUNT, _number(0), ("i32.add", _size, _number(8))),
     ]
 
 
@@ -146,6 +154,7 @@ def _emit_as_text(host: dict[str, int]) -> tuple[list[str], Code]:
 
 _EMIT: Final[dict[str, Callable[[dict[str, int]], tuple[list[str], Code]]]] = {
     "memory": _emit_into_memory,
+    "model": _emit_into_memory,
     "wasi": _emit_as_text,
     "extism": _emit_into_memory,
     "grit": _emit_into_memory,
@@ -158,6 +167,10 @@ def _end_memory(host: dict[str, int], body: int) -> _Ending:
     return [("drop", ("call", body))], [], []
 
 
+def _end_model(host: dict[str, int], body: int) -> _Ending:
+    return [("call", body)], ["i32"], []
+
+
 def _end_wasi(host: dict[str, int], body: int) -> _Ending:
     leaving = ("if", None, ("local.get", 0), [("call", host["exit"], ("local.get", 0))])
     return [("local.set", 0, ("call", body)), leaving], [], ["i32"]
@@ -166,7 +179,7 @@ def _end_wasi(host: dict[str, int], body: int) -> _Ending:
 def _end_extism(host: dict[str, int], body: int) -> _Ending:
     """Copy the output into memory of the SDK, 8 bytes at a time."""
     at, place = ("local.get", 1), ("local.get", 2)
-    copy = ("call", host["store"], ("i64.add", place, ("i64.extend_i32_u", at)), ("i64.load", _OUT, at))
+    copy = ("call", host["store"], ("i64.add", place, ("i64.extend_i32_u", at)), ("i64.load", OUT, at))
     following = ("local.tee", 1, ("i32.add", at, _number(8)))
     size = ("i64.extend_i32_u", _size)
     return (
@@ -200,7 +213,7 @@ def _end_grit(host: dict[str, int], body: int) -> _Ending:
             ("memory.fill", _number(_IDS), _number(0), _number(32 * 7)),
             *(("drop", ("call", host["input"], _number(which), place)) for which, place in inputs),
             ("i32.store", _KEY, _number(0), _number(int.from_bytes(b"out", "little"))),
-            ("drop", ("call", host["blob"], _number(_OUT), _size, _number(0), _number(0), blob)),
+            ("drop", ("call", host["blob"], _number(OUT), _size, _number(0), _number(0), blob)),
             ("drop", ("call", host["place"], core, _number(_KEY), _number(3), blob, core)),
             ("drop", ("call", host["step"], head, actor, inbox, outbox, core, step)),
             ("call", host["result"], step),
@@ -212,6 +225,7 @@ def _end_grit(host: dict[str, int], body: int) -> _Ending:
 
 _ENDINGS: Final[dict[str, Callable[[dict[str, int], int], _Ending]]] = {
     "memory": _end_memory,
+    "model": _end_model,
     "wasi": _end_wasi,
     "extism": _end_extism,
     "grit": _end_grit,
