@@ -125,9 +125,11 @@ OPERATIONS = {
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        reply = {"ok": OPERATIONS[request["op"]](**request["args"])} if request["op"] in OPERATIONS else {
-            "unsupported": {"feature": request["op"]}
-        }
+        reply = (
+            {"ok": OPERATIONS[request["op"]](**request["args"])}
+            if request["op"] in OPERATIONS
+            else {"unsupported": {"feature": request["op"]}}
+        )
     except KeyError:
         reply = {"refused": {"class": "missing"}}
     except Exception as error:  # the adapter continues after any fault

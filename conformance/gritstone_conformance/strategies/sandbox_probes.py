@@ -147,7 +147,9 @@ def _resolved(item: Any, own: int, kinds: Sequence[int]) -> Any:
 
 _EACH: Final = 40  # results of a probe
 _NUMERIC: Final = [
-    row for row in INSTRUCTIONS if row.code in PLAIN and not row.immediates and PLAIN[row.code][1] and PLAIN[row.code][0]
+    row
+    for row in INSTRUCTIONS
+    if row.code in PLAIN and not row.immediates and PLAIN[row.code][1] and PLAIN[row.code][0]
 ]
 
 
@@ -182,10 +184,20 @@ def _emitting(part: Sequence[tuple[Instruction, tuple[int, ...]]]) -> Build:
         for row, operands in part:
             takes, gives = PLAIN[row.code]
             values = [number(value, TYPE_NAMES[kind]) for kind, value in zip(takes, operands, strict=True)]
-            code.append(probe.word(_as_word((row.name, *values), TYPE_NAMES[gives[0]])))
+            result, kind = (row.name, *values), TYPE_NAMES[gives[0]]
+            word = _as_word(result, kind)
+            if kind[0] == "f" and not row.name.endswith(_EXACT):
+                nan = number(_NAN[kind], "i64")
+                word = ("select", word, nan, (f"{kind}.eq", result, result))
+            code.append(probe.word(word))
         return probe.binary(code)
 
     return build
+
+
+_NAN: Final = {"f32": 0x7FC00000, "f64": 0x7FF8 << 48}
+_EXACT: Final = ("abs", "neg", "copysign", "reinterpret_i32", "reinterpret_i64")
+"""Instructions whose result has exactly one value, also for a NaN."""
 
 
 def _as_word(value: Any, kind: str) -> Any:
