@@ -42,6 +42,7 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "image": ("runtime",),
     "session": ("runtime",),
     "flow": ("runtime",),
+    "sandbox": (),
 }
 """Profile -> the profiles that it requires."""
 
@@ -64,6 +65,24 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "wasm.executor": (),
     "wasm.continuation": (),
     "wasm.signature": (),
+    "sandbox.abi.memory": (),
+    "sandbox.abi.wasi": (),
+    "sandbox.abi.extism": (),
+    "sandbox.abi.grit": (),
+    "sandbox.fuel": (),
+    "sandbox.time": (),
+    "sandbox.table": (),
+    "sandbox.traps": (),
+    "sandbox.keep": (),
+    "sandbox.atomic": ("sandbox.keep",),
+    "sandbox.snapshot": ("sandbox.keep",),
+    "sandbox.export": ("sandbox.snapshot",),
+    "sandbox.tank": ("sandbox.fuel", "sandbox.snapshot"),
+    "sandbox.suspend": ("sandbox.fuel", "sandbox.keep"),
+    "sandbox.files": ("sandbox.abi.wasi",),
+    "sandbox.env": ("sandbox.abi.wasi",),
+    "sandbox.random": ("sandbox.abi.wasi",),
+    "sandbox.clock": ("sandbox.abi.wasi",),
 }
 """Feature -> the features and formats that it requires."""
 
@@ -81,6 +100,7 @@ WASM_FLOORS: Final[dict[str, int]] = {"wasm_pages": 1_024, "object_bytes": 8_388
 """Limit -> the smallest value for an implementation that runs Wasm modules."""
 
 WASM_MOST_PAGES: Final = 65_536
+_MOST_SLACK: Final = 65_536
 EXECUTOR: Final = "wasm.executor"
 """The feature that subjects an implementation of ``wit`` alone to rules of ``wasm``; ``wasm`` includes it."""
 
@@ -102,6 +122,12 @@ _OP_FEATURES: Final = {
     "fault.count": "fault.kill",
     "wasm.sign": "wasm.signature",
     "wasm.verify": "wasm.signature",
+    "sandbox.again": "sandbox.keep",
+    "sandbox.close": "sandbox.keep",
+    "sandbox.snapshot": "sandbox.snapshot",
+    "sandbox.resume": "sandbox.snapshot",
+    "sandbox.export": "sandbox.export",
+    "sandbox.import": "sandbox.export",
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
 """Prefix of operations -> their profile, if the two differ."""
@@ -179,7 +205,9 @@ def read_hello(value: dict[str, Json], settings: AttachSettings) -> Hello:
         known = ", ".join(SPEC_VERSIONS)
         spoken = printable(", ".join(value["spec"]))
         notes.append(f"it is written for spec {spoken}, not for {known}: nothing is claimed")
-    return Hello(claims, (*_unclosed(value), *_limit_breaches(value, settings)), tuple(notes))
+    return Hello(
+        claims, (*_unclosed(value), *_sandbox_breaches(value), *_limit_breaches(value, settings)), tuple(notes)
+    )
 
 
 def shown_claims(hello: Json) -> Json:
@@ -243,6 +271,19 @@ def _unclosed(value: dict[str, Json]) -> Iterator[SubjectFault]:
                     yield _breach("harness.hello.closed", f"{name} is claimed without {needed}")
 
 
+def _sandbox_breaches(value: dict[str, Json]) -> Iterator[SubjectFault]:
+    """Spec: :rule:`sandbox.hello.floor`."""
+    if "sandbox" not in value["profiles"]:
+        return
+    features = value["features"]
+    if not any(name.startswith("sandbox.abi.") and name in FEATURES for name in features):
+        detail = "sandbox is claimed without a feature sandbox.abi.*"
+        yield SubjectFault("protocol:sandbox.hello.floor", detail, "sandbox.hello.floor")
+    if not {"sandbox.fuel", "sandbox.time"} & {*features}:
+        detail = "sandbox is claimed without sandbox.fuel and sandbox.time"
+        yield SubjectFault("protocol:sandbox.hello.floor", detail, "sandbox.hello.floor")
+
+
 def _limit_breaches(value: dict[str, Json], settings: AttachSettings) -> Iterator[SubjectFault]:
     limits = _plain(value["limits"])
     needed = FLOORS if "grit" in value["profiles"] else ("window", "frame_bytes")
@@ -255,6 +296,9 @@ def _limit_breaches(value: dict[str, Json], settings: AttachSettings) -> Iterato
     for name, offered in (("window", settings.window), ("frame_bytes", settings.frame_bytes)):
         if limits.get(name, 0) > offered:
             yield _breach("harness.hello.limits", f"{name} is {limits[name]}, more than the {offered} offered")
+    if "sandbox.fuel" in value["features"] and not 0 <= limits.get("fuel_slack", -1) <= _MOST_SLACK:
+        detail = f"fuel_slack is {limits.get('fuel_slack', 'missing')}, expected 0 to {_MOST_SLACK}"
+        yield _breach("harness.hello.limits", detail)
     if _runs_modules(value):
         yield from _wasm_limit_breaches(limits)
     most = limits.get("frame_bytes", 0) * 3 // 4 - 1024

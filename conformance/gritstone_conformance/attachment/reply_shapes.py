@@ -195,6 +195,13 @@ def _export(value: Json, path: str) -> None:
     form(value, path)
 
 
+def _files(value: Json, path: str) -> None:
+    if type(value) is not dict:
+        raise ShapeProblem(path, "an object of files", value)
+    for name, data in value.items():
+        _bytes(data, f"{path}/{name}")
+
+
 def _limits(value: Json, path: str) -> None:
     if type(value) is not dict:
         raise ShapeProblem(path, "an object of limits", value)
@@ -212,7 +219,7 @@ _HELLO_MEMBERS: Final = _object(
             {"name": _some_text, "version": _some_text, "language": _some_text}, {"source": _some_text}
         ),
         "spec": _list(_word(_SPEC, "a spec version", 16), least=1),
-        "formats": _list(_word(_FORMAT, "a format name", 64), least=1, unique=True),
+        "formats": _list(_word(_FORMAT, "a format name", 64), unique=True),
         "profiles": _list(_word(_CLAIM, "a profile name", 64), unique=True),
         "features": _list(_word(_CLAIM, "a feature name", 64), unique=True),
         "limits": _limits,
@@ -230,7 +237,22 @@ def _hello(value: Json, path: str) -> None:
     absent = sorted(_GRIT_LIMITS - value["limits"].keys())
     if "grit" in value["profiles"] and absent:
         raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, because grit is claimed", None)
+    if "sandbox" not in value["profiles"] and not value["formats"]:
+        raise ShapeProblem(f"{path}/formats", "at least one format, because sandbox is not claimed", [])
 
+
+_TRAPS: Final = "unreachable|memory-bounds|table-bounds|indirect-call|divide-by-zero|unrepresentable|stack-overflow"
+_OUTCOME: Final = _word(
+    re.compile(
+        rf"done|failed(:trap:({_TRAPS})|:guest:[1-9][0-9]{{0,9}}|:denied)?|exhausted:(fuel|memory|table|stack)|timeout"
+        r"|suspended|unresolved:(module|import|export|limit)"
+    ),
+    "an outcome",
+    64,
+)
+_COPY: Final = _word(re.compile(r"[!-~]{1,128}"), "a handle of a copy", 128)
+_CALL: Final = {"outcome": _OUTCOME, "output": _bytes, "used": _or_none(_uint())}
+_FILES: Final = {"files": _files}
 
 REPLY_SHAPES: Final[dict[str, Form]] = {
     "hello": _hello,
@@ -282,6 +304,13 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
     "wasm.adopt": _object({"step": _id}),
     "wasm.sign": _object({"signature": _bytes}),
     "wasm.verify": _NOTHING,
+    "sandbox.run": _object({**_CALL, "instance": _or_none(_COPY)}, _FILES),
+    "sandbox.again": _object(_CALL, _FILES),
+    "sandbox.snapshot": _object({"snapshot": _COPY}),
+    "sandbox.resume": _object({"instance": _COPY}),
+    "sandbox.export": _object({"bytes": _bytes}),
+    "sandbox.import": _object({"snapshot": _COPY}),
+    "sandbox.close": _NOTHING,
     "fault.arm": _NOTHING,
     "fault.count": _object({"writes": _uint()}),
 }
