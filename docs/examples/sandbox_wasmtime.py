@@ -132,7 +132,7 @@ for line in sys.stdin:
         )
     except KeyError:
         reply = {"refused": {"class": "missing"}}
-    except Exception as error:  # the adapter continues after any fault
+    except Exception as error:  # noqa: BLE001 - the adapter continues after any fault
         reply = {"error": {"message": repr(error)}}
     print(json.dumps({"seq": request["seq"], **reply}), flush=True)
     if request["op"] == "bye":

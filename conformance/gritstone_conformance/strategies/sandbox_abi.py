@@ -1,14 +1,15 @@
 """Probes of the profile ``sandbox``: one body, wrapped for each ABI.
 
 A body is code that calls ``emit`` with an i64 and leaves an i32, the exit code. It may use the memory from
-:data:`DATA` on. The wrapper adds the imports, the memory, ``emit``, and an entry that begins with empty output, calls the
-body, and hands over the output.
+:data:`DATA` on. The wrapper adds the imports, the memory, ``emit``, and an entry that begins with empty output, calls
+the body, and hands over the output.
 
 Spec: ``sandbox/abi``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -232,14 +233,15 @@ _ENDINGS: Final[dict[str, Callable[[dict[str, int], int], _Ending]]] = {
 }
 
 
+_LINES: Final = re.compile(rb"(?:[0-9a-f]{16}\n)*")
+
+
 def read_words(abi: str, output: bytes) -> list[int] | None:
     """Return the words of an output; None if it is no sequence of words."""
     if abi == "wasi":
-        try:
-            output = bytes.fromhex(b"".join(output.split()).decode("ascii"))
-        except ValueError:
+        if _LINES.fullmatch(output) is None:
             return None
-        order = "big"
+        output, order = bytes.fromhex(output.decode()), "big"
     else:
         order = "little"
     if len(output) % 8:

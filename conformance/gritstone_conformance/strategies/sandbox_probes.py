@@ -1,7 +1,7 @@
 """The probes of the profile ``sandbox``: bodies, and what the suite's interpreter says about them.
 
-A probe is a function that fills a :class:`~.sandbox_abi.SandboxProbe` and returns the module. The same function makes the
-module for each ABI, and for the interpreter, which predicts the outcome and the words.
+A probe is a function that fills a :class:`~.sandbox_abi.SandboxProbe` and returns the module. The same function makes
+the module for each ABI, and for the interpreter, which predicts the outcome and the words.
 
 Spec: ``sandbox/abi``, ``sandbox/outcomes``.
 """
@@ -15,8 +15,7 @@ from typing import Any, Final
 from gritstone_conformance.model.wasm.admission import admit
 from gritstone_conformance.model.wasm.instructions import INSTRUCTIONS, TYPE_NAMES, Instruction
 from gritstone_conformance.model.wasm.machine import Machine
-from gritstone_conformance.model.wasm.numeric import TRAPPING
-from gritstone_conformance.model.wasm.numeric import Trapped
+from gritstone_conformance.model.wasm.numeric import TRAPPING, Trapped
 from gritstone_conformance.model.wasm.signatures import PLAIN
 from gritstone_conformance.strategies.endings import CAUSES
 from gritstone_conformance.strategies.guest_numbers import INTERESTING
@@ -213,7 +212,7 @@ def _as_word(value: Any, kind: str) -> Any:
 
 
 def grows(pages: int) -> Build:
-    """Return a probe that grows its memory page by page, emits how often this succeeded, and writes to the last page."""
+    """Return a probe that grows its memory page by page, emits how often this succeeded, and writes to its end."""
 
     def build(abi: str) -> bytes:
         probe = SandboxProbe(abi)

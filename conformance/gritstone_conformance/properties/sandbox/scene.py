@@ -1,0 +1,163 @@
+"""Calls of probes in the host under test, and what a property reads of their reports.
+
+Spec: ``sandbox/abi``, ``sandbox/limits``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Unpack
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.values import from_base64, to_base64
+from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.strategies.sandbox_abi import ABIS, read_words
+from gritstone_conformance.strategies.sandbox_probes import Build, Prediction
+from gritstone_conformance.trial import Property, PropertyOptions, SubjectLike, Trial
+
+__all__ = ["ENOUGH", "LIMITS", "Report", "SandboxScene", "limits", "of_sandboxes"]
+
+ENOUGH: Final = 1_000_000_000
+"""Units of fuel that are enough for each probe that is not about fuel, in the units of any host."""
+
+LIMITS: Final[dict[str, Json]] = {"fuel": ENOUGH, "pages": 16, "table": 10_000, "ms": 10_000}
+"""The limits of a call that is not about limits."""
+
+
+def limits(**changed: Json) -> dict[str, Json]:
+    """Return :data:`LIMITS` with some of them changed."""
+    return {**LIMITS, **changed}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a host reports of one call.
+
+    Attributes:
+        outcome: as in the table of outcomes.
+        words: what the probe emitted; None if the output is no sequence of words.
+        used: units of fuel; None without the feature.
+        instance: its handle, or None.
+    """
+
+    outcome: str
+    words: tuple[int, ...] | None
+    used: int | None
+    instance: str | None
+
+    @property
+    def kind(self) -> str:
+        """The class of the outcome."""
+        return self.outcome.split(":")[0]
+
+
+class SandboxScene:
+    """The host under test, as a property of ``sandbox`` sees it.
+
+    Attributes:
+        trial: the trial.
+        abi: the first ABI that the host claims.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.abi = next(name for name in ABIS if f"sandbox.abi.{name}" in trial.claims.features)
+
+    def claims(self, feature: str) -> bool:
+        """Return whether the host claims ``sandbox.<feature>``."""
+        return f"sandbox.{feature}" in self.trial.claims.features
+
+    def run(
+        self, build: Build, within: dict[str, Json] = LIMITS, *, keep: bool = False, on: SubjectLike | None = None
+    ) -> Report:
+        """Run a probe that is made for the ABI of this host."""
+        return self.run_module(build(self.abi), within, keep=keep, on=on)
+
+    def run_module(
+        self, module: bytes, within: dict[str, Json] = LIMITS, *, keep: bool = False, on: SubjectLike | None = None
+    ) -> Report:
+        """Run a module as it is."""
+        args: dict[str, Json] = {"module": to_base64(module), "limits": within, "grants": {}, "keep": keep}
+        return self._report(self.trial.observe("sandbox.run", args, on=on))
+
+    def again(self, instance: str, within: dict[str, Json] = LIMITS, *, on: SubjectLike | None = None) -> Report:
+        """Call the entry of a kept instance once more."""
+        return self._report(self.trial.observe("sandbox.again", {"instance": instance, "limits": within}, on=on))
+
+    def snapshot(self, instance: str, *, on: SubjectLike | None = None) -> str:
+        """Return the handle of a new snapshot of an instance."""
+        return str(self._value("sandbox.snapshot", {"instance": instance}, on)["snapshot"])
+
+    def resume(self, snapshot: str, *, on: SubjectLike | None = None) -> str:
+        """Return the handle of a new instance of a snapshot."""
+        return str(self._value("sandbox.resume", {"snapshot": snapshot}, on)["instance"])
+
+    def export(self, snapshot: str, *, on: SubjectLike | None = None) -> bytes:
+        """Return a snapshot as bytes."""
+        return from_base64(str(self._value("sandbox.export", {"snapshot": snapshot}, on)["bytes"]))
+
+    def import_(self, data: bytes, *, on: SubjectLike | None = None) -> str:
+        """Return the handle of the snapshot that these bytes contain."""
+        return str(self._value("sandbox.import", {"bytes": to_base64(data)}, on)["snapshot"])
+
+    def close(self, handle: str, *, on: SubjectLike | None = None) -> None:
+        """Drop an instance or a snapshot."""
+        self._value("sandbox.close", {"handle": handle}, on)
+
+    def judge(self, report: Report, expected: Prediction, rule: str | None = None) -> Report:
+        """Fail unless a call was reported as predicted, and return the report.
+
+        Traps are compared by name only if the host names them; a full stack has two names.
+        """
+        outcome = self._plain(expected.outcome)
+        if self._plain(report.outcome) != outcome:
+            self.trial.fail(outcome, report.outcome, path="/ok/outcome", words="another outcome", rule=rule)
+        if outcome == "done" and report.words != expected.words:
+            words = None if report.words is None else [*report.words]
+            self.trial.fail([*expected.words], words, path="/ok/output", words="other words", rule=rule)
+        return report
+
+    def _plain(self, outcome: str) -> str:
+        if outcome in ("exhausted:stack", "failed:trap:stack-overflow"):
+            outcome = "failed:trap:stack-overflow"
+        if outcome.startswith("failed:trap:") and not self.claims("traps"):
+            return "failed"
+        return outcome
+
+    def _value(self, op: str, args: dict[str, Json], on: SubjectLike | None) -> dict[str, Json]:
+        return self.trial.expect(op, args, {"ok": {"$": "any"}}, on=on)
+
+    def _report(self, reply: Reply) -> Report:
+        if not isinstance(reply, Ok):
+            self.trial.fail({"ok": "a report"}, str(reply), words="refused")
+        value: Any = reply.value
+        output = from_base64(value["output"])
+        words = read_words(self.abi, output)
+        return Report(value["outcome"], None if words is None else tuple(words), value["used"], value.get("instance"))
+
+
+def of_sandboxes(
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    features: tuple[str, ...] = (),
+    given: Any = None,
+    **options: Unpack[PropertyOptions],
+) -> Property:
+    """Return a property of sandboxes.
+
+    Args:
+        name: profile, topic and slug.
+        body: takes the scene and what ``given`` draws.
+        rules: the rules it judges.
+        features: those it needs, without ``sandbox.``.
+        given: keyword -> strategy, or None.
+        options: as in :class:`Property`.
+    """
+
+    def run(trial: Trial, **drawn: Any) -> None:
+        body(SandboxScene(trial), **drawn)
+
+    requires = Requires((), tuple(f"sandbox.{feature}" for feature in features), ("sandbox",))
+    return Property(name, rules, run, given, requires, **options)
