@@ -30,9 +30,19 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
-_SLOW = ("wit.", "runtime.", "wasm.")
+_SLOW = ("wit.", "runtime.", "wasm.", "sandbox.")
+_LOADED = ("wasm", "sandbox")
 _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
 """Members whose value needs a feature."""
+
+_GRANTS = {
+    "args": "sandbox.env",
+    "env": "sandbox.env",
+    "random": "sandbox.random",
+    "clock": "sandbox.clock",
+    "files": "sandbox.files",
+}
+"""Grants of a sandbox, each with its feature."""
 
 
 class Adapter:
@@ -104,12 +114,16 @@ class Adapter:
     def _unclaimed(self, op: str, values: Arguments) -> str | None:
         """Return the profile, feature or format that a request needs and that is not claimed."""
         claims = self._session.claims
-        if op.startswith("wasm.") and "wasm" not in claims.profiles:
-            return "wasm"
+        profile = op.partition(".")[0]
+        if profile in _LOADED and profile not in claims.profiles:
+            return profile
         needed = [FEATURE_OF[op]] if op in FEATURE_OF else []
         if op in ("grit.export", "grit.import") and ("to" in values or "from" in values):
             needed.append("files")
         needed += [feature for member, value, feature in _CHOSEN if values.get(member) == value]
+        needed += [_GRANTS[name] for name in values.get("grants", ())]
+        if values.get("keep"):
+            needed.append("sandbox.keep")
         if values.get("workers", 1) > 1:
             needed.append("threads")
         for feature in needed:

@@ -160,6 +160,51 @@ def _secret(value: Json) -> bytes:
     return secret
 
 
+def _sandbox_pages(value: Json) -> int:
+    pages: int = _uint(16, 1_024)(value)
+    if pages % 16:
+        raise ArgumentError("expected a multiple of 16")
+    return pages
+
+
+def _named(read: _Read) -> _Read:
+    def read_object(value: Json) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise ArgumentError("expected an object")
+        return {name: read(item) for name, item in value.items()}
+
+    return read_object
+
+
+def _members(members: Mapping[str, _Read], *, all_of_them: bool) -> _Read:
+    def read_members(value: Json) -> dict[str, Any]:
+        if type(value) is not dict or not value.keys() <= members.keys() or (all_of_them and len(value) < len(members)):
+            raise ArgumentError(f"expected an object with the members {', '.join(members)}")
+        return {name: members[name](item) for name, item in value.items()}
+
+    return read_members
+
+
+_limits = _members(
+    {
+        "fuel": _or_none(_uint(1, _MAX_UINT)),
+        "pages": _sandbox_pages,
+        "table": _or_none(_uint(0, 1_000_000)),
+        "ms": _or_none(_uint(1, 60_000)),
+    },
+    all_of_them=True,
+)
+_grants = _members(
+    {
+        "args": _list(_text),
+        "env": _named(_text),
+        "random": read_bytes,
+        "clock": _uint(0, _MAX_UINT),
+        "files": _named(read_bytes),
+    },
+    all_of_them=False,
+)
+_copy = _word(re.compile(r"[!-~]{1,128}"))
 _handle = _word(_HANDLE)
 _format = _word(_FORMAT)
 _texts = _list(_text)
@@ -260,6 +305,13 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "wasm.adopt": {"store": _handle, "actor": read_id},
     "wasm.sign": {"bundle": read_bytes, "secret": _secret},
     "wasm.verify": {"bundle": read_bytes, "signature": read_bytes, "keys": _list(read_id, _MAX_KEYS)},
+    "sandbox.run": {"module": read_bytes, "limits": _limits, "grants": _grants, "keep": _bool},
+    "sandbox.again": {"instance": _copy, "limits": _limits},
+    "sandbox.snapshot": {"instance": _copy},
+    "sandbox.resume": {"snapshot": _copy},
+    "sandbox.export": {"snapshot": _copy},
+    "sandbox.import": {"bytes": read_bytes},
+    "sandbox.close": {"handle": _copy},
 }
 """Members by operation; a question mark makes one optional."""
 

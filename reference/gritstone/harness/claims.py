@@ -29,8 +29,17 @@ ALL_FEATURES = (
     "fault.kill",
     "wasm.continuation",
     "wasm.signature",
+    "sandbox.abi.memory",
+    "sandbox.fuel",
+    "sandbox.time",
+    "sandbox.table",
+    "sandbox.traps",
+    "sandbox.keep",
+    "sandbox.atomic",
+    "sandbox.snapshot",
+    "sandbox.export",
 )
-_PROFILES = ("grit", "wit", "runtime", "wasm")
+_PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
 _NEEDS = {
     "shared": "durable",
     "fault.kill": "durable",
@@ -100,6 +109,8 @@ class Claims:
             "window": self.window,
             "frame_bytes": self.frame_bytes,
         }
+        if "sandbox" in self.profiles:
+            limits["fuel_slack"] = 0
         if "wasm" in self.profiles:
             limits["wasm_pages"] = self.wasm_pages
         return {

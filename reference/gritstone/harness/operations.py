@@ -26,6 +26,7 @@ from gritstone.harness.wire import Json, write_bytes, write_object
 if TYPE_CHECKING:
     from gritstone.grit.store import Store
     from gritstone.harness.runtimes import Runtimes
+    from gritstone.harness.sandboxes import Sandboxes
 
 __all__ = ["FEATURE_OF", "OPERATIONS", "Session"]
 
@@ -42,6 +43,12 @@ FEATURE_OF = {
     "runtime.resolve": "effects",
     "fault.arm": "fault.kill",
     "fault.count": "fault.kill",
+    "sandbox.again": "sandbox.keep",
+    "sandbox.close": "sandbox.keep",
+    "sandbox.export": "sandbox.export",
+    "sandbox.import": "sandbox.export",
+    "sandbox.resume": "sandbox.snapshot",
+    "sandbox.snapshot": "sandbox.snapshot",
     "wasm.sign": "wasm.signature",
     "wasm.verify": "wasm.signature",
 }
@@ -49,13 +56,14 @@ FEATURE_OF = {
 
 
 class Session:
-    """The state of one client: claims in force, handles of stores, and runtimes, if there are any."""
+    """The state of one client: claims in force, handles of stores, and runtimes and sandboxes, if there are any."""
 
     def __init__(self, claims: Claims) -> None:
         self.claims = claims
         self.greeted = False
         self.handles = Handles()
         self.runtimes: Runtimes | None = None
+        self.sandboxes: Sandboxes | None = None
 
     def removed(self, store: Store) -> None:
         """Notify the runtimes of a store that objects were removed from it."""

@@ -37,4 +37,8 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.wasm_operations import WASM_OPERATIONS
 
         return WASM_OPERATIONS
+    if profile == "sandbox":
+        from gritstone.harness.sandboxes import SANDBOX_OPERATIONS
+
+        return SANDBOX_OPERATIONS
     return OPERATIONS

@@ -20,7 +20,7 @@ from gritstone.wasm.reader import I32
 from gritstone.wasm.validation import validate_body
 from gritstone.wit.failures import failure
 
-__all__ = ["MODULE_BYTES", "AdmittedModule", "admit_module"]
+__all__ = ["MODULE_BYTES", "AdmittedModule", "admit_language", "admit_module"]
 
 MODULE_BYTES = 8 << 20  # bytes
 _TYPES = 4_096
@@ -72,6 +72,22 @@ def admit_module(data: bytes, entry: str, pages: int) -> AdmittedModule:
     Spec: :rule:`wasm.module.first`.
     """
     assert entry in ENTRIES, "an entry is named as its node"
+    admitted = admit_language(data, pages)
+    _check_imports(admitted.module)
+    _check_exports(admitted.module, entry)
+    return admitted
+
+
+def admit_language(data: bytes, pages: int) -> AdmittedModule:
+    """Check whether a module is one of the language and within the limits, whatever it imports and exports.
+
+    Args:
+        data: the bytes of the module.
+        pages: the maximum size of its memory in pages.
+
+    Raises:
+        Rejected: it is not (codes ``unresolved:module``, ``:limit``).
+    """
     if len(data) > MODULE_BYTES:
         raise _refusal("limit", "wasm.module.limit", "bytes", len(data), MODULE_BYTES)
     try:
@@ -90,8 +106,6 @@ def admit_module(data: bytes, entry: str, pages: int) -> AdmittedModule:
         heights = tuple(validate_body(module, types, type_, body) for type_, body in pairs)
     except Invalid as refusal:
         raise _refusal("module", refusal.rule, str(refusal)) from refusal
-    _check_imports(module)
-    _check_exports(module, types, entry)
     return AdmittedModule(module, heights, pages)
 
 
@@ -106,8 +120,8 @@ def _check_imports(module: Module) -> None:
             raise _refusal("import", "wasm.module.import", "an import of another type", ascii(name))
 
 
-def _check_exports(module: Module, types: list[FunctionType], entry: str) -> None:
-    imported = len(module.imported)
+def _check_exports(module: Module, entry: str) -> None:
+    types, imported = module.function_types(), len(module.imported)
     own = [one for one in module.exports if one.kind == _FUNCTION and one.index >= imported]
     functions = {one.name: types[one.index] for one in own}
     names = {one.name for one in module.exports}

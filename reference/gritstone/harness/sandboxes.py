@@ -1,0 +1,159 @@
+"""The operations of the profile ``sandbox``, and the handles of its instances and snapshots.
+
+See ``operations`` for what an operation is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from gritstone.errors import Exhausted, Missing
+from gritstone.harness.arguments import Arguments
+from gritstone.harness.wire import Json, write_bytes
+from gritstone.sandbox import Call, Instance, Limits, Sandbox, read_instance, write_instance
+
+if TYPE_CHECKING:
+    from gritstone.harness.operations import Session
+
+__all__ = ["SANDBOX_OPERATIONS", "Sandboxes"]
+
+_MOST_HANDLES = 1_024
+_MOST_PAGES = 16_384  # of all instances together, counted as if none were shared
+
+
+class Sandboxes:
+    """One sandbox, and the handles of a client."""
+
+    def __init__(self) -> None:
+        self.sandbox = Sandbox()
+        self._instances: dict[str, Instance] = {}
+        self._snapshots: dict[str, Instance] = {}
+        self._made = 0
+        self._pages = 0
+
+    def instance(self, handle: str) -> Instance:
+        """Return the instance of a handle.
+
+        Raises:
+            Missing: the handle is unknown, closed, or that of a snapshot.
+        """
+        return _found(self._instances, handle, "instance")
+
+    def snapshot(self, handle: str) -> Instance:
+        """Return the snapshot of a handle.
+
+        Raises:
+            Missing: the handle is unknown, closed, or that of an instance.
+        """
+        return _found(self._snapshots, handle, "snapshot")
+
+    def add_instance(self, instance: Instance) -> str:
+        """Return a new handle of an instance.
+
+        Raises:
+            Exhausted: there are too many handles.
+        """
+        return self._add(self._instances, "i", instance)
+
+    def add_snapshot(self, instance: Instance) -> str:
+        """Return a new handle of a snapshot.
+
+        Raises:
+            Exhausted: there are too many handles.
+        """
+        return self._add(self._snapshots, "s", instance)
+
+    def replace(self, handle: str, instance: Instance) -> None:
+        """Let a handle stand for the state after a call."""
+        self._pages += len(instance.pages) - len(self._instances[handle].pages)
+        self._instances[handle] = instance
+
+    def close(self, handle: str) -> None:
+        """Drop an instance or a snapshot.
+
+        Raises:
+            Missing: the handle is unknown or closed.
+        """
+        kind = self._snapshots if handle in self._snapshots else self._instances
+        self._pages -= len(_found(kind, handle, "instance or snapshot").pages)
+        del kind[handle]
+
+    def _add(self, kind: dict[str, Instance], letter: str, instance: Instance) -> str:
+        count = len(self._instances) + len(self._snapshots)
+        if count >= _MOST_HANDLES or self._pages + len(instance.pages) > _MOST_PAGES:
+            raise Exhausted("too many instances and snapshots", rule="sandbox.keep.closed", got=count)
+        self._made += 1
+        self._pages += len(instance.pages)
+        kind[f"{letter}{self._made}"] = instance
+        return f"{letter}{self._made}"
+
+
+def _found(kind: dict[str, Instance], handle: str, what: str) -> Instance:
+    if handle not in kind:
+        raise Missing(f"no {what} with this handle", rule="sandbox.keep.closed", got=ascii(handle))
+    return kind[handle]
+
+
+def _of(session: Session) -> Sandboxes:
+    if session.sandboxes is None:
+        session.sandboxes = Sandboxes()
+    return session.sandboxes
+
+
+def _report(call: Call) -> dict[str, Json]:
+    return {"outcome": call.outcome, "output": write_bytes(call.output), "used": call.used}
+
+
+def sandbox_run(session: Session, args: Arguments) -> Json:
+    sandboxes = _of(session)
+    call = sandboxes.sandbox.run(args["module"], Limits(**args["limits"]))
+    kept = args["keep"] and call.instance is not None
+    handle = sandboxes.add_instance(call.instance) if kept and call.instance is not None else None
+    return {**_report(call), "instance": handle}
+
+
+def sandbox_again(session: Session, args: Arguments) -> Json:
+    sandboxes, handle = _of(session), args["instance"]
+    call = sandboxes.sandbox.again(sandboxes.instance(handle), Limits(**args["limits"]))
+    if call.instance is not None:
+        sandboxes.replace(handle, call.instance)
+    return _report(call)
+
+
+def sandbox_snapshot(session: Session, args: Arguments) -> Json:
+    sandboxes = _of(session)
+    return {"snapshot": sandboxes.add_snapshot(sandboxes.instance(args["instance"]))}
+
+
+def sandbox_resume(session: Session, args: Arguments) -> Json:
+    sandboxes = _of(session)
+    return {"instance": sandboxes.add_instance(sandboxes.snapshot(args["snapshot"]))}
+
+
+def sandbox_export(session: Session, args: Arguments) -> Json:
+    return {"bytes": write_bytes(write_instance(_of(session).snapshot(args["snapshot"])))}
+
+
+def sandbox_import(session: Session, args: Arguments) -> Json:
+    return {"snapshot": _of(session).add_snapshot(read_instance(args["bytes"]))}
+
+
+def sandbox_close(session: Session, args: Arguments) -> Json:
+    _of(session).close(args["handle"])
+    return {}
+
+
+SANDBOX_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(
+    {
+        "sandbox.run": sandbox_run,
+        "sandbox.again": sandbox_again,
+        "sandbox.snapshot": sandbox_snapshot,
+        "sandbox.resume": sandbox_resume,
+        "sandbox.export": sandbox_export,
+        "sandbox.import": sandbox_import,
+        "sandbox.close": sandbox_close,
+    }
+)
+"""The operations of ``sandbox`` by name."""

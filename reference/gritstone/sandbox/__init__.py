@@ -1,0 +1,18 @@
+"""The profile ``sandbox``: a module runs alone, under limits, and reports how it ended.
+
+::
+
+    sandbox = Sandbox()
+    call = sandbox.run(module, Limits(fuel=1_000_000))
+    call.outcome, call.output, call.used
+    call = sandbox.again(call.instance, Limits(fuel=1_000_000))
+
+An instance is an immutable value: a snapshot is the instance itself, and each call returns the next one.
+"""
+
+from __future__ import annotations
+
+from gritstone.sandbox.calls import Call, Limits, Sandbox
+from gritstone.sandbox.instances import Instance, read_instance, write_instance
+
+__all__ = ["Call", "Instance", "Limits", "Sandbox", "read_instance", "write_instance"]

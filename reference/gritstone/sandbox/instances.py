@@ -1,0 +1,135 @@
+"""Instances between two calls, and their form as bytes.
+
+An instance is a value that never changes, so a snapshot needs no copy and a fork shares all pages with its origin.
+
+The bytes of an instance are its module, its globals, the segments that were dropped, and its pages that are not all
+zero, each in ascending order, and at the end a digest of all of it. So equal instances have equal bytes, and a change
+of any byte is found.
+
+Spec: :rule:`sandbox.snapshot.fixed`, :rule:`sandbox.export.complete`, :rule:`sandbox.export.same`,
+:rule:`sandbox.import.checked`, :rule:`sandbox.import.bounded`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gritstone.errors import Invalid, Malformed, Refusal
+from gritstone.sandbox.modules import MOST_PAGES, admit_probe
+from gritstone.wasm.binary import PAGE_BYTES
+
+__all__ = ["Instance", "read_instance", "write_instance"]
+
+_MAGIC = b"gritstone sandbox 1\n"
+_DIGEST_BYTES = 32
+_U32, _U64 = 4, 8
+_RULE = "sandbox.import.checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The state of a module between two calls.
+
+    Attributes:
+        module: the bytes of the module.
+        globals: the bits of each mutable global, by index.
+        dropped: the indices of the data segments that were dropped, ascending.
+        size: the number of pages of the memory.
+        pages: the pages that are not all zero, by number, ascending.
+    """
+
+    module: bytes
+    globals: tuple[int, ...]
+    dropped: tuple[int, ...]
+    size: int
+    pages: Mapping[int, bytes]
+
+
+def write_instance(instance: Instance) -> bytes:
+    """Return the bytes of an instance."""
+    parts = [
+        _MAGIC,
+        _u32(len(instance.module)),
+        instance.module,
+        _u32(len(instance.globals)),
+        *(value.to_bytes(_U64, "little") for value in instance.globals),
+        _u32(len(instance.dropped)),
+        *map(_u32, instance.dropped),
+        _u32(instance.size),
+        _u32(len(instance.pages)),
+        *(_u32(number) + page for number, page in instance.pages.items()),
+    ]
+    content = b"".join(parts)
+    return content + hashlib.sha256(content).digest()
+
+
+def read_instance(data: bytes) -> Instance:
+    """Return the instance that these bytes contain.
+
+    Raises:
+        Malformed: the bytes are not those of an instance.
+        Invalid: they do not fit their module.
+    """
+    content = data[:-_DIGEST_BYTES]
+    if not data.startswith(_MAGIC) or hashlib.sha256(content).digest() != data[-_DIGEST_BYTES:]:
+        raise Malformed("no export of an instance, or a damaged one", rule=_RULE)
+    reader = _Reader(content, len(_MAGIC))
+    module = reader.take(reader.u32())
+    values = tuple(int.from_bytes(reader.take(_U64), "little") for _ in range(reader.count(_U64)))
+    dropped = tuple(reader.u32() for _ in range(reader.count(_U32)))
+    size = reader.u32()
+    pages = {reader.u32(): reader.take(PAGE_BYTES) for _ in range(reader.count(_U32 + PAGE_BYTES))}
+    if reader.at != len(content):
+        raise Malformed("bytes after the last page", rule=_RULE)
+    instance = Instance(module, values, dropped, size, pages)
+    _check(instance)
+    return instance
+
+
+def _check(instance: Instance) -> None:
+    """Check that an instance fits its module."""
+    try:
+        module = admit_probe(instance.module, MOST_PAGES).module
+    except Refusal as refusal:
+        raise Invalid(f"the module of an export: {refusal}", rule=_RULE) from refusal
+    passive = [number for number, one in enumerate(module.segments) if one.offset is None]
+    fits = (
+        len(instance.globals) == sum(one.mutable for one in module.globals)
+        and set(instance.dropped) <= set(passive)
+        and module.memories[0].least <= instance.size <= (module.memories[0].most or MOST_PAGES)
+        and all(number < instance.size for number in instance.pages)
+    )
+    if not fits:
+        raise Invalid("an instance that does not fit its module", rule=_RULE)
+
+
+class _Reader:
+    """Reads parts of bytes one after the other; a count is not trusted."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        if size > len(self.data) - self.at:
+            raise Malformed("the export ends early", rule=_RULE, offset=self.at)
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def u32(self) -> int:
+        """Return the next number."""
+        return int.from_bytes(self.take(_U32), "little")
+
+    def count(self, size: int) -> int:
+        """Return the next number, of parts of a size."""
+        count = self.u32()
+        if count * size > len(self.data) - self.at:
+            raise Malformed("the export ends early", rule=_RULE, offset=self.at)
+        return count
+
+
+def _u32(number: int) -> bytes:
+    return number.to_bytes(_U32, "little")
