@@ -17,7 +17,7 @@ import wasmtime
 
 from gritstone.errors import Missing, Refusal
 from gritstone.sandbox.instances import Instance
-from gritstone.sandbox.modules import DROP, ENTRY, TEST, admit_probe, passive_segments, prepare_probe
+from gritstone.sandbox.modules import ENTRY, admit_probe
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.compiling import TICK_MS, Ticker, is_costly, make_engine
 from gritstone.wasm.engine_calls import EngineCalls
@@ -25,6 +25,7 @@ from gritstone.wasm.failures import host_failure
 from gritstone.wasm.image import ZERO_PAGE
 from gritstone.wasm.instance import Instance as EngineInstance
 from gritstone.wasm.instance import NativeStackOverflow, Prepared
+from gritstone.wasm.metering import meter_module
 from gritstone.wit.failures import failure
 
 __all__ = ["Call", "Limits", "Sandbox"]
@@ -146,7 +147,7 @@ class Sandbox:
         if prepared is None:
             admitted = admit_probe(data, limits.pages)
             linker = self._linker(is_steady=is_steady or is_costly(admitted))
-            compiled = wasmtime.Module(linker.engine, prepare_probe(admitted))
+            compiled = wasmtime.Module(linker.engine, meter_module(admitted))
             linked = linker.instantiate_pre(compiled)
             prepared = Prepared(admitted, self._calls, linker.engine, linked, is_steady=is_steady)
             self._modules.add((data, limits.pages, is_steady), prepared)
@@ -171,7 +172,6 @@ class Sandbox:
         except Refusal as refusal:
             unchanged = before or _state(prepared, _instantiate(prepared, None)[1], {})
             return Call(refusal.code or "", b"", fuel - running.fuel, unchanged)
-        store.set_epoch_deadline(_DAY_TICKS)  # the call is over
         used, size = fuel - running.fuel, int.from_bytes(running.read(_SIZE, 4), "little")
         output = running.read(_OUTPUT, min(size, _MOST_OUTPUT))
         return Call("done", output, used, _state(prepared, running, {} if before is None else before.pages))
@@ -202,7 +202,7 @@ class _NoFunctions:
 def _restore(running: EngineInstance, before: Instance) -> None:
     """Restore the state of an instance in a new instance of the engine.
 
-    Spec: :rule:`sandbox.snapshot.memory`, :rule:`sandbox.snapshot.globals`, :rule:`sandbox.snapshot.tables`.
+    Spec: :rule:`sandbox.snapshot.memory`, :rule:`sandbox.snapshot.globals`.
     """
     running.restore(before.size, before.globals)
     for segment in running.prepared.admitted.module.segments:
@@ -210,8 +210,6 @@ def _restore(running: EngineInstance, before: Instance) -> None:
             running.write(segment.offset, bytes(segment.size))
     for number, page in before.pages.items():
         running.write(number * PAGE_BYTES, page)
-    for index in before.dropped:
-        running.run(f"{DROP}{index}")
 
 
 def _state(prepared: Prepared, running: EngineInstance, known: Mapping[int, bytes]) -> Instance:
@@ -221,14 +219,4 @@ def _state(prepared: Prepared, running: EngineInstance, known: Mapping[int, byte
         page = running.read(number * PAGE_BYTES, PAGE_BYTES)
         if page != ZERO_PAGE:
             pages[number] = known[number] if known.get(number) == page else page
-    values, module = tuple(running.read_globals()), prepared.admitted.module.data
-    dropped = tuple(index for index in passive_segments(prepared.admitted) if _is_dropped(running, index))
-    return Instance(module, values, dropped, running.pages, pages)
-
-
-def _is_dropped(running: EngineInstance, index: int) -> bool:
-    try:
-        running.run(f"{TEST}{index}")
-    except Refusal:
-        return True
-    return False
+    return Instance(prepared.admitted.module.data, tuple(running.read_globals()), running.pages, pages)

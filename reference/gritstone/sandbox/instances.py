@@ -2,8 +2,8 @@
 
 An instance is a value that never changes, so a snapshot needs no copy and a fork shares all pages with its origin.
 
-The bytes of an instance are its module, its globals, the segments that were dropped, and its pages that are not all
-zero, each in ascending order, and at the end a digest of all of it. So equal instances have equal bytes, and a change
+The bytes of an instance are its module, its globals, and its pages that are not all zero, each in ascending order,
+and at the end a digest of all of it. So equal instances have equal bytes, and a change
 of any byte is found.
 
 Spec: :rule:`sandbox.snapshot.fixed`, :rule:`sandbox.export.complete`, :rule:`sandbox.export.same`,
@@ -35,14 +35,12 @@ class Instance:
     Attributes:
         module: the bytes of the module.
         globals: the bits of each mutable global, by index.
-        dropped: the indices of the data segments that were dropped, ascending.
         size: the number of pages of the memory.
         pages: the pages that are not all zero, by number, ascending.
     """
 
     module: bytes
     globals: tuple[int, ...]
-    dropped: tuple[int, ...]
     size: int
     pages: Mapping[int, bytes]
 
@@ -55,8 +53,6 @@ def write_instance(instance: Instance) -> bytes:
         instance.module,
         _u32(len(instance.globals)),
         *(value.to_bytes(_U64, "little") for value in instance.globals),
-        _u32(len(instance.dropped)),
-        *map(_u32, instance.dropped),
         _u32(instance.size),
         _u32(len(instance.pages)),
         *(_u32(number) + page for number, page in instance.pages.items()),
@@ -78,12 +74,11 @@ def read_instance(data: bytes) -> Instance:
     reader = _Reader(content, len(_MAGIC))
     module = reader.take(reader.u32())
     values = tuple(int.from_bytes(reader.take(_U64), "little") for _ in range(reader.count(_U64)))
-    dropped = tuple(reader.u32() for _ in range(reader.count(_U32)))
     size = reader.u32()
     pages = {reader.u32(): reader.take(PAGE_BYTES) for _ in range(reader.count(_U32 + PAGE_BYTES))}
     if reader.at != len(content):
         raise Malformed("bytes after the last page", rule=_RULE)
-    instance = Instance(module, values, dropped, size, pages)
+    instance = Instance(module, values, size, pages)
     _check(instance)
     return instance
 
@@ -94,10 +89,8 @@ def _check(instance: Instance) -> None:
         module = admit_probe(instance.module, MOST_PAGES).module
     except Refusal as refusal:
         raise Invalid(f"the module of an export: {refusal}", rule=_RULE) from refusal
-    passive = [number for number, one in enumerate(module.segments) if one.offset is None]
     fits = (
         len(instance.globals) == sum(one.mutable for one in module.globals)
-        and set(instance.dropped) <= set(passive)
         and module.memories[0].least <= instance.size <= (module.memories[0].most or MOST_PAGES)
         and all(number < instance.size for number in instance.pages)
     )
