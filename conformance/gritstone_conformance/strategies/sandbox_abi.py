@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gritstone_conformance.strategies.assembler import Assembly, Code, uleb
 
-__all__ = ["ABIS", "COUNT", "DATA", "MODEL", "OUT", "SandboxProbe", "read_words"]
+__all__ = ["ABIS", "COUNT", "DATA", "MODEL", "OUT", "SandboxProbe", "read_words", "write_words"]
 
 DATA: Final = 8_192
 """Where the data of a probe begins."""
@@ -247,3 +247,10 @@ def read_words(abi: str, output: bytes) -> list[int] | None:
     if len(output) % 8:
         return None
     return [int.from_bytes(output[at : at + 8], order) for at in range(0, len(output), 8)]  # type: ignore[arg-type]
+
+
+def write_words(abi: str, words: Sequence[int]) -> bytes:
+    """Return the output of a call that emits these words."""
+    if abi == "wasi":
+        return b"".join(b"%016x\n" % word for word in words)
+    return b"".join(word.to_bytes(8, "little") for word in words)
