@@ -7,7 +7,7 @@ their own up to a small number; about one in thirty never ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES
 from gritstone_conformance.strategies.assembler import sleb, uleb
@@ -18,6 +18,7 @@ from gritstone_conformance.strategies.tape import Tape
 __all__ = ["Coder"]
 
 _Code: TypeAlias = list[Any]
+_SHOWING: Final = ("reinterpret_f32", "reinterpret_f64", "copysign")
 Item: TypeAlias = Any
 """One instruction, in the form that the assembler accepts."""
 
@@ -97,7 +98,8 @@ class Coder:
 
     def _numeric(self, kind: str) -> Item:
         table = UNSAFE if kind[0] == "i" and self.tape.once_in(10) else SAFE
-        name, takes = self.tape.pick(table[kind])
+        rows = table[kind] if self.scope.shows_nan else [row for row in table[kind] if not row[0].endswith(_SHOWING)]
+        name, takes = self.tape.pick(rows)
         return (name, *(self.value(one) for one in takes))
 
     def _address(self) -> Item:
@@ -210,7 +212,8 @@ class Coder:
     def _store(self) -> _Code:
         if not self.scope.memory:
             return self._write_local()
-        row = self.tape.pick(STORES)
+        rows = STORES if self.scope.shows_nan else [row for row in STORES if row.name[0] == "i"]
+        row = self.tape.pick(rows)
         return [self._access(row.name, ACCESS_BYTES[row.code], self._address(), self.value(row.name[:3]))]
 
     def _bulk(self) -> _Code:

@@ -46,6 +46,7 @@ class CodeScope:
         globals: index, type and mutability.
         memory: whether there is one.
         segments: indices of data segments.
+        shows_nan: whether the bits of a NaN may become visible, which WebAssembly does not define.
     """
 
     functions: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
@@ -55,4 +56,5 @@ class CodeScope:
     globals: list[tuple[int, str, bool]] = field(default_factory=list)
     memory: bool = False
     segments: int = 0
+    shows_nan: bool = True
     type_of: Callable[[Sequence[str], Sequence[str]], int] = field(default=lambda parameters, results: 0)

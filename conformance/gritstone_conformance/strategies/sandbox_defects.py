@@ -44,7 +44,7 @@ def defective(valid: Build) -> dict[str, Build]:
         "a branch out of the body": _with(lambda module: module.function([], [], (), [("br", 7)])),
         "a constant that is set": _with(_sets_a_constant),
         "a data segment without memory index 0": _with(lambda module: module.segments.append(b"\2\7\x41\0\x0b\0")),
-        "an export twice": _with(lambda module: [module.export("twice", module.imported) for _ in range(2)]),
+        "an export twice": _with(_exports_twice),
         "an unknown import": lambda abi: SandboxProbe(abi, imports=[("nobody", "nothing", "", "")]).binary([]),
         "an import of a known module": lambda abi: SandboxProbe(abi, imports=[(_MODULE[abi], "none", "", "")]).binary(
             []
@@ -70,6 +70,11 @@ def _with(add: Callable[[Assembly], object]) -> Build:
         return probe.binary([])
 
     return build
+
+
+def _exports_twice(module: Assembly) -> None:
+    module.export("twice", module.imported)
+    module.export("twice", module.imported)
 
 
 def _sets_a_constant(module: Assembly) -> None:

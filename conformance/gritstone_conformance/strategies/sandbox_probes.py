@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gritstone_conformance.model.wasm.admission import admit
 from gritstone_conformance.model.wasm.instructions import INSTRUCTIONS, TYPE_NAMES, Instruction
-from gritstone_conformance.model.wasm.machine import Machine
+from gritstone_conformance.model.wasm.machine import Machine, OutOfFuel
 from gritstone_conformance.model.wasm.numeric import TRAPPING, Trapped
 from gritstone_conformance.model.wasm.signatures import PLAIN
 from gritstone_conformance.strategies.endings import CAUSES
@@ -51,9 +51,9 @@ class _NoHost:
         raise AttributeError(name)
 
 
-def predict(build: Build, calls: int = 1, pages: int = _PAGES) -> list[Prediction]:
+def predict(build: Build, calls: int = 1, pages: int = _PAGES, fuel: int = _FUEL) -> list[Prediction]:
     """Return what successive calls of one instance report, as the suite's interpreter finds it."""
-    machine = Machine(admit(build(MODEL), "wit", pages), pages, _FUEL, _NoHost())  # type: ignore[arg-type]
+    machine = Machine(admit(build(MODEL), "wit", pages), pages, fuel, _NoHost())  # type: ignore[arg-type]
     return [_call(machine) for _ in range(calls)]
 
 
@@ -62,6 +62,8 @@ def _call(machine: Machine) -> Prediction:
         code = machine.call("wit")
     except Trapped as trap:
         return Prediction(f"failed:trap:{trap.code}")
+    except OutOfFuel:
+        return Prediction("exhausted:fuel")
     if code:
         return Prediction(f"failed:guest:{code}")
     size = int.from_bytes(machine.memory[COUNT : COUNT + 4], "little")

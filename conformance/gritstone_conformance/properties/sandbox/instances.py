@@ -1,25 +1,215 @@
-"""Instances: what a call finds, and what it does not find."""
+"""Instances, snapshots and exports: each handle is one state, whatever happens to the others."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
-from gritstone_conformance.properties.sandbox.scene import SandboxScene, of_sandboxes
-from gritstone_conformance.strategies.sandbox_probes import counter, predict
+from hypothesis import strategies as st
+
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
+from gritstone_conformance.strategies.sandbox_probes import Build, counter, every_word, predict
+from gritstone_conformance.strategies.sandbox_states import endless, leaving, recursing, unsteady
 
 __all__ = ["PROPERTIES"]
 
+_KINDS: Final[tuple[Build, ...]] = (counter, leaving, unsteady)
+_LARGE: Final = limits(pages=256)
+_PREDICTED: Final = 9  # calls of one instance
 
-def apart(scene: SandboxScene) -> None:
-    """Interleaved instances count as if each were the only one."""
-    expected = predict(counter, 4)
-    reports = [scene.judge(scene.run(counter, keep=True), expected[0], "sandbox.run.fresh") for _ in range(3)]
-    for at, calls in ((0, 1), (0, 2), (2, 1), (1, 1), (0, 3), (2, 2)):
-        instance = reports[at].instance
-        assert instance is not None
-        scene.judge(scene.again(instance), expected[calls])
+
+@dataclass(slots=True)
+class _Copy:
+    """What the model knows of an instance or a snapshot.
+
+    Attributes:
+        handle: its handle.
+        kind: the index of its probe.
+        calls: how often its entry was called.
+    """
+
+    handle: str
+    kind: int
+    calls: int
+
+
+@dataclass(slots=True)
+class _World:
+    """The handles of a host and a model of their states.
+
+    Each operation picks its handle by a drawn number and does nothing where there is none.
+    """
+
+    scene: SandboxScene
+    instances: list[_Copy] = field(default_factory=list)
+    snapshots: list[_Copy] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def run(self, drawn: int) -> None:
+        """Run a probe and keep it."""
+        kind = drawn % len(_KINDS)
+        expected = predict(_KINDS[kind], _PREDICTED, 256)[0]
+        report = self.scene.running(_KINDS[kind], expected, _LARGE, keep=True, rule="sandbox.run.fresh")
+        self.instances.append(_Copy(str(report.instance), kind, 1))
+
+    def again(self, drawn: int) -> None:
+        """Call an instance again."""
+        if self.instances:
+            copy = self.instances[drawn % len(self.instances)]
+            if copy.calls < _PREDICTED:
+                expected = predict(_KINDS[copy.kind], _PREDICTED, 256)[copy.calls]
+                self.scene.calling(copy.handle, expected, _LARGE)
+                copy.calls += 1
+
+    def fail(self, drawn: int) -> None:
+        """Let a new run fail, or an instance if its state then stays."""
+        copies = [copy for copy in self.instances if copy.kind == 2 and copy.calls == 1]
+        trap = predict(unsteady)[0]
+        if drawn % 2 and copies and self.scene.claims("atomic"):
+            self.scene.calling(copies[drawn % len(copies)].handle, trap, limits(pages=32), rule="sandbox.fail.atomic")
+        else:
+            self.scene.running(unsteady, trap, rule="sandbox.fail.apart")
+
+    def snapshot(self, drawn: int) -> None:
+        """Make a snapshot of an instance."""
+        if self.instances:
+            copy = self.instances[drawn % len(self.instances)]
+            self.snapshots.append(_Copy(self.scene.snapshot(copy.handle), copy.kind, copy.calls))
+
+    def resume(self, drawn: int) -> None:
+        """Make an instance of a snapshot."""
+        if self.snapshots:
+            copy = self.snapshots[drawn % len(self.snapshots)]
+            self.instances.append(_Copy(self.scene.resume(copy.handle), copy.kind, copy.calls))
+
+    def carry(self, drawn: int) -> None:
+        """Export a snapshot and import it."""
+        if self.snapshots and self.scene.claims("export"):
+            copy = self.snapshots[drawn % len(self.snapshots)]
+            handle = self.scene.import_(self.scene.export(copy.handle))
+            self.snapshots.append(_Copy(handle, copy.kind, copy.calls))
+
+    def close(self, drawn: int) -> None:
+        """Close a handle."""
+        pool = self.snapshots if drawn % 2 and self.snapshots else self.instances
+        if pool:
+            copy = pool.pop(drawn // 2 % len(pool))
+            self.scene.close(copy.handle)
+            self.closed.append(copy.handle)
+
+    def use_closed(self, drawn: int) -> None:
+        """Use a closed handle."""
+        if self.closed:
+            handle = self.closed[drawn % len(self.closed)]
+            args = {"instance": handle, "limits": _LARGE}
+            self.scene.trial.expect("sandbox.again", args, {"refused": "missing"}, rule="sandbox.keep.closed")
+            self.scene.trial.expect(
+                "sandbox.close", {"handle": handle}, {"refused": "missing"}, rule="sandbox.keep.closed"
+            )
+
+    def look(self) -> None:
+        """Call every instance once more."""
+        for number in range(len(self.instances)):
+            self.again(number)
+
+
+_KEPT: Final = ("run", "again", "again", "fail", "close", "use_closed")
+_COPIED: Final = (*_KEPT, "again", "snapshot", "snapshot", "resume", "resume", "carry")
+
+
+def _orders(choices: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, int]]]:
+    return st.lists(st.tuples(st.sampled_from(choices), st.integers(0, 255)), min_size=8, max_size=30)
+
+
+def apart(scene: SandboxScene, orders: list[tuple[str, int]]) -> None:
+    """Handles behave as if each were the only one, in any order of operations."""
+    world = _World(scene)
+    world.run(0)
+    for name, drawn in orders:
+        getattr(world, name)(drawn)
+    world.look()
+
+
+def each_end(scene: SandboxScene) -> None:
+    """After a call that ends in any way, the next run of the same and of another probe is as it would be alone."""
+    counts, word = predict(counter, 4), every_word(1)
+    kept = scene.running(counter, counts[0], keep=True).instance
+    short = limits(fuel=1_000_000, ms=100)
+    ends = [endless("branch"), endless("bulk"), recursing("direct"), recursing("large frames"), unsteady]
+    for number, build in enumerate(ends):
+        scene.run(build, short)
+        scene.running(word, predict(word)[0])
+        if number < 3:
+            scene.calling(kept, counts[number + 1])
+
+
+def equal(scene: SandboxScene) -> None:
+    """An instance that was copied after each of its calls makes the same calls as one that was not."""
+    for build in _KINDS:
+        expected = predict(build, 4, 256)
+        first = scene.running(build, expected[0], _LARGE, keep=True)
+        used = [first.used]
+        alone = first.instance
+        copied = scene.running(build, expected[0], _LARGE, keep=True).instance
+        for each in expected[1:]:
+            used.append(scene.calling(alone, each, _LARGE).used)
+            copied = scene.resume(scene.snapshot(str(copied)))
+            report = scene.calling(copied, each, _LARGE)
+            if report.used != used[-1]:
+                scene.trial.fail(used[-1], report.used, path="/ok/used", words="another amount of fuel")
+
+
+def exported(scene: SandboxScene) -> None:
+    """An export continues in another process with the same calls, and equal snapshots have equal exports."""
+    other = scene.trial.spawn()
+    for build in _KINDS:
+        expected = predict(build, 3, 256)
+        kept = str(scene.running(build, expected[0], _LARGE, keep=True).instance)
+        data = scene.export(scene.snapshot(kept))
+        moved = scene.resume(scene.import_(data, on=other), on=other)
+        here = scene.calling(kept, expected[1], _LARGE)
+        there = scene.calling(moved, expected[1], _LARGE, on=other)
+        if here.used != there.used:
+            scene.trial.fail(here.used, there.used, path="/ok/used", words="another amount of fuel")
+        scene.calling(moved, expected[2], _LARGE, on=other)
+
+
+def exported_same(scene: SandboxScene) -> None:
+    """Equal calls in two processes leave snapshots with equal exports."""
+    other = scene.trial.spawn()
+    for build in _KINDS:
+        expected = predict(build, 2, 256)
+        made = []
+        for process in (None, other):
+            kept = str(scene.running(build, expected[0], _LARGE, keep=True, on=process).instance)
+            scene.calling(kept, expected[1], _LARGE, on=process)
+            snapshot = scene.snapshot(kept, on=process)
+            made += [scene.export(snapshot, on=process) for _ in range(2)]
+        for data in made[1:]:
+            if data != made[0]:
+                scene.trial.fail(to_base64(made[0][:256]), to_base64(data[:256]), words="other bytes")
 
 
 PROPERTIES: Final = (
-    of_sandboxes("sandbox/keep/apart", apart, "sandbox.run.apart", "sandbox.run.fresh", features=("keep",)),
+    of_sandboxes(
+        *("sandbox/keep/machine", apart, "sandbox.run.apart", "sandbox.run.fresh", "sandbox.keep.state"),
+        *("sandbox.keep.closed", "sandbox.fail.apart", "sandbox.fail.atomic"),
+        features=("keep",),
+        given={"orders": _orders(_KEPT)},
+        kind="machine",
+        examples=6,
+    ),
+    of_sandboxes(
+        *("sandbox/fork/machine", apart, "sandbox.fork.apart", "sandbox.snapshot.fixed", "sandbox.snapshot.memory"),
+        *("sandbox.snapshot.globals", "sandbox.keep.closed", "sandbox.fail.atomic", "sandbox.run.fresh"),
+        features=("snapshot",),
+        given={"orders": _orders(_COPIED)},
+        kind="machine",
+        examples=10,
+    ),
+    of_sandboxes("sandbox/fail/each-end", each_end, "sandbox.fail.apart", features=("keep",)),
+    of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
+    of_sandboxes("sandbox/export/other-process", exported, "sandbox.export.complete", features=("export",)),
+    of_sandboxes("sandbox/export/same", exported_same, "sandbox.export.same", features=("export",)),
 )

@@ -12,7 +12,7 @@ from typing import Any, Final, Unpack
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.replies import Json, Ok, Reply
-from gritstone_conformance.strategies.sandbox_abi import ABIS, read_words
+from gritstone_conformance.strategies.sandbox_abi import ABIS, read_words, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction
 from gritstone_conformance.trial import Property, PropertyOptions, SubjectLike, Trial
 
@@ -23,6 +23,10 @@ ENOUGH: Final = 1_000_000_000
 
 LIMITS: Final[dict[str, Json]] = {"fuel": ENOUGH, "pages": 16, "table": 10_000, "ms": 10_000}
 """The limits of a call that is not about limits."""
+
+
+_ANY: Final[dict[str, Json]] = {"$": "any"}
+_STACK: Final = ("exhausted:stack", "failed:trap:stack-overflow")
 
 
 def limits(**changed: Json) -> dict[str, Json]:
@@ -105,25 +109,54 @@ class SandboxScene:
         """Drop an instance or a snapshot."""
         self._value("sandbox.close", {"handle": handle}, on)
 
-    def judge(self, report: Report, expected: Prediction, rule: str | None = None) -> Report:
-        """Fail unless a call was reported as predicted, and return the report.
+    def running(
+        self,
+        build: Build,
+        expected: Prediction,
+        within: dict[str, Json] = LIMITS,
+        *,
+        keep: bool = False,
+        rule: str | None = None,
+        on: SubjectLike | None = None,
+    ) -> Report:
+        """Run a probe whose end and words are known."""
+        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": {}, "keep": keep}
+        return self._expect("sandbox.run", args, expected, {"instance": _ANY if keep else None}, rule, on)
 
-        Traps are compared by name only if the host names them; a full stack has two names.
-        """
-        outcome = self._plain(expected.outcome)
-        if self._plain(report.outcome) != outcome:
-            self.trial.fail(outcome, report.outcome, path="/ok/outcome", words="another outcome", rule=rule)
-        if outcome == "done" and report.words != expected.words:
-            words = None if report.words is None else [*report.words]
-            self.trial.fail([*expected.words], words, path="/ok/output", words="other words", rule=rule)
-        return report
+    def calling(
+        self,
+        instance: str | None,
+        expected: Prediction,
+        within: dict[str, Json] = LIMITS,
+        *,
+        rule: str | None = None,
+        on: SubjectLike | None = None,
+    ) -> Report:
+        """Call an instance again, whose end and words are known."""
+        return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, rule, on)
 
-    def _plain(self, outcome: str) -> str:
-        if outcome in ("exhausted:stack", "failed:trap:stack-overflow"):
-            outcome = "failed:trap:stack-overflow"
+    def _expect(
+        self,
+        op: str,
+        args: dict[str, Json],
+        expected: Prediction,
+        more: dict[str, Json],
+        rule: str | None,
+        on: SubjectLike | None,
+    ) -> Report:
+        output: Json = _ANY
+        if expected.outcome == "done":
+            output = to_base64(write_words(self.abi, expected.words))
+        forms = [{"ok": {"outcome": one, "output": output, "used": _ANY, **more}} for one in self._names(expected)]
+        value = self.trial.expect(op, args, forms[0] if len(forms) == 1 else {"any": forms}, rule=rule, on=on)
+        return self._read(value)
+
+    def _names(self, expected: Prediction) -> list[str]:
+        """Return the outcomes that mean what was predicted on this host."""
+        outcome = expected.outcome
         if outcome.startswith("failed:trap:") and not self.claims("traps"):
-            return "failed"
-        return outcome
+            return ["failed", *(["exhausted:stack"] if outcome in _STACK else [])]
+        return [*_STACK] if outcome in _STACK else [outcome]
 
     def _value(self, op: str, args: dict[str, Json], on: SubjectLike | None) -> dict[str, Json]:
         return self.trial.expect(op, args, {"ok": {"$": "any"}}, on=on)
@@ -131,7 +164,9 @@ class SandboxScene:
     def _report(self, reply: Reply) -> Report:
         if not isinstance(reply, Ok):
             self.trial.fail({"ok": "a report"}, str(reply), words="refused")
-        value: Any = reply.value
+        return self._read(reply.value)
+
+    def _read(self, value: dict[str, Any]) -> Report:
         output = from_base64(value["output"])
         words = read_words(self.abi, output)
         return Report(value["outcome"], None if words is None else tuple(words), value["used"], value.get("instance"))
