@@ -251,8 +251,8 @@ _OUTCOME: Final = _word(
     64,
 )
 _COPY: Final = _word(re.compile(r"[!-~]{1,128}"), "a handle of a copy", 128)
-_CALL: Final = {"outcome": _OUTCOME, "output": _bytes, "used": _or_none(_uint())}
-_FILES: Final = {"files": _files}
+_CALL: Final[dict[str, Form]] = {"outcome": _OUTCOME, "output": _bytes, "used": _or_none(_uint())}
+_FILES: Final[dict[str, Form]] = {"files": _files}
 
 REPLY_SHAPES: Final[dict[str, Form]] = {
     "hello": _hello,

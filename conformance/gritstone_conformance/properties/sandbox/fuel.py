@@ -1,0 +1,147 @@
+"""Fuel and time: what a call costs repeats, grows with the work, and bounds it.
+
+Units are the host's own, so only the shape of ``used`` is judged.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
+from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
+from gritstone_conformance.strategies.sandbox_states import endless
+from gritstone_conformance.strategies.sandbox_work import BULK, WORK, bulk, straight, working
+
+__all__ = ["PROPERTIES"]
+
+_ROUNDS: Final = 500
+_LATE_S: Final = 1.0
+_LARGE: Final = 32_000  # bytes of a bulk instruction
+_BYTES_A_UNIT: Final = 1_024
+
+_BUILDS: Final[dict[str, Build]] = {
+    **{kind: working(kind, _ROUNDS) for kind in WORK},
+    "a straight line": straight(3_000),
+    **{name: bulk(name, _LARGE) for name in BULK},
+}
+
+
+def _used(scene: SandboxScene, report: Report) -> int:
+    if report.used is None:
+        scene.trial.fail("a number", None, path="/ok/used", words="no amount of fuel")
+    return report.used
+
+
+def _slack(scene: SandboxScene) -> int:
+    return int(scene.trial.claims.limits["fuel_slack"])
+
+
+def repeats(scene: SandboxScene) -> None:
+    """A call uses the same fuel in each run, after other calls, in other processes."""
+    other = scene.trial.spawn()
+    for name, build in [*_BUILDS.items(), ("a counter", counter)]:
+        expected = predict(build)[0]
+        used = _used(scene, scene.running(build, expected))
+        scene.run(endless("branch"), limits(fuel=100_000, ms=100))
+        for process in (None, other):
+            found = _used(scene, scene.running(build, expected, on=process))
+            if found != used:
+                scene.trial.fail(used, found, path="/ok/used", words=f"another amount of fuel for {name}")
+
+
+def enough(scene: SandboxScene) -> None:
+    """With the fuel that a call used, or more, it is done with the same words and the same use."""
+    for name, build in _BUILDS.items():
+        expected = predict(build)[0]
+        used = _used(scene, scene.running(build, expected))
+        for fuel in (used, used + 1, 2 * used + 1):
+            found = _used(scene, scene.running(build, expected, limits(fuel=max(fuel, 1))))
+            if found != used:
+                scene.trial.fail(used, found, path="/ok/used", words=f"another amount of fuel for {name}")
+
+
+def bound(scene: SandboxScene) -> None:
+    """With less fuel than a call used, and less than the slack, it is exhausted, and uses no more than it has."""
+    for build in (*_BUILDS.values(), straight(3_000 + _slack(scene) // 2)):
+        expected = predict(build)[0]
+        used = _used(scene, scene.running(build, expected))
+        for fuel in (used - _slack(scene) - 1, used // 2 - _slack(scene), 1):
+            if 1 <= fuel < used - _slack(scene):
+                spent = _used(scene, scene.running(build, Prediction("exhausted:fuel"), limits(fuel=fuel)))
+                if spent > fuel:
+                    scene.trial.fail(f"at most {fuel}", spent, path="/ok/used", words="more fuel than the limit")
+
+
+def exact(scene: SandboxScene) -> None:
+    """With one unit less than a call used, it is exhausted."""
+    for build in _BUILDS.values():
+        used = _used(scene, scene.running(build, predict(build)[0]))
+        if used > 1:
+            scene.running(build, Prediction("exhausted:fuel"), limits(fuel=used - 1))
+
+
+def linear(scene: SandboxScene) -> None:
+    """The same work done twice as often costs twice as much, beyond what every call costs, and something."""
+    for kind in WORK:
+        used = []
+        for times in (1, 2, 4, 8):
+            build = working(kind, _ROUNDS * times)
+            used.append(_used(scene, scene.running(build, predict(build)[0])))
+        first = used[1] - used[0]
+        for step, times in ((used[2] - used[1], 2), (used[3] - used[2], 4)):
+            if step <= 0 or abs(step - times * first) > times * max(first // 100, 1):
+                wanted = f"{times} x {first}, and more than 0"
+                scene.trial.fail(wanted, step, path="/ok/used", words=f"the fuel of {kind} is not proportional")
+
+
+def in_bulk(scene: SandboxScene) -> None:
+    """A bulk instruction of many bytes costs more than one of a single byte."""
+    for name in BULK:
+        costs = []
+        for size in (1, _LARGE):
+            build = bulk(name, size)
+            costs.append(_used(scene, scene.running(build, predict(build)[0])))
+        least = (_LARGE - 1) // _BYTES_A_UNIT
+        if costs[1] - costs[0] < least:
+            scene.trial.fail(f"at least {least} units more", costs[1] - costs[0], words=f"{name} of many bytes is free")
+
+
+def in_time(scene: SandboxScene) -> None:
+    """A call that does not end is ended between its limit and a second later; a short call of another limit is not."""
+    word = every_word(1)
+    done = predict(word)[0]
+    for ms in (100, 300):
+        began = time.monotonic()
+        scene.running(endless("branch"), Prediction("timeout"), limits(fuel=None, ms=ms))
+        took = time.monotonic() - began
+        if not ms / 1_000 <= took <= ms / 1_000 + _LATE_S:
+            scene.trial.fail(f"{ms} to {ms + 1_000} ms", round(took * 1_000), words="ended too early or too late")
+        scene.running(word, done, limits(fuel=None, ms=1_000), rule="sandbox.time.enough")
+        time.sleep(ms / 1_000)  # the limit of a call that is over
+        scene.running(word, done, limits(fuel=None, ms=1_000), rule="sandbox.time.enough")
+
+
+def kept_in_time(scene: SandboxScene) -> None:
+    """Each call of an instance has its own limit of time, which begins with the call."""
+    counts = predict(counter, 4)
+    instance = scene.running(counter, counts[0], limits(fuel=None, ms=300), keep=True).instance
+    time.sleep(0.4)
+    scene.calling(instance, counts[1], limits(fuel=None, ms=300), rule="sandbox.time.enough")
+    scene.running(endless("calls"), Prediction("timeout"), limits(fuel=None, ms=100))
+    scene.calling(instance, counts[2], limits(fuel=None, ms=10_000), rule="sandbox.time.enough")
+
+
+PROPERTIES: Final = (
+    of_sandboxes("sandbox/fuel/repeats", repeats, "sandbox.fuel.repeats", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/enough", enough, "sandbox.fuel.enough", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/bound", bound, "sandbox.fuel.bound", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/exact", exact, "sandbox.fuel.exact", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/linear", linear, "sandbox.fuel.linear", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/bulk", in_bulk, "sandbox.fuel.bulk", features=("fuel",)),
+    of_sandboxes("sandbox/time/limit", in_time, "sandbox.time.limit", "sandbox.time.enough", features=("time",)),
+    of_sandboxes(
+        *("sandbox/time/kept", kept_in_time, "sandbox.time.enough", "sandbox.time.limit"),
+        features=("time", "keep"),
+    ),
+)
