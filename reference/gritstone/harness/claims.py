@@ -30,6 +30,7 @@ ALL_FEATURES = (
     "wasm.continuation",
     "wasm.signature",
     "sandbox.abi.memory",
+    "sandbox.abi.wasi",
     "sandbox.fuel",
     "sandbox.time",
     "sandbox.table",
@@ -38,6 +39,10 @@ ALL_FEATURES = (
     "sandbox.atomic",
     "sandbox.snapshot",
     "sandbox.export",
+    "sandbox.env",
+    "sandbox.random",
+    "sandbox.clock",
+    "sandbox.files",
 )
 _PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
 _NEEDS = {

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from gritstone.errors import Exhausted, Missing
 from gritstone.harness.arguments import Arguments
-from gritstone.harness.wire import Json, write_bytes
-from gritstone.sandbox import Call, Instance, Limits, Sandbox, read_instance, write_instance
+from gritstone.harness.wire import ArgumentError, Json, write_bytes
+from gritstone.sandbox import Call, Instance, Limits, Sandbox, World, read_instance, write_instance
+from gritstone.sandbox.world import is_inside
 
 if TYPE_CHECKING:
     from gritstone.harness.operations import Session
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SANDBOX_OPERATIONS", "Sandboxes"]
 
 _MOST_HANDLES = 1_024
+_SEED_BYTES = 32
 _MOST_PAGES = 16_384  # of all instances together, counted as if none were shared
 
 
@@ -103,12 +105,31 @@ def _of(session: Session) -> Sandboxes:
 
 
 def _report(call: Call) -> dict[str, Json]:
-    return {"outcome": call.outcome, "output": write_bytes(call.output), "used": call.used}
+    report = {"outcome": call.outcome, "output": write_bytes(call.output), "used": call.used}
+    files = None if call.instance is None else call.instance.world.files
+    if files is None:
+        return report
+    return {**report, "files": {path: write_bytes(data) for path, data in files.items()}}
+
+
+def _world(grants: Arguments) -> World:
+    """Return what the grants of a request give.
+
+    Raises:
+        ArgumentError: they are no grants, as no seed of 32 bytes.
+    """
+    if "random" in grants and len(grants["random"]) != _SEED_BYTES:
+        raise ArgumentError("expected a seed of 32 bytes")
+    if not all(map(is_inside, grants.get("files", ()))):
+        raise ArgumentError("expected paths inside the folder of the files")
+    files = None if "files" not in grants else dict(sorted(grants["files"].items()))
+    env = MappingProxyType(grants.get("env", {}))
+    return World(tuple(grants.get("args", ())), env, grants.get("random"), 0, grants.get("clock"), files)
 
 
 def sandbox_run(session: Session, args: Arguments) -> Json:
     sandboxes = _of(session)
-    call = sandboxes.sandbox.run(args["module"], Limits(**args["limits"]))
+    call = sandboxes.sandbox.run(args["module"], Limits(**args["limits"]), _world(args["grants"]))
     kept = args["keep"] and call.instance is not None
     handle = sandboxes.add_instance(call.instance) if kept and call.instance is not None else None
     return {**_report(call), "instance": handle}

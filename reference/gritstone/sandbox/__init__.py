@@ -3,7 +3,7 @@
 ::
 
     sandbox = Sandbox()
-    call = sandbox.run(module, Limits(fuel=1_000_000))
+    call = sandbox.run(module, Limits(fuel=1_000_000), World(env={"LANG": "C"}))
     call.outcome, call.output, call.used
     call = sandbox.again(call.instance, Limits(fuel=1_000_000))
 
@@ -14,5 +14,6 @@ from __future__ import annotations
 
 from gritstone.sandbox.calls import Call, Limits, Sandbox
 from gritstone.sandbox.instances import Instance, read_instance, write_instance
+from gritstone.sandbox.world import World
 
-__all__ = ["Call", "Instance", "Limits", "Sandbox", "read_instance", "write_instance"]
+__all__ = ["Call", "Instance", "Limits", "Sandbox", "World", "read_instance", "write_instance"]

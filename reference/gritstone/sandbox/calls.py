@@ -9,15 +9,16 @@ Spec: :rule:`sandbox.run.fresh`, :rule:`sandbox.keep.state`, :rule:`sandbox.fail
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import wasmtime
 
 from gritstone.errors import Missing, Refusal
 from gritstone.sandbox.instances import Instance
-from gritstone.sandbox.modules import ENTRY, admit_probe
+from gritstone.sandbox.modules import WASI_ENTRY, admit_probe, entry_of
+from gritstone.sandbox.wasi import FUNCTIONS, MODULE, ExitError, WasiCalls
+from gritstone.sandbox.world import NOTHING, World
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.compiling import TICK_MS, Ticker, is_costly, make_engine
 from gritstone.wasm.engine_calls import EngineCalls
@@ -25,6 +26,7 @@ from gritstone.wasm.failures import host_failure
 from gritstone.wasm.image import ZERO_PAGE
 from gritstone.wasm.instance import Instance as EngineInstance
 from gritstone.wasm.instance import NativeStackOverflow, Prepared
+from gritstone.wasm.kept import Kept
 from gritstone.wasm.metering import meter_module
 from gritstone.wit.failures import failure
 
@@ -33,7 +35,7 @@ __all__ = ["Call", "Limits", "Sandbox"]
 _MOST_FUEL = 2**53 - 1
 _DAY_TICKS = 86_400_000 // TICK_MS
 _KEPT_BYTES = 16 << 20  # of modules before compiling
-_SIZE, _OUTPUT, _MOST_OUTPUT = 8, 16, 4_080
+_SIZE, _OUTPUT, _MOST_OUTPUT = 8, 16, 4_080  # of the ABI ``memory``
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Call:
     """The report of one call.
 
     Attributes:
-        outcome: ``done``, ``failed:trap:…``, ``exhausted:…``, ``timeout`` or ``unresolved:…``.
+        outcome: ``done``, ``failed:trap:…``, ``failed:guest:…``, ``exhausted:…``, ``timeout`` or ``unresolved:…``.
         output: the bytes of the output; empty unless the call is done.
         used: the units of fuel that it used.
         instance: the state after the call if it is done, else the state before it; None if the module may not run.
@@ -70,72 +72,47 @@ class Call:
     instance: Instance | None
 
 
-@dataclass(slots=True)
-class _Modules:
-    """The compiled modules that were used last, up to a number of bytes."""
-
-    size: int = 0
-    found: OrderedDict[tuple[bytes, int, bool], Prepared] = field(default_factory=OrderedDict)
-
-    def add(self, key: tuple[bytes, int, bool], prepared: Prepared) -> None:
-        """Add a module and drop the oldest ones."""
-        self.found[key] = prepared
-        self.size += len(key[0])
-        while self.size > _KEPT_BYTES and len(self.found) > 1:
-            (data, *_), _ = self.found.popitem(last=False)
-            self.size -= len(data)
-
-    def get(self, key: tuple[bytes, int, bool]) -> Prepared | None:
-        """Return a module, which then counts as the last one used."""
-        prepared = self.found.get(key)
-        if prepared is not None:
-            self.found.move_to_end(key)
-        return prepared
-
-
 class Sandbox:
-    """Runs modules of the ABI ``memory``. It can be used by several threads, one call at a time."""
+    """Runs modules. It can be used by several threads, one call at a time."""
 
     def __init__(self) -> None:
         self._calls = EngineCalls()
         self._linkers: dict[bool, wasmtime.Linker] = {}
-        self._modules = _Modules()
+        self._functions: list[object] = []
+        self._prepared: Kept[tuple[bytes, int, bool], Prepared] = Kept(_KEPT_BYTES)
         self._ticker = Ticker()
         self._lock = threading.Lock()
 
-    def run(self, module: bytes, limits: Limits) -> Call:
+    def run(self, module: bytes, limits: Limits, world: World = NOTHING) -> Call:
         """Instantiate a module and call its entry.
 
         Args:
-            module: the bytes of the module: no imports, exports ``run`` [] -> [] and ``memory``.
+            module: the bytes of the module; see ``modules`` for what it exports and may import.
             limits: the limits of the call.
+            world: what is granted to the instance.
 
         Returns:
             The report. A module that may not run is reported with an outcome ``unresolved:…``.
         """
-        return self._call(module, None, limits)
+        return self._call(module, None, limits, world)
 
     def again(self, instance: Instance, limits: Limits) -> Call:
         """Call the entry of an instance once more, and return the report."""
-        return self._call(instance.module, instance, limits)
+        return self._call(instance.module, instance, limits, instance.world)
 
-    def _call(self, module: bytes, before: Instance | None, limits: Limits) -> Call:
-        fuel = _MOST_FUEL if limits.fuel is None else limits.fuel
-        try:
-            with self._lock:
-                self._check_size(before, limits)
-                return self._run(self._prepare(module, limits, is_steady=False), before, limits, fuel)
-        except NativeStackOverflow:
-            with self._lock:
-                return self._run(self._prepare(module, limits, is_steady=True), before, limits, fuel)
-        except Missing:  # the machine has no room for it
-            return Call("exhausted:memory", b"", 0, before)
-        except Refusal as refusal:
-            return Call(refusal.code or "", b"", 0, before)
-
-    def _check_size(self, before: Instance | None, limits: Limits) -> None:
-        if before is not None and before.size > limits.pages:
-            raise failure("exhausted", "the memory is larger", rule="sandbox.pages.bound", detail="memory")
+    def _call(self, module: bytes, before: Instance | None, limits: Limits, world: World) -> Call:
+        with self._lock:
+            try:
+                if before is not None and before.size > limits.pages:
+                    raise failure("exhausted", "the memory is larger", rule="sandbox.pages.bound", detail="memory")
+                try:
+                    return self._run(self._prepare(module, limits, is_steady=False), before, limits, world)
+                except NativeStackOverflow:
+                    return self._run(self._prepare(module, limits, is_steady=True), before, limits, world)
+            except Missing:  # the machine has no room for it
+                return Call("exhausted:memory", b"", 0, before)
+            except Refusal as refusal:
+                return Call(refusal.code or "", b"", 0, before)
 
     def _prepare(self, data: bytes, limits: Limits, *, is_steady: bool) -> Prepared:
         """Return a compiled module.
@@ -143,41 +120,73 @@ class Sandbox:
         Raises:
             Rejected: the module may not run.
         """
-        prepared = self._modules.get((data, limits.pages, is_steady))
-        if prepared is None:
+
+        def compile_() -> Prepared:
             admitted = admit_probe(data, limits.pages)
             linker = self._linker(is_steady=is_steady or is_costly(admitted))
-            compiled = wasmtime.Module(linker.engine, meter_module(admitted))
-            linked = linker.instantiate_pre(compiled)
-            prepared = Prepared(admitted, self._calls, linker.engine, linked, is_steady=is_steady)
-            self._modules.add((data, limits.pages, is_steady), prepared)
+            linked = linker.instantiate_pre(wasmtime.Module(linker.engine, meter_module(admitted)))
+            return Prepared(admitted, self._calls, linker.engine, linked, is_steady=is_steady)
+
+        prepared = self._prepared.get((data, limits.pages, is_steady), len(data), compile_)
         elements = sum(table.least for table in prepared.admitted.module.tables)
         if limits.table is not None and elements > limits.table:
             raise failure("unresolved", "too large tables", rule="sandbox.table.bound", detail="limit", got=elements)
         return prepared
 
     def _linker(self, *, is_steady: bool) -> wasmtime.Linker:
-        if is_steady not in self._linkers:
-            self._linkers[is_steady] = wasmtime.Linker(make_engine(is_steady=is_steady, has_limit=True))
-        return self._linkers[is_steady]
+        """Return the linker for modules of one of the two compilers."""
+        found = self._linkers.get(is_steady)
+        if found is None:
+            found = wasmtime.Linker(make_engine(is_steady=is_steady, has_limit=True))
+            for name, type_ in FUNCTIONS.items():
 
-    def _run(self, prepared: Prepared, before: Instance | None, limits: Limits, fuel: int) -> Call:
+                def function(arguments: Sequence[int], name: str = name) -> int | None:
+                    running: EngineInstance = self._calls.running.instance
+                    return running.serve(name, arguments)
+
+                self._functions.append(self._calls.define(found, (MODULE, name), type_, function))
+            self._linkers[is_steady] = found
+        return found
+
+    def _run(self, prepared: Prepared, before: Instance | None, limits: Limits, world: World) -> Call:
         """Run the entry in a new instance of the engine."""
-        store, running = _instantiate(prepared, before)
+        fuel = _MOST_FUEL if limits.fuel is None else limits.fuel
+        wasi = WasiCalls(world)
+        store, running = _instantiate(prepared, before, wasi)
         running.fuel = fuel
         if limits.ms is not None:
             self._ticker.start(store, prepared.engine, limits.ms)
-        try:
-            running.run(ENTRY)
-        except Refusal as refusal:
-            unchanged = before or _state(prepared, _instantiate(prepared, None)[1], {})
-            return Call(refusal.code or "", b"", fuel - running.fuel, unchanged)
-        used, size = fuel - running.fuel, int.from_bytes(running.read(_SIZE, 4), "little")
-        output = running.read(_OUTPUT, min(size, _MOST_OUTPUT))
-        return Call("done", output, used, _state(prepared, running, {} if before is None else before.pages))
+        outcome = _outcome(running, entry_of(prepared.admitted))
+        used = fuel - running.fuel
+        if outcome != "done":
+            unchanged = before or _state(prepared, _instantiate(prepared, None, wasi)[1], world, {})
+            return Call(outcome, b"", used, unchanged)
+        known = {} if before is None else before.pages
+        return Call(outcome, _output(running, wasi), used, _state(prepared, running, wasi.world, known))
 
 
-def _instantiate(prepared: Prepared, before: Instance | None) -> tuple[wasmtime.Store, EngineInstance]:
+def _outcome(running: EngineInstance, entry: str) -> str:
+    """Run an entry, and return how it ended."""
+    try:
+        running.run(entry)
+    except ExitError as left:
+        return f"failed:guest:{left.code}" if left.code else "done"
+    except Missing:
+        raise
+    except Refusal as refusal:
+        return refusal.code or ""
+    return "done"
+
+
+def _output(running: EngineInstance, wasi: WasiCalls) -> bytes:
+    """Return the output of a call that is done."""
+    if entry_of(running.prepared.admitted) == WASI_ENTRY:
+        return bytes(wasi.output)
+    size = int.from_bytes(running.read(_SIZE, 4), "little")
+    return running.read(_OUTPUT, min(size, _MOST_OUTPUT))
+
+
+def _instantiate(prepared: Prepared, before: Instance | None, wasi: WasiCalls) -> tuple[wasmtime.Store, EngineInstance]:
     """Return a new instance of the engine with the state of an instance, or with that of the module."""
     store = wasmtime.Store(prepared.engine)
     store.set_epoch_deadline(_DAY_TICKS)
@@ -185,18 +194,10 @@ def _instantiate(prepared: Prepared, before: Instance | None) -> tuple[wasmtime.
         linked = prepared.linked.instantiate(store)
     except wasmtime.WasmtimeError as error:
         raise host_failure(f"no room for an instance: {error}") from error
-    running = EngineInstance(store, prepared, linked, _NoFunctions())
+    running = EngineInstance(store, prepared, linked, wasi)
     if before is not None:
         _restore(running, before)
     return store, running
-
-
-class _NoFunctions:
-    """The ABI has no functions of the host."""
-
-    def call(self, instance: EngineInstance, name: str, arguments: Sequence[int]) -> int | None:
-        """Never called: a module has no imports."""
-        raise AssertionError(name)
 
 
 def _restore(running: EngineInstance, before: Instance) -> None:
@@ -212,11 +213,11 @@ def _restore(running: EngineInstance, before: Instance) -> None:
         running.write(number * PAGE_BYTES, page)
 
 
-def _state(prepared: Prepared, running: EngineInstance, known: Mapping[int, bytes]) -> Instance:
+def _state(prepared: Prepared, running: EngineInstance, world: World, known: Mapping[int, bytes]) -> Instance:
     """Return the state that a call left; pages that did not change are shared with the state before."""
     pages: dict[int, bytes] = {}
     for number in range(running.pages):
         page = running.read(number * PAGE_BYTES, PAGE_BYTES)
         if page != ZERO_PAGE:
             pages[number] = known[number] if known.get(number) == page else page
-    return Instance(prepared.admitted.module.data, tuple(running.read_globals()), running.pages, pages)
+    return Instance(prepared.admitted.module.data, tuple(running.read_globals()), running.pages, pages, world)

@@ -2,9 +2,8 @@
 
 An instance is a value that never changes, so a snapshot needs no copy and a fork shares all pages with its origin.
 
-The bytes of an instance are its module, its globals, and its pages that are not all zero, each in ascending order,
-and at the end a digest of all of it. So equal instances have equal bytes, and a change
-of any byte is found.
+The bytes of an instance are its module, its grants, its globals, and its pages that are not all zero, each in ascending
+order, and at the end a digest of all of it. So equal instances have equal bytes, and a change of any byte is found.
 
 Spec: :rule:`sandbox.snapshot.fixed`, :rule:`sandbox.export.complete`, :rule:`sandbox.export.same`,
 :rule:`sandbox.import.checked`, :rule:`sandbox.import.bounded`.
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 
 from gritstone.errors import Invalid, Malformed, Refusal
 from gritstone.sandbox.modules import MOST_PAGES, admit_probe
+from gritstone.sandbox.world import World, read_world, write_world
 from gritstone.wasm.binary import PAGE_BYTES
 
 __all__ = ["Instance", "read_instance", "write_instance"]
@@ -37,20 +37,25 @@ class Instance:
         globals: the bits of each mutable global, by index.
         size: the number of pages of the memory.
         pages: the pages that are not all zero, by number, ascending.
+        world: what is granted.
     """
 
     module: bytes
     globals: tuple[int, ...]
     size: int
     pages: Mapping[int, bytes]
+    world: World
 
 
 def write_instance(instance: Instance) -> bytes:
     """Return the bytes of an instance."""
+    world = write_world(instance.world)
     parts = [
         _MAGIC,
         _u32(len(instance.module)),
         instance.module,
+        _u32(len(world)),
+        world,
         _u32(len(instance.globals)),
         *(value.to_bytes(_U64, "little") for value in instance.globals),
         _u32(instance.size),
@@ -72,13 +77,13 @@ def read_instance(data: bytes) -> Instance:
     if not data.startswith(_MAGIC) or hashlib.sha256(content).digest() != data[-_DIGEST_BYTES:]:
         raise Malformed("no export of an instance, or a damaged one", rule=_RULE)
     reader = _Reader(content, len(_MAGIC))
-    module = reader.take(reader.u32())
+    module, world = reader.take(reader.u32()), read_world(reader.take(reader.u32()))
     values = tuple(int.from_bytes(reader.take(_U64), "little") for _ in range(reader.count(_U64)))
     size = reader.u32()
     pages = {reader.u32(): reader.take(PAGE_BYTES) for _ in range(reader.count(_U32 + PAGE_BYTES))}
     if reader.at != len(content):
         raise Malformed("bytes after the last page", rule=_RULE)
-    instance = Instance(module, values, size, pages)
+    instance = Instance(module, values, size, pages, world)
     _check(instance)
     return instance
 

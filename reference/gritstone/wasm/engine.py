@@ -14,11 +14,8 @@ Spec: :rule:`wasm.fuel.no-engine`, :rule:`wasm.call.fresh`, :rule:`wasm.call.sur
 from __future__ import annotations
 
 import atexit
-import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
 
 import wasmtime
 
@@ -32,45 +29,13 @@ from gritstone.wasm.failures import host_failure
 from gritstone.wasm.image import Images
 from gritstone.wasm.instance import TRAPS, HostCalls, Instance, Prepared, out_of_fuel, trap
 from gritstone.wasm.interface import FUNCTIONS, MODULE
+from gritstone.wasm.kept import Kept
 from gritstone.wasm.metering import meter_module
 
 __all__ = ["TRAPS", "HostCalls", "Instance", "Prepared", "WasmEngine", "out_of_fuel", "trap"]
 
 _KEPT_BYTES = 64 << 20  # of modules before compiling; compiled code takes a few times as much
 _KEPT_REFUSALS = 1_024
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
-
-class _Kept(Generic[_K, _V]):
-    """A cache with a maximum size that drops the least recently used values."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._size = 0
-        self._found: OrderedDict[_K, tuple[_V, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: _K, size: int, make: Callable[[], _V]) -> _V:
-        """Return the cached value, or create it."""
-        with self._lock:
-            found = self._found.get(key)
-            if found is not None:
-                self._found.move_to_end(key)
-                return found[0]
-        made = make()
-        with self._lock:
-            if key not in self._found:
-                self._found[key] = made, size
-                self._size += size
-            while self._size > self._most and len(self._found) > 1:
-                _, (_, freed) = self._found.popitem(last=False)
-                self._size -= freed
-        return made
-
-    def values(self) -> list[_V]:
-        """Return all cached values."""
-        return [made for made, _ in self._found.values()]
 
 
 class WasmEngine:
@@ -96,8 +61,8 @@ class WasmEngine:
         self._linkers: dict[bool, wasmtime.Linker] = {}
         self._functions: list[object] = []
         self._ticker = Ticker() if limit_ms else None
-        self._refused: _Kept[tuple[ObjectId, str, int], Refusal | None] = _Kept(_KEPT_REFUSALS)
-        self._prepared: _Kept[tuple[ObjectId, int, bool], Prepared] = _Kept(_KEPT_BYTES)
+        self._refused: Kept[tuple[ObjectId, str, int], Refusal | None] = Kept(_KEPT_REFUSALS)
+        self._prepared: Kept[tuple[ObjectId, int, bool], Prepared] = Kept(_KEPT_BYTES)
         atexit.register(_close, weakref.ref(self))
 
     def close(self) -> None:

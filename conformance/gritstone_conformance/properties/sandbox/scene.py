@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.values import from_base64, to_base64
-from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.sandbox_abi import ABIS, read_words, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction
 from gritstone_conformance.trial import Property, PropertyOptions, SubjectLike, Trial
@@ -83,11 +83,11 @@ class SandboxScene:
     ) -> Report:
         """Run a module as it is."""
         args: dict[str, Json] = {"module": to_base64(module), "limits": within, "grants": {}, "keep": keep}
-        return self._report(self.trial.observe("sandbox.run", args, on=on))
+        return self._read(self._value("sandbox.run", args, on))
 
     def again(self, instance: str, within: dict[str, Json] = LIMITS, *, on: SubjectLike | None = None) -> Report:
         """Call the entry of a kept instance once more."""
-        return self._report(self.trial.observe("sandbox.again", {"instance": instance, "limits": within}, on=on))
+        return self._read(self._value("sandbox.again", {"instance": instance, "limits": within}, on))
 
     def snapshot(self, instance: str, *, on: SubjectLike | None = None) -> str:
         """Return the handle of a new snapshot of an instance."""
@@ -160,11 +160,6 @@ class SandboxScene:
 
     def _value(self, op: str, args: dict[str, Json], on: SubjectLike | None) -> dict[str, Json]:
         return self.trial.expect(op, args, {"ok": {"$": "any"}}, on=on)
-
-    def _report(self, reply: Reply) -> Report:
-        if not isinstance(reply, Ok):
-            self.trial.fail({"ok": "a report"}, str(reply), words="refused")
-        return self._read(reply.value)
 
     def _read(self, value: dict[str, Any]) -> Report:
         output = from_base64(value["output"])

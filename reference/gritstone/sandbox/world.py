@@ -1,0 +1,90 @@
+"""What a guest can reach beside its memory: what was granted, and nothing else.
+
+Spec: :rule:`sandbox.grant.nothing`, :rule:`sandbox.grant.env`, :rule:`sandbox.grant.random`,
+:rule:`sandbox.grant.clock`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from gritstone.errors import Malformed
+
+__all__ = ["NOTHING", "World", "is_inside", "read_world", "write_world"]
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+_MOST_NAME = 255  # characters of a part of a path
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The grants of an instance, as they are between two calls.
+
+    Attributes:
+        args: the arguments.
+        env: the environment.
+        random: the key of the random bytes; None if there are none.
+        drawn: how many random bytes were read.
+        clock: the time in nanoseconds that every clock shows; None if there is none.
+        files: the files by path; None if there is no folder.
+    """
+
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    random: bytes | None = None
+    drawn: int = 0
+    clock: int | None = None
+    files: Mapping[str, bytes] | None = None
+
+
+NOTHING = World()
+
+
+def is_inside(path: str) -> bool:
+    """Return whether a path names a file inside the folder: relative, without empty parts, ``.`` and ``..``.
+
+    Spec: :rule:`sandbox.files.inside`.
+    """
+    parts = path.split("/")
+    return all(part not in ("", ".", "..") and "\0" not in part and len(part) <= _MOST_NAME for part in parts)
+
+
+def write_world(world: World) -> bytes:
+    """Return the bytes of what was granted; equal grants have equal bytes."""
+    files = None if world.files is None else {path: data.hex() for path, data in world.files.items()}
+    members = {
+        "args": world.args,
+        "env": dict(world.env),
+        "random": None if world.random is None else world.random.hex(),
+        "drawn": world.drawn,
+        "clock": world.clock,
+        "files": files,
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read_world(data: bytes) -> World:
+    """Return what bytes of ``write_world`` grant.
+
+    Raises:
+        Malformed: they are no such bytes, or name a file outside the folder.
+    """
+    try:
+        members = json.loads(data)
+        random, files = members["random"], members["files"]
+        world = World(
+            tuple(members["args"]),
+            members["env"],
+            None if random is None else bytes.fromhex(random),
+            members["drawn"],
+            members["clock"],
+            None if files is None else {path: bytes.fromhex(each) for path, each in files.items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Malformed("the grants of an export cannot be read", rule="sandbox.import.checked") from error
+    if write_world(world) != data or not all(map(is_inside, world.files or ())):
+        raise Malformed("the grants of an export are not those that were written", rule="sandbox.import.checked")
+    return world
