@@ -21,7 +21,6 @@ __all__ = [
     "leaving",
     "recursing",
     "sized",
-    "sleeping",
     "tables",
     "unsteady",
 ]
@@ -200,26 +199,5 @@ def endless(kind: str) -> Build:
             "backwards if": [("if", None, number(1), [("br", 1)])],
         }
         return probe.binary([("loop", None, codes[kind])])
-
-    return build
-
-
-def sleeping(milliseconds: int) -> Build:
-    """Return a probe of the ABI ``wasi`` that asks to wait, and emits whether it may not.
-
-    It subscribes to the monotonic clock and calls ``poll_oneoff``.
-    """
-
-    def build(abi: str) -> bytes:
-        probe = SandboxProbe(abi, imports=[("wasi_snapshot_preview1", "poll_oneoff", "i32 i32 i32 i32", "i32")])
-        (poll,) = probe.imported
-        events, count = number(DATA + 256), number(DATA + 512)
-        return probe.binary(
-            [
-                ("i32.store", number(DATA + 16), number(1)),  # the monotonic clock
-                ("i64.store", number(DATA + 24), number(milliseconds * 1_000_000, "i64")),
-                probe.number(("i32.ne", ("call", poll, number(DATA), events, number(1), count), zero)),
-            ]
-        )
 
     return build

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
 from gritstone_conformance.strategies.abuse import SMALL
 from gritstone_conformance.strategies.sandbox_probes import counter, every_word, predict
-from gritstone_conformance.strategies.sandbox_states import leaving, sized, sleeping
+from gritstone_conformance.strategies.sandbox_states import leaving, sized
 from gritstone_conformance.strategies.sandbox_work import HEAVY
 from gritstone_conformance.trial import Trial
 
@@ -26,8 +25,6 @@ __all__ = ["PROPERTIES"]
 _KEPT_BYTES: Final = 256 << 10  # of a run
 _REFUSING_BYTES: Final = 64 << 20
 _RUNS: Final = 60
-_SLEEP_MS: Final = 3_000
-_BLOCKED_S: Final = 1.0
 _REFUSED: Final = {"any": [{"refused": kind} for kind in ("malformed", "invalid", "rejected")]}
 
 
@@ -87,18 +84,6 @@ def _grown(trial: Trial, work: Callable[[], None], *, settled: bool) -> int | No
         return None
     trial.remark = f"{max(after - before, 0) >> 10} KiB"
     return after - before
-
-
-def blocked(scene: SandboxScene) -> None:
-    """A guest that asks to wait for three seconds is not let wait."""
-    word = every_word(1)
-    scene.running(word, predict(word)[0])
-    for within in (limits(ms=None), limits(ms=100)):
-        began = time.monotonic()
-        scene.run(sleeping(_SLEEP_MS), within)
-        took = time.monotonic() - began
-        if took > _BLOCKED_S + (within["ms"] or 0) / 1_000:
-            scene.trial.fail("at most 1,000 ms", round(took * 1_000), words="the call was blocked")
 
 
 def _exported(scene: SandboxScene, calls: int) -> bytes:
@@ -226,7 +211,6 @@ PROPERTIES: Final = (
     of_sandboxes("sandbox/host/bounded", bounded, "sandbox.host.bounded"),
     of_sandboxes("sandbox/host/refusing", refusing, "sandbox.host.bounded", "sandbox.module.unresolved"),
     of_sandboxes("sandbox/host/closed", kept, "sandbox.keep.closed", features=("keep",)),
-    of_sandboxes("sandbox/stop/blocked", blocked, "sandbox.stop.blocked", features=("abi.wasi",)),
     of_sandboxes("sandbox/import/checked", checked, "sandbox.import.checked", features=("export",)),
     of_sandboxes(
         *("sandbox/import/flipped", flipped, "sandbox.import.checked"),

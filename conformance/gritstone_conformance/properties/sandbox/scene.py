@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.values import from_base64, to_base64
@@ -32,6 +32,23 @@ _STACK: Final = ("exhausted:stack", "failed:trap:stack-overflow")
 def limits(**changed: Json) -> dict[str, Json]:
     """Return :data:`LIMITS` with some of them changed."""
     return {**LIMITS, **changed}
+
+
+NO_GRANTS: Final[dict[str, Json]] = {}
+
+
+class _How(TypedDict, total=False):
+    """How a call is sent and judged.
+
+    Attributes:
+        rule: the rule that it judges.
+        on: another process of the host.
+        files: the files after the call, if files were granted.
+    """
+
+    rule: str
+    on: SubjectLike | None
+    files: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +78,38 @@ class SandboxScene:
 
     Attributes:
         trial: the trial.
-        abi: the first ABI that the host claims.
+        abi: the ABI of its probes: the first one that the host claims, unless a property is about another.
     """
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, abi: str | None = None) -> None:
         self.trial = trial
-        self.abi = next(name for name in ABIS if f"sandbox.abi.{name}" in trial.claims.features)
+        self.abi = abi or next(name for name in ABIS if f"sandbox.abi.{name}" in trial.claims.features)
 
     def claims(self, feature: str) -> bool:
         """Return whether the host claims ``sandbox.<feature>``."""
         return f"sandbox.{feature}" in self.trial.claims.features
 
     def run(
-        self, build: Build, within: dict[str, Json] = LIMITS, *, keep: bool = False, on: SubjectLike | None = None
+        self,
+        build: Build,
+        within: dict[str, Json] = LIMITS,
+        *,
+        grants: dict[str, Json] = NO_GRANTS,
+        on: SubjectLike | None = None,
     ) -> Report:
         """Run a probe that is made for the ABI of this host."""
-        return self.run_module(build(self.abi), within, keep=keep, on=on)
+        return self.run_module(build(self.abi), within, grants=grants, on=on)
 
     def run_module(
-        self, module: bytes, within: dict[str, Json] = LIMITS, *, keep: bool = False, on: SubjectLike | None = None
+        self,
+        module: bytes,
+        within: dict[str, Json] = LIMITS,
+        *,
+        grants: dict[str, Json] = NO_GRANTS,
+        on: SubjectLike | None = None,
     ) -> Report:
         """Run a module as it is."""
-        args: dict[str, Json] = {"module": to_base64(module), "limits": within, "grants": {}, "keep": keep}
+        args: dict[str, Json] = {"module": to_base64(module), "limits": within, "grants": grants, "keep": False}
         return self._read(self._value("sandbox.run", args, on))
 
     def again(self, instance: str, within: dict[str, Json] = LIMITS, *, on: SubjectLike | None = None) -> Report:
@@ -116,40 +143,32 @@ class SandboxScene:
         within: dict[str, Json] = LIMITS,
         *,
         keep: bool = False,
-        rule: str | None = None,
-        on: SubjectLike | None = None,
+        grants: dict[str, Json] = NO_GRANTS,
+        **how: Unpack[_How],
     ) -> Report:
         """Run a probe whose end and words are known."""
-        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": {}, "keep": keep}
-        return self._expect("sandbox.run", args, expected, {"instance": _ANY if keep else None}, rule, on)
+        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": grants, "keep": keep}
+        return self._expect("sandbox.run", args, expected, {"instance": _ANY if keep else None}, how)
 
     def calling(
         self,
         instance: str | None,
         expected: Prediction,
         within: dict[str, Json] = LIMITS,
-        *,
-        rule: str | None = None,
-        on: SubjectLike | None = None,
+        **how: Unpack[_How],
     ) -> Report:
         """Call an instance again, whose end and words are known."""
-        return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, rule, on)
+        return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, how)
 
-    def _expect(
-        self,
-        op: str,
-        args: dict[str, Json],
-        expected: Prediction,
-        more: dict[str, Json],
-        rule: str | None,
-        on: SubjectLike | None,
-    ) -> Report:
+    def _expect(self, op: str, args: dict[str, Json], expected: Prediction, more: dict[str, Json], how: _How) -> Report:
+        if "files" in how:
+            more = {**more, "files": how["files"]}
         output: Json = _ANY
         if expected.outcome == "done":
             output = to_base64(write_words(self.abi, expected.words))
         forms = [{"ok": {"outcome": one, "output": output, "used": _ANY, **more}} for one in self._names(expected)]
-        value = self.trial.expect(op, args, forms[0] if len(forms) == 1 else {"any": forms}, rule=rule, on=on)
-        return self._read(value)
+        form = forms[0] if len(forms) == 1 else {"any": forms}
+        return self._read(self.trial.expect(op, args, form, rule=how.get("rule"), on=how.get("on")))
 
     def _names(self, expected: Prediction) -> list[str]:
         """Return the outcomes that mean what was predicted on this host."""
@@ -172,6 +191,7 @@ def of_sandboxes(
     body: Callable[..., None],
     *rules: str,
     features: tuple[str, ...] = (),
+    abi: str | None = None,
     given: Any = None,
     **options: Unpack[PropertyOptions],
 ) -> Property:
@@ -182,12 +202,14 @@ def of_sandboxes(
         body: takes the scene and what ``given`` draws.
         rules: the rules it judges.
         features: those it needs, without ``sandbox.``.
+        abi: the ABI of its probes, which the host must claim; None for the first one that it claims.
         given: keyword -> strategy, or None.
         options: as in :class:`Property`.
     """
 
     def run(trial: Trial, **drawn: Any) -> None:
-        body(SandboxScene(trial), **drawn)
+        body(SandboxScene(trial, abi), **drawn)
 
-    requires = Requires((), tuple(f"sandbox.{feature}" for feature in features), ("sandbox",))
+    needed = features if abi is None else (f"abi.{abi}", *features)
+    requires = Requires((), tuple(f"sandbox.{feature}" for feature in needed), ("sandbox",))
     return Property(name, rules, run, given, requires, **options)

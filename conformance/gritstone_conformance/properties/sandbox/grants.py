@@ -1,0 +1,223 @@
+"""Grants: a guest observes what was granted, exactly, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.sandbox_probes import Prediction, every_word, predict
+from gritstone_conformance.strategies.sandbox_wasi import (
+    OUTSIDE,
+    changing_files,
+    clocks,
+    drawing,
+    listing,
+    looking,
+    opening,
+    reading,
+    sleeping,
+)
+
+__all__ = ["PROPERTIES"]
+
+_SLEEP_MS: Final = 3_000
+_BLOCKED_S: Final = 1.0
+_LOOKED: Final = 3 + 7 + 10 * len(OUTSIDE)
+
+
+def _padded(data: bytes, words: int) -> list[int]:
+    data = data.ljust(8 * words, b"\0")[: 8 * words]
+    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, 8 * words, 8)]
+
+
+def nothing(scene: SandboxScene) -> None:
+    """Without grants a guest finds no variables, arguments, folders, files or sockets."""
+    word = every_word(1)
+    scene.running(word, predict(word)[0])
+    report = scene.run(looking)
+    if report.kind == "done" and report.words != (0,) * _LOOKED:
+        scene.trial.fail([0] * _LOOKED, [*(report.words or ())], path="/ok/output", words="something was found")
+
+
+def nothing_changes(scene: SandboxScene) -> None:
+    """Without grants clocks and random bytes are absent, or constants that are equal in every run and process."""
+    other = scene.trial.spawn()
+    for build in (clocks, drawing):
+        seen = []
+        for process in (None, None, other):
+            report = scene.run(build, on=process)
+            seen.append([report.outcome, *(report.words or ())])
+            time.sleep(0.01)
+        if seen[1:] != seen[:1] * 2:
+            different = next(each for each in seen if each != seen[0])
+            scene.trial.fail(seen[0], different, path="/ok/output", words="something changes")
+
+
+def blocked(scene: SandboxScene) -> None:
+    """A guest that asks to wait for three seconds is not let wait."""
+    word = every_word(1)
+    scene.running(word, predict(word)[0])
+    for within in (limits(ms=None), limits(ms=100)):
+        began = time.monotonic()
+        scene.run(sleeping(_SLEEP_MS), within)
+        took = time.monotonic() - began
+        if took > _BLOCKED_S + (within["ms"] or 0) / 1_000:
+            scene.trial.fail("at most 1,000 ms", round(took * 1_000), words="the call was blocked")
+
+
+def _listed(texts: list[str]) -> tuple[int, ...]:
+    data = b"".join(text.encode() + b"\0" for text in texts)
+    return (0, len(texts), len(data), 0, *_padded(data, 4))
+
+
+def environment(scene: SandboxScene) -> None:
+    """The arguments and the environment are those that were granted, in each call of the instance."""
+    for args in ([], ["probe"], ["probe", "", "two words", "ünï"]):
+        grants: dict[str, Json] = {"args": args}
+        scene.running(listing("args", 4), Prediction("done", _listed(args)), grants=grants)
+        scene.running(listing("environ", 4), Prediction("done", _listed([])), grants=grants)
+    for env in ({}, {"LANG": "C.UTF-8"}, {"EMPTY": ""}):
+        words = _listed([f"{name}={value}" for name, value in env.items()])
+        scene.running(listing("environ", 4), Prediction("done", words), grants={"env": env})
+    many = {"A": "1", "B": "22", "C": "333"}
+    scene.running(listing("environ", 0), Prediction("done", (0, 3, 4 + 5 + 6, 0)), grants={"env": many})
+
+
+def clock(scene: SandboxScene) -> None:
+    """Every clock shows the time that was granted, in each process."""
+    other = scene.trial.spawn()
+    for now in (0, 1_700_000_000_123_456_789 >> 10, (1 << 53) - 1):
+        for process in (None, other):
+            expected = Prediction("done", (0, now, 0, now))
+            scene.running(clocks, expected, grants={"clock": now}, on=process)
+
+
+def randomness(scene: SandboxScene) -> None:
+    """A seed gives the same random bytes everywhere, and another seed gives others."""
+    other = scene.trial.spawn()
+    found = []
+    for seed in (bytes(32), bytes(range(32)), b"\xff" * 32):
+        grants: dict[str, Json] = {"random": to_base64(seed)}
+        words = scene.run(drawing, grants=grants).words or ()
+        for process in (None, other):
+            scene.running(drawing, Prediction("done", words), grants=grants, on=process)
+        found.append(words[2:])
+        if words[:2] != (0, 0) or len(set(words[2:])) < 4:
+            scene.trial.fail("four different words", [*words], path="/ok/output", words="no random bytes")
+    if len(set(found)) < 3:
+        scene.trial.fail("three different lists of words", [*map(list, found)], words="the seed changes nothing")
+
+
+def _with_files(
+    scene: SandboxScene, build: Any, words: list[int], before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> None:
+    """Run a probe with files, and expect words and files."""
+    grants: dict[str, Json] = {"files": {path: to_base64(data) for path, data in before.items()}}
+    files = {path: to_base64(data) for path, data in after.items()}
+    scene.running(build, Prediction("done", tuple(words)), grants=grants, files=files)
+
+
+def _read(data: bytes | None) -> list[int]:
+    """Return what ``reading`` emits of a file."""
+    if data is None:
+        return [0, 0, 0, 0, 0, 0, 0]
+    first, second = data[:29], data[29:32]
+    return [1, len(first), len(second), *_padded(first.ljust(29, b"\0") + second, 4)]
+
+
+def files(scene: SandboxScene) -> None:
+    """A guest reads the bytes of every file, and the reply has every file that it left."""
+    binary = bytes(range(256))
+    before = {"a.txt": b"text\r\n", "empty": b"", "b/c/d.bin": binary, "e f": b"\0\xff\xfe", "z": b"last"}
+    paths = ["a.txt", "empty", "b/c/d.bin", "e f", "missing", "b/missing"]
+    words = [word for path in paths for word in _read(before.get(path))]
+    _with_files(scene, reading(paths), words, before, before)
+    _with_files(scene, reading(["x"]), _read(None), {}, {})
+    changes = [
+        ("write", "a.txt", "new"),
+        ("append", "z", " and more"),
+        ("write", "b/new", "nested"),
+        ("remove", "empty"),
+        ("rename", "e f", "g"),
+        ("remove", "missing"),
+        ("write", "void", ""),
+    ]
+    after = {
+        "a.txt": b"new",
+        "b/c/d.bin": binary,
+        "b/new": b"nested",
+        "g": b"\0\xff\xfe",
+        "void": b"",
+        "z": b"last and more",
+    }
+    _with_files(scene, changing_files(changes), [1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1], before, after)
+
+
+def inside(scene: SandboxScene) -> None:
+    """No path, link or renaming leads out of the folder, and nothing appears outside."""
+    folder = Path(scene.trial.directory())
+    canary = folder / "canary"
+    canary.write_bytes(b"canary")
+    absolute = str(canary)
+    out = f"../../../../../../../../../../../..{absolute}"
+    paths = ["/a", "..", "../a", "./../a", "a/../../a", absolute, out, f"a/..{absolute}", f"a/../{out}", f".//{out}"]
+    before = {"a": b"inside", "b": b"other"}
+    _with_files(scene, opening(paths), [0] * (2 * len(paths)), before, before)
+    fresh = f"{out}-new"
+    for link in (("link", absolute, "l"), ("link", out, "l")):
+        build = changing_files([link, ("append", "l", "x"), ("rename", "a", fresh), ("write", fresh, "x")])
+        grants: dict[str, Json] = {"files": {path: to_base64(data) for path, data in before.items()}}
+        scene.run(build, grants=grants)
+    _look(folder, canary, scene)
+    for path in (absolute, "../canary", out):
+        grants = {"files": {path: to_base64(b"x")}}
+        scene.trial.observe("sandbox.run", _request(scene, grants))
+    _look(folder, canary, scene)
+    _with_files(scene, reading(["a"]), _read(b"inside"), before, before)
+
+
+def _request(scene: SandboxScene, grants: dict[str, Json]) -> dict[str, Json]:
+    module = to_base64(reading(["a"])("wasi"))
+    return {"module": module, "limits": limits(), "grants": grants, "keep": False}
+
+
+def _look(folder: Path, canary: Path, scene: SandboxScene) -> None:
+    found = {path.name: path.read_bytes().decode("latin-1") for path in folder.iterdir()}
+    if found != {canary.name: "canary"}:
+        scene.trial.fail({canary.name: "canary"}, found, words="a file outside was changed")
+
+
+def files_kept(scene: SandboxScene) -> None:
+    """The files that a call left are those of the next one, and of a snapshot."""
+    before: dict[str, Json] = {"files": {"n": to_base64(b"1")}}
+    build = changing_files([("append", "n", "2")])
+    done = Prediction("done", (1, 1))
+    files = {"n": to_base64(b"12")}
+    kept = scene.running(build, done, grants=before, files=files, keep=True).instance
+    scene.calling(kept, done, files={"n": to_base64(b"122")})
+    if scene.claims("snapshot"):
+        copied = scene.resume(scene.snapshot(str(kept)))
+        scene.calling(kept, done, files={"n": to_base64(b"1222")})
+        scene.calling(copied, done, files={"n": to_base64(b"1222")}, rule="sandbox.fork.apart")
+
+
+PROPERTIES: Final = (
+    of_sandboxes("sandbox/grant/nothing", nothing, "sandbox.grant.nothing", abi="wasi"),
+    of_sandboxes("sandbox/grant/nothing-changes", nothing_changes, "sandbox.grant.nothing", abi="wasi"),
+    of_sandboxes("sandbox/stop/blocked", blocked, "sandbox.stop.blocked", abi="wasi"),
+    of_sandboxes("sandbox/grant/env", environment, "sandbox.grant.env", features=("env",), abi="wasi"),
+    of_sandboxes("sandbox/grant/clock", clock, "sandbox.grant.clock", features=("clock",), abi="wasi"),
+    of_sandboxes("sandbox/grant/random", randomness, "sandbox.grant.random", features=("random",), abi="wasi"),
+    of_sandboxes("sandbox/files/kept", files, "sandbox.files.kept", features=("files",), abi="wasi"),
+    of_sandboxes("sandbox/files/inside", inside, "sandbox.files.inside", features=("files",), abi="wasi"),
+    of_sandboxes(
+        *("sandbox/files/state", files_kept, "sandbox.keep.state", "sandbox.files.kept"),
+        features=("files", "keep"),
+        abi="wasi",
+    ),
+)

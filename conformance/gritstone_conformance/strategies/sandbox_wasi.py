@@ -1,0 +1,255 @@
+"""Probes of the ABI ``wasi`` that look for what they were granted, and for what they were not.
+
+Spec: ``sandbox/authority``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gritstone_conformance.strategies.assembler import Code
+from gritstone_conformance.strategies.probes import number, zero
+from gritstone_conformance.strategies.sandbox_abi import DATA, SandboxProbe
+from gritstone_conformance.strategies.sandbox_probes import Build
+
+__all__ = ["OUTSIDE", "changing_files", "clocks", "drawing", "listing", "looking", "opening", "reading", "sleeping"]
+
+_MODULE: Final = "wasi_snapshot_preview1"
+_TYPES: Final = {
+    "args_get": "i32 i32",
+    "args_sizes_get": "i32 i32",
+    "clock_time_get": "i32 i64 i32",
+    "environ_get": "i32 i32",
+    "environ_sizes_get": "i32 i32",
+    "fd_close": "i32",
+    "fd_prestat_get": "i32 i32",
+    "fd_read": "i32 i32 i32 i32",
+    "fd_write": "i32 i32 i32 i32",
+    "path_open": "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+    "path_rename": "i32 i32 i32 i32 i32 i32",
+    "path_symlink": "i32 i32 i32 i32 i32",
+    "path_unlink_file": "i32 i32 i32",
+    "poll_oneoff": "i32 i32 i32 i32",
+    "random_get": "i32 i32",
+    "sock_accept": "i32 i32 i32",
+}
+_TABLE, _TEXTS = DATA + 1_024, DATA + 2_048
+_COUNT, _SIZE, _RESULT, _VECTOR, _BUFFER = DATA, DATA + 4, DATA + 8, DATA + 16, DATA + 4_096
+_PATHS: Final = DATA + 16_384
+_RIGHTS: Final = number((1 << 29) - 1, "i64")
+_MAY_READ: Final = number(1 << 1 | 1 << 5, "i64")
+_CREATE, _TRUNCATE, _APPEND = 1, 8, 1
+_FOLDER: Final = 3
+
+
+class _WasiProbe(SandboxProbe):
+    """A probe with functions of WASI and texts in its memory."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__("wasi", imports=[(_MODULE, name, _TYPES[name], "i32") for name in names])
+        self._functions = dict(zip(names, self.imported, strict=True))
+        self._texts = b""
+
+    def call(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """Return code that calls a function; numbers are constants."""
+        return ("call", self._functions[name], *(number(each) if isinstance(each, int) else each for each in arguments))
+
+    def text(self, text: str) -> tuple[int, int]:
+        """Put a text into the memory; returns its place and size."""
+        data = text.encode()
+        at = _PATHS + len(self._texts)
+        self._texts += data
+        return at, len(data)
+
+    def made(self, code: Code) -> bytes:
+        """Return the probe with its texts."""
+        self.module.data(_PATHS, self._texts)
+        return self.binary(code)
+
+    def open(self, path: str, flags: int = 0, mode: int = 0, folder: int = _FOLDER) -> tuple[Any, ...]:
+        """Return code that opens a file and leaves the error number; the descriptor is at ``_RESULT``."""
+        rights = _MAY_READ if flags == mode == 0 else _RIGHTS
+        return self.call("path_open", folder, 0, *self.text(path), flags, rights, _RIGHTS, mode, _RESULT)
+
+    def buffer(self, at: int, size: int) -> list[Any]:
+        """Return code that makes the one buffer of a read or write."""
+        return [("i32.store", number(_VECTOR), number(at)), ("i32.store", number(_VECTOR + 4), number(size))]
+
+
+_DESCRIPTOR: Final = ("i32.load", number(_RESULT))
+
+
+def listing(which: str, words: int) -> Build:
+    """Return a probe that emits the number and the size of its variables or arguments, and words of their texts.
+
+    Args:
+        which: ``environ`` or ``args``.
+        words: how many words of the texts.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe(f"{which}_sizes_get", f"{which}_get")
+        return probe.made(
+            [
+                probe.number(probe.call(f"{which}_sizes_get", _COUNT, _SIZE)),
+                probe.number(("i32.load", number(_COUNT))),
+                probe.number(("i32.load", number(_SIZE))),
+                probe.number(probe.call(f"{which}_get", _TABLE, _TEXTS)),
+                *(probe.word(("i64.load", number(_TEXTS + 8 * at))) for at in range(words)),
+            ]
+        )
+
+    return build
+
+
+def looking(abi: str) -> bytes:
+    """Return a probe that emits 1 for each thing that it can observe, and 0 for each that it cannot.
+
+    In this order: variables, arguments, sockets, folders at the descriptors 3 to 9, files at the descriptors 0 to 9.
+    """
+    probe = _WasiProbe(
+        *("environ_sizes_get", "args_sizes_get", "fd_prestat_get", "path_open", "sock_accept"),
+    )
+    found = ("i32.load", number(_COUNT))
+
+    def counts(name: str) -> Any:
+        fails = probe.call(name, _COUNT, _SIZE)
+        return probe.number(("select", zero, ("i32.ne", found, zero), ("i32.ne", fails, zero)))
+
+    code: list[Any] = [counts("environ_sizes_get"), counts("args_sizes_get")]
+    code.append(probe.number(("i32.eqz", probe.call("sock_accept", _FOLDER, 0, _RESULT))))
+    folders = [probe.call("fd_prestat_get", descriptor, _RESULT) for descriptor in range(3, 10)]
+    opened = [probe.open(path, folder=descriptor) for descriptor in range(10) for path in OUTSIDE]
+    return probe.made([*code, *(probe.number(("i32.eqz", each)) for each in (*folders, *opened))])
+
+
+OUTSIDE: Final = (
+    "/etc/passwd",
+    "etc/passwd",
+    "../etc/passwd",
+    "../../../../../../etc/passwd",
+    ".",
+    "..",
+    "/proc/self/environ",
+)
+"""Paths that lead out of a folder, or to what a host may have there."""
+
+
+def clocks(abi: str) -> bytes:
+    """Return a probe that emits, for the realtime and the monotonic clock, the error number and the time."""
+    probe = _WasiProbe("clock_time_get")
+    code: list[Any] = []
+    for clock in (0, 1):
+        code.append(("i64.store", number(_RESULT), number(0, "i64")))
+        code.append(probe.number(probe.call("clock_time_get", clock, number(1, "i64"), _RESULT)))
+        code.append(probe.word(("i64.load", number(_RESULT))))
+    return probe.made(code)
+
+
+def drawing(abi: str) -> bytes:
+    """Return a probe that emits the error number and four words of random bytes, read in two pieces."""
+    probe = _WasiProbe("random_get")
+    return probe.made(
+        [
+            ("memory.fill", number(_BUFFER), zero, number(32)),
+            probe.number(probe.call("random_get", _BUFFER, 13)),
+            probe.number(probe.call("random_get", _BUFFER + 13, 19)),
+            *(probe.word(("i64.load", number(_BUFFER + 8 * at))) for at in range(4)),
+        ]
+    )
+
+
+def sleeping(milliseconds: int) -> Build:
+    """Return a probe that asks to wait, and emits whether it may not.
+
+    It subscribes to the monotonic clock and calls ``poll_oneoff``.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("poll_oneoff")
+        return probe.made(
+            [
+                ("i32.store", number(_BUFFER + 16), number(1)),  # the monotonic clock
+                ("i64.store", number(_BUFFER + 24), number(milliseconds * 1_000_000, "i64")),
+                probe.number(("i32.ne", probe.call("poll_oneoff", _BUFFER, _TABLE, 1, _COUNT), zero)),
+            ]
+        )
+
+    return build
+
+
+def reading(paths: Sequence[str], words: int = 4) -> Build:
+    """Return a probe that opens each path, reads it twice, and emits whether it opened, the sizes and some words."""
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open", "fd_read", "fd_close")
+        code: list[Any] = []
+        for path in paths:
+            read = [
+                ("i32.store", number(_SIZE), number(0)),
+                ("drop", probe.call("fd_read", _DESCRIPTOR, _VECTOR, 1, _SIZE)),
+                probe.number(("i32.load", number(_SIZE))),
+            ]
+            code += [
+                ("memory.fill", number(_BUFFER), zero, number(8 * words)),
+                *probe.buffer(_BUFFER, 8 * words - 3),
+                ("i32.store", number(_RESULT), number(99)),
+                probe.number(("i32.eqz", probe.open(path))),
+                *read,
+                *probe.buffer(_BUFFER + 8 * words - 3, 3),
+                *read,
+                *(probe.word(("i64.load", number(_BUFFER + 8 * at))) for at in range(words)),
+                ("drop", probe.call("fd_close", _DESCRIPTOR)),
+            ]
+        return probe.made(code)
+
+    return build
+
+
+def changing_files(changes: Sequence[tuple[str, ...]]) -> Build:
+    """Return a probe that changes files, and emits for each change whether it succeeded.
+
+    A change is ``("write", path, text)`` to a new or emptied file, ``("append", path, text)``, ``("remove", path)``,
+    ``("rename", path, path)`` or ``("link", target, path)``.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open", "fd_write", "fd_close", "path_unlink_file", "path_rename", "path_symlink")
+        return probe.made([each for change in changes for each in _changed(probe, *change)])
+
+    return build
+
+
+def _changed(probe: _WasiProbe, kind: str, first: str, second: str = "") -> list[Any]:
+    if kind in ("write", "append"):
+        flags, mode = (_CREATE | _TRUNCATE, 0) if kind == "write" else (_CREATE, _APPEND)
+        opened = ("i32.eqz", probe.open(first, flags, mode))
+        written = ("i32.eqz", probe.call("fd_write", _DESCRIPTOR, _VECTOR, 1, _SIZE))
+        return [
+            *probe.buffer(*probe.text(second)),
+            ("i32.store", number(_RESULT), number(99)),
+            probe.number(opened),
+            probe.number(written),
+            ("drop", probe.call("fd_close", _DESCRIPTOR)),
+        ]
+    if kind == "remove":
+        return [probe.number(("i32.eqz", probe.call("path_unlink_file", _FOLDER, *probe.text(first))))]
+    if kind == "rename":
+        call = probe.call("path_rename", _FOLDER, *probe.text(first), _FOLDER, *probe.text(second))
+        return [probe.number(("i32.eqz", call))]
+    call = probe.call("path_symlink", *probe.text(first), _FOLDER, *probe.text(second))
+    return [("drop", call)]  # a host may have links, as long as they lead nowhere
+
+
+def opening(paths: Sequence[str]) -> Build:
+    """Return a probe that tries to read and to write each path, and emits whether it could."""
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open")
+        code = []
+        for path in paths:
+            code += [probe.number(("i32.eqz", probe.open(path))), probe.number(("i32.eqz", probe.open(path, _CREATE)))]
+        return probe.made(code)
+
+    return build
