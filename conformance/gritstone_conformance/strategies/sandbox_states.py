@@ -22,6 +22,7 @@ __all__ = [
     "recursing",
     "sized",
     "tables",
+    "turning",
     "unsteady",
 ]
 
@@ -63,6 +64,27 @@ def leaving(abi: str) -> bytes:
         probe.word(("global.get", wide)),
     ]
     return probe.binary(_in_turn(calls, [first, second]))
+
+
+def turning(abi: str) -> bytes:
+    """Return a probe whose only state is three globals, one of them exported; each call emits and changes them."""
+    probe = SandboxProbe(abi)
+    module = probe.module
+    narrow = module.global_("i32", 0x7FFFFFFF, mutable=True)
+    wide = module.global_("i64", 0x7FFFFFFF_FFFFFFFF, mutable=True)
+    module.global_("i64", 5)
+    shown = module.global_("i32", 7, mutable=True)
+    module.export("shown", shown, 3)
+    return probe.binary(
+        [
+            probe.number(("global.get", narrow)),
+            probe.word(("global.get", wide)),
+            probe.number(("global.get", shown)),
+            _global(narrow, ("i32.add", ("global.get", narrow), number(1))),
+            _global(wide, ("i64.add", ("global.get", wide), number(1, "i64"))),
+            _global(shown, ("i32.mul", ("global.get", shown), number(3))),
+        ]
+    )
 
 
 def _in_turn(calls: int, codes: Sequence[Code]) -> list[Any]:

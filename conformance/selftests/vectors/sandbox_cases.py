@@ -23,6 +23,7 @@ from gritstone_conformance.strategies import sandbox_states as states
 from gritstone_conformance.strategies.endings import CAUSES
 from gritstone_conformance.strategies.sandbox_abi import ABIS, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, predict
+from gritstone_conformance.strategies.sandbox_work import working
 from gritstone_conformance.vectors.files import VectorFile
 
 __all__ = ["sandbox_files"]
@@ -195,6 +196,8 @@ def _outcomes() -> Iterator[Draft]:
         for cause in causes:
             runs = _runs(valid, (probes.trapping(trap, cause), (f"failed:trap:{trap}",)))
             yield Draft(f"trap/{trap}-{_slug(cause)}", ("outcome.trap",), runs, ("traps",))
+    runs = _runs((working("calls", 1 << 31), STOPPED, SHORT), valid)
+    yield Draft("outcome/more-work-than-the-limit", ("outcome.class",), runs)
     for code in (0, 1, 2, 125, 255, 65_536, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
         exits = probes.exiting(code)
         runs = _runs((exits, predict(exits)[0]))
@@ -327,11 +330,12 @@ def _limits() -> Iterator[Draft]:
             _runs((probes.grows(pages - 1), exact, within)),
         )
         first = predict(states.sized(pages), 1, pages)[0]
+        yield Draft(f"pages/initial-{pages}", ("pages.reached",), _runs((states.sized(pages), first, within)))
         yield Draft(
-            f"pages/initial-{pages}",
-            ("pages.bound", "pages.reached"),
+            f"pages/initial-beyond-{pages}",
+            ("pages.bound",),
             _runs(
-                (states.sized(pages), first, within),
+                (states.sized(pages - 1), predict(states.sized(pages - 1), 1, pages)[0], within),
                 (states.sized(pages + 1), (*UNRESOLVED, "exhausted:memory"), within),
             ),
         )
@@ -390,8 +394,23 @@ def _snapshots() -> Iterator[Draft]:
         ),
         ("snapshot",),
     )
+    turned = predict(states.turning, 3)
     yield Draft(
-        "snapshot/state",
+        "snapshot/globals",
+        ("snapshot.globals",),
+        lambda script: (
+            script.run(states.turning, turned[0], "a")
+            .snapshot("a", "s")
+            .resume("s", "b")
+            .again("b", turned[1])
+            .snapshot("b", "t")
+            .resume("t", "c")
+            .again("c", turned[2])
+        ),
+        ("snapshot",),
+    )
+    yield Draft(
+        "snapshot/memory",
         ("snapshot.memory", "snapshot.globals"),
         lambda script: script.run(states.leaving, left[0], "a").snapshot("a", "s").resume("s", "b").again("b", left[1]),
         ("snapshot",),

@@ -7,16 +7,18 @@ import pickle
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from hypothesis import strategies as st
 
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
 from gritstone_conformance.strategies.abuse import SMALL
 from gritstone_conformance.strategies.sandbox_probes import counter, every_word, predict
-from gritstone_conformance.strategies.sandbox_states import leaving, sized
+from gritstone_conformance.strategies.sandbox_states import LOOPS, RECURSIONS, endless, leaving, recursing, sized
 from gritstone_conformance.strategies.sandbox_work import HEAVY
 from gritstone_conformance.trial import Trial
 
@@ -29,11 +31,41 @@ _REFUSED: Final = {"any": [{"refused": kind} for kind in ("malformed", "invalid"
 
 
 def alive(scene: SandboxScene) -> None:
-    """After a module that is heavy to decode, to validate or to compile, the next run is right."""
+    """A host replies to a module that is heavy to decode, to validate or to compile, and the next run is right."""
     word = every_word(1)
-    for make in HEAVY.values():
-        scene.run_module(make(), limits(fuel=1_000_000, ms=2_000))
+    for name, make in HEAVY.items():
+        with _replying(scene, name, "sandbox.host.alive"):
+            scene.run_module(make(), limits(fuel=1_000_000, ms=2_000))
         scene.running(word, predict(word)[0])
+
+
+def full_stack(scene: SandboxScene) -> None:
+    """A host replies to every kind of endless recursion."""
+    word = every_word(1)
+    for kind in RECURSIONS:
+        with _replying(scene, f"recursion: {kind}", "sandbox.stack.bound"):
+            scene.run(recursing(kind))
+        scene.running(word, predict(word)[0])
+
+
+def stopped(scene: SandboxScene) -> None:
+    """A host replies to every kind of endless loop."""
+    for kind in LOOPS:
+        with _replying(scene, f"loop: {kind}", "sandbox.stop.any"):
+            report = scene.run(endless(kind), limits(fuel=1_000_000, ms=200))
+        if report.outcome not in ("exhausted:fuel", "timeout"):
+            scene.trial.fail("exhausted:fuel or timeout", report.outcome, path="/ok/outcome", words=f"loop: {kind}")
+
+
+@contextmanager
+def _replying(scene: SandboxScene, name: str, rule: str) -> Iterator[None]:
+    """Fail where the host dies or hangs instead of replying."""
+    try:
+        yield
+    except SubjectFault as fault:
+        if not fault.cause.startswith(("dead", "hung", "late")):
+            raise
+        scene.trial.fail("a reply", str(fault), words=name, rule=rule)
 
 
 def bounded(scene: SandboxScene) -> None:
@@ -208,6 +240,8 @@ _PLACES: Final = st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 7)),
 
 PROPERTIES: Final = (
     of_sandboxes("sandbox/host/alive", alive, "sandbox.host.alive"),
+    of_sandboxes("sandbox/host/stack", full_stack, "sandbox.stack.bound"),
+    of_sandboxes("sandbox/host/stopped", stopped, "sandbox.stop.any"),
     of_sandboxes("sandbox/host/bounded", bounded, "sandbox.host.bounded"),
     of_sandboxes("sandbox/host/refusing", refusing, "sandbox.host.bounded", "sandbox.module.unresolved"),
     of_sandboxes("sandbox/host/closed", kept, "sandbox.keep.closed", features=("keep",)),

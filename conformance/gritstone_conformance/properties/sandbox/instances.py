@@ -144,6 +144,16 @@ def each_end(scene: SandboxScene) -> None:
             scene.calling(kept, counts[number + 1])
 
 
+def first_failure(scene: SandboxScene) -> None:
+    """An instance whose first call failed is kept, with the state that the module defines."""
+    expected = predict(unsteady, 2, 256)
+    report = scene.running(unsteady, predict(unsteady)[0], keep=True)
+    if report.instance is None:
+        scene.trial.fail("a handle", None, path="/ok/instance", words="the instance was dropped")
+    for each in expected:
+        scene.calling(report.instance, each, _LARGE)
+
+
 def equal(scene: SandboxScene) -> None:
     """An instance that was copied after each of its calls makes the same calls as one that was not."""
     for build in _KINDS:
@@ -209,6 +219,7 @@ PROPERTIES: Final = (
         examples=10,
     ),
     of_sandboxes("sandbox/fail/each-end", each_end, "sandbox.fail.apart", features=("keep",)),
+    of_sandboxes("sandbox/fail/first", first_failure, "sandbox.fail.atomic", features=("atomic",)),
     of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
     of_sandboxes("sandbox/export/other-process", exported, "sandbox.export.complete", features=("export",)),
     of_sandboxes("sandbox/export/same", exported_same, "sandbox.export.same", features=("export",)),
