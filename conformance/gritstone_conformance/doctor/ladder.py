@@ -51,6 +51,7 @@ ADVICE: Final = {
     "harness.hello.limits": "each limit has a floor; `object_bytes` must fit in `frame_bytes`",
     "harness.hello.honest": "claim only operations that the adapter supports",
     "harness.hello.stable": "each process of the command must answer `hello` equally",
+    "sandbox.hello.floor": "claim at least one `sandbox.abi.*`, and `sandbox.fuel` or `sandbox.time`",
     "harness.process.ends": "after `bye`, or at the end of stdin, exit with code 0 within 5 s",
     "harness.process.group": "keep the processes that you start in your process group, and end them before you end",
 }

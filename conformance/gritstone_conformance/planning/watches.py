@@ -24,5 +24,6 @@ WATCHED: Final = (
     "harness.reply.one",
     "harness.reply.one-answer",
     "harness.reply.order",
+    "sandbox.hello.floor",
 )
 """The rules that the faults of ``protocol``, ``claims``, ``liveness``, ``conversation`` and ``subject`` name."""

@@ -36,6 +36,7 @@ _CHANGE_BYTES: Final = 160  # of a line for each change of a reference
 _SHORT_LINE: Final = 256  # bytes of a line around an object
 _GRIT: Final = Requires(profiles=("grit",))
 _RUNTIME: Final = Requires(profiles=("grit", "wit", "runtime"))
+_SANDBOX: Final = Requires(profiles=("sandbox",))
 _HALF_PIECE: Final = 1 << 19  # bytes; an export of four of them takes several pieces
 _MOST_PIECES: Final = 64
 _ENTRIES: Final = 20_000  # of a tree that is 40,000 bytes longer in cbor-blake3
@@ -225,6 +226,11 @@ def closed(trial: Trial) -> None:
     _hold_hello_against(trial, "harness.hello.closed")
 
 
+def floor(trial: Trial) -> None:
+    """A sandbox claims an ABI, and a limit that ends an endless loop."""
+    _hold_hello_against(trial, "sandbox.hello.floor")
+
+
 def declared(trial: Trial) -> None:
     """Each limit is at least its floor and within its bounds."""
     _hold_hello_against(trial, "harness.hello.limits")
@@ -309,6 +315,7 @@ PROPERTIES = (
         *("harness/frame/transcoded", ("harness.frame.transcoded",), transcoded), requires=_TRANSCODE, kind="wire"
     ),
     Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
+    Property("sandbox/hello/floor", ("sandbox.hello.floor",), floor, requires=_SANDBOX, kind="wire"),
     Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),
     Property("harness/hello/limits-object-bytes", _LIMITS, object_bytes, requires=_GRIT, kind="wire"),
     Property("harness/hello/limits-counts", _LIMITS, counts, requires=_GRIT, kind="wire"),
