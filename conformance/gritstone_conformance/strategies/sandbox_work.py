@@ -95,7 +95,7 @@ def _body(code: bytes, groups: bytes = b"\0") -> bytes:
 def _many_functions() -> bytes:
     module = Assembly()
     module.memory(1)
-    for _ in range(20_000):
+    for _ in range(8_000):
         module.function([], [], (), [])
     module.export("run", 0)
     module.export("memory", 0, 2)

@@ -63,7 +63,7 @@ def _replying(scene: SandboxScene, name: str, rule: str) -> Iterator[None]:
     try:
         yield
     except SubjectFault as fault:
-        if not fault.cause.startswith(("dead", "hung", "late")):
+        if not fault.cause.startswith(("dead", "hung")):
             raise
         scene.trial.fail("a reply", str(fault), words=name, rule=rule)
 
