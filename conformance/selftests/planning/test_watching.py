@@ -22,7 +22,7 @@ def named_rules() -> set[str]:
         for node in ast.walk(ast.parse((package / "attachment" / f"{name}.py").read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-    return {text for text in texts if re.fullmatch(r"(?:harness|sandbox)\.[a-z]+\.[a-z-]+", text)}
+    return {text for text in texts if re.fullmatch(r"(?:harness\.[a-z]+|sandbox\.hello)\.[a-z-]+", text)}
 
 
 def test_every_wire_fault_has_a_watch_and_vice_versa() -> None:
