@@ -1,6 +1,6 @@
 """An adapter that lets the suite judge wasmtime, through its Python package, as a sandbox.
 
-It claims fuel, traps and kept instances. The output of a call is in the exported memory of the module.
+It claims fuel, time, traps and kept instances. The output of a call is in the exported memory of the module.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import re
 import sys
+import threading
 from importlib.metadata import version
 from typing import Any
 
 import wasmtime
 
-FEATURES = ["sandbox.abi.memory", "sandbox.fuel", "sandbox.keep", "sandbox.table", "sandbox.traps"]
-HELLO = {
+FEATURES = [f"sandbox.{name}" for name in ("abi.memory", "fuel", "keep", "table", "time", "traps")]
+HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "wasmtime", "version": version("wasmtime"), "language": "python"},
     "spec": ["0.6"],
@@ -35,9 +37,11 @@ TRAPS = {
     wasmtime.TrapCode.BAD_CONVERSION_TO_INTEGER: "failed:trap:unrepresentable",
     wasmtime.TrapCode.STACK_OVERFLOW: "exhausted:stack",
     wasmtime.TrapCode.OUT_OF_FUEL: "exhausted:fuel",
+    wasmtime.TrapCode.INTERRUPT: "timeout",
 }
 CONFIG = wasmtime.Config()
 CONFIG.consume_fuel = True
+CONFIG.epoch_interruption = True
 ENGINE = wasmtime.Engine(CONFIG)
 PAGE = 65_536
 
@@ -45,21 +49,31 @@ INSTANCES: dict[str, tuple[wasmtime.Store, wasmtime.Instance]] = {}
 NUMBERS = itertools.count(1)
 
 
-def limit(store: wasmtime.Store, limits: dict[str, Any]) -> None:
-    """Set the limits of the next call."""
-    store.set_fuel(limits["fuel"])
-    table = -1 if limits["table"] is None else limits["table"]
-    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=table)
+class RefusedError(Exception):
+    """A refusal of a request: its class."""
 
 
-def call(store: wasmtime.Store, instance: wasmtime.Instance, fuel: int) -> dict[str, Any]:
+def limit(store: wasmtime.Store, limits: dict[str, Any]) -> int:
+    """Set the limits of the next call, and return its fuel."""
+    fuel = 2**53 - 1 if limits["fuel"] is None else limits["fuel"]
+    store.set_fuel(fuel)
+    store.set_epoch_deadline(1)
+    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=limits["table"] or -1)
+    return fuel
+
+
+def call(store: wasmtime.Store, instance: wasmtime.Instance, limits: dict[str, Any], fuel: int) -> dict[str, Any]:
     """Call the entry and report how it ended."""
     exports = instance.exports(store)
+    clock = threading.Timer((limits["ms"] or 86_400_000) / 1000, ENGINE.increment_epoch)
+    clock.start()
     try:
         exports["run"](store)
         outcome = "done"
     except wasmtime.Trap as trap:
         outcome = TRAPS[trap.trap_code]
+    finally:
+        clock.cancel()
     memory = exports["memory"]
     size = min(int.from_bytes(memory.read(store, 8, 12), "little"), 4_080)
     output = bytes(memory.read(store, 16, 16 + size)) if outcome == "done" else b""
@@ -70,7 +84,7 @@ def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bo
     """Instantiate a module and call its entry."""
     unresolved = {"outcome": "unresolved:module", "output": "", "used": 0, "instance": None}
     store = wasmtime.Store(ENGINE)
-    limit(store, limits)
+    fuel = limit(store, limits)
     try:
         code = wasmtime.Module(ENGINE, from_base64(module))
     except wasmtime.WasmtimeError:
@@ -83,26 +97,48 @@ def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bo
     try:
         instance = wasmtime.Instance(store, code, [])
     except wasmtime.Trap as trap:  # of the start function
-        return unresolved | {"outcome": TRAPS[trap.trap_code], "used": limits["fuel"] - store.get_fuel()}
+        return unresolved | {"outcome": TRAPS[trap.trap_code], "used": fuel - store.get_fuel()}
     except wasmtime.WasmtimeError:
         return unresolved | {"outcome": "unresolved:limit"}
     handle = f"i{next(NUMBERS)}" if keep else None
     if handle is not None:
         INSTANCES[handle] = store, instance
-    return {**call(store, instance, limits["fuel"]), "instance": handle}
+    return {**call(store, instance, limits, fuel), "instance": handle}
 
 
 def again(*, instance: str, limits: dict[str, Any]) -> dict[str, Any]:
     """Call the entry of a kept instance once more."""
-    store, found = INSTANCES[instance]
-    limit(store, limits)
-    return call(store, found, limits["fuel"])
+    store, found = known(instance)
+    return call(store, found, limits, limit(store, limits))
 
 
 def close(*, handle: str) -> dict[str, Any]:
     """Drop an instance."""
+    known(handle)
     del INSTANCES[handle]
     return {}
+
+
+def known(handle: str) -> tuple[wasmtime.Store, wasmtime.Instance]:
+    """Return the instance of a handle."""
+    if handle not in INSTANCES:
+        raise RefusedError("missing")
+    return INSTANCES[handle]
+
+
+def hello(*, protocol: list[int], suite: str, spec: str, frame_bytes: int, window: int) -> dict[str, Any]:
+    """Return the name and the claims; the smaller limit of both sides applies."""
+    whole = all(type(number) is int for number in (*protocol, frame_bytes, window))
+    if not (whole and protocol and min(*protocol, window) > 0 and frame_bytes >= 4_194_304):
+        raise ValueError("a number is out of range")
+    version = len(spec) <= 16 and re.fullmatch(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)", spec)
+    if not (isinstance(protocol, list) and isinstance(suite, str) and suite and version):
+        raise ValueError("a text or a list is invalid")
+    if 1 not in protocol:
+        raise RefusedError("rejected")
+    limits = HELLO["limits"]
+    bounds = {"window": min(window, limits["window"]), "frame_bytes": min(frame_bytes, limits["frame_bytes"])}
+    return {**HELLO, "limits": {**limits, **bounds}}
 
 
 def to_base64(data: bytes) -> str:
@@ -114,26 +150,31 @@ def from_base64(text: str) -> bytes:
 
 
 OPERATIONS = {
-    "hello": lambda **offer: HELLO,
-    "ping": dict,
-    "bye": dict,
+    "hello": hello,
+    "ping": dict[str, Any],
+    "bye": dict[str, Any],
     "sandbox.run": run,
     "sandbox.again": again,
     "sandbox.close": close,
 }
+NO_ARGUMENTS = ("ping", "bye")
 
-for line in sys.stdin:
-    request = json.loads(line)
+for line in sys.stdin.buffer:
+    seq = int(line[len(b'{"seq":') :].partition(b",")[0])
+    op = ""
     try:
-        reply = (
-            {"ok": OPERATIONS[request["op"]](**request["args"])}
-            if request["op"] in OPERATIONS
-            else {"unsupported": {"feature": request["op"]}}
-        )
-    except KeyError:
-        reply = {"refused": {"class": "missing"}}
+        request = json.loads(line)
+        op, args = request["op"], request["args"]
+        if op not in OPERATIONS:
+            reply = {"unsupported": {"feature": op}}
+        elif op in NO_ARGUMENTS and args:
+            reply = {"error": {"message": "unknown arguments"}}
+        else:
+            reply = {"ok": OPERATIONS[op](**args)}
+    except RefusedError as refusal:
+        reply = {"refused": {"class": str(refusal)}}
     except Exception as error:  # noqa: BLE001 - the adapter continues after any fault
-        reply = {"error": {"message": repr(error)}}
-    print(json.dumps({"seq": request["seq"], **reply}), flush=True)
-    if request["op"] == "bye":
+        reply = {"error": {"message": repr(error)[:1_000]}}
+    print(json.dumps({"seq": seq, **reply}), flush=True)
+    if op == "bye" and "ok" in reply:
         break
