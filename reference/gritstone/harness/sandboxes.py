@@ -68,7 +68,7 @@ class Sandboxes:
         return self._add(self._snapshots, "s", instance)
 
     def replace(self, handle: str, instance: Instance) -> None:
-        """Let a handle stand for the state after a call."""
+        """Set the state of a handle after a call."""
         self._pages += len(instance.pages) - len(self._instances[handle].pages)
         self._instances[handle] = instance
 

@@ -1,4 +1,4 @@
-"""What a guest can reach beside its memory: what was granted, and nothing else.
+"""What a guest can reach in addition to its memory: what was granted, and nothing else.
 
 Spec: :rule:`sandbox.grant.nothing`, :rule:`sandbox.grant.env`, :rule:`sandbox.grant.random`,
 :rule:`sandbox.grant.clock`.

@@ -63,7 +63,7 @@ class _World:
                 copy.calls += 1
 
     def fail(self, drawn: int) -> None:
-        """Let a new run fail, or an instance if its state then stays."""
+        """Make a new run fail, or an instance if its state then stays."""
         copies = [copy for copy in self.instances if copy.kind == 2 and copy.calls == 1]
         trap = predict(unsteady)[0]
         if drawn % 2 and copies and self.scene.claims("atomic"):
@@ -129,6 +129,21 @@ def apart(scene: SandboxScene, orders: list[tuple[str, int]]) -> None:
     for name, drawn in orders:
         getattr(world, name)(drawn)
     world.look()
+
+
+def handles(scene: SandboxScene) -> None:
+    """Each kept instance has a handle of its own, also when others were closed."""
+    made: list[str] = []
+    for build in (*_KINDS, counter, every_word(256)):
+        report = scene.running(build, predict(build, 1, 256)[0], _LARGE, keep=True)
+        if report.instance is None or report.instance in made:
+            wanted = f"a handle other than {made}"
+            scene.trial.fail(wanted, report.instance, path="/ok/instance", words="no handle of its own")
+        made.append(report.instance)
+    scene.close(made.pop(0))
+    report = scene.running(counter, predict(counter)[0], keep=True)
+    if report.instance in made:
+        scene.trial.fail("a new handle", report.instance, path="/ok/instance", words="the handle of another instance")
 
 
 def each_end(scene: SandboxScene) -> None:
@@ -218,6 +233,7 @@ PROPERTIES: Final = (
         kind="machine",
         examples=10,
     ),
+    of_sandboxes("sandbox/keep/handles", handles, "sandbox.keep.handle", features=("keep",)),
     of_sandboxes("sandbox/fail/each-end", each_end, "sandbox.fail.apart", features=("keep",)),
     of_sandboxes("sandbox/fail/first", first_failure, "sandbox.fail.atomic", features=("atomic",)),
     of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
