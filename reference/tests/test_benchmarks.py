@@ -42,7 +42,7 @@ def is_large(name: str, params: tuple[Any, ...]) -> bool:
 
 def cases() -> list[Any]:
     found = []
-    for profile in ("grit", "runtime", "wit"):
+    for profile in ("grit", "runtime", "sandbox", "wit"):
         for name, class_ in vars(load(profile)).items():
             if isinstance(class_, type) and not name.startswith("_") and measured(class_):
                 found += [

@@ -13,7 +13,7 @@ from gritstone.errors import Exhausted, Missing
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.wire import ArgumentError, Json, write_bytes
 from gritstone.sandbox import Call, Instance, Limits, Sandbox, World, read_instance, write_instance
-from gritstone.sandbox.world import is_inside
+from gritstone.sandbox.world import SEED_BYTES, is_inside
 
 if TYPE_CHECKING:
     from gritstone.harness.operations import Session
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SANDBOX_OPERATIONS", "Sandboxes"]
 
 _MOST_HANDLES = 1_024
-_SEED_BYTES = 32
-_MOST_PAGES = 16_384  # of all instances together, counted as if none were shared
+_MOST_BYTES = 1 << 30  # of all instances and snapshots together, counted as if they shared none
 
 
 class Sandboxes:
@@ -33,7 +32,7 @@ class Sandboxes:
         self._instances: dict[str, Instance] = {}
         self._snapshots: dict[str, Instance] = {}
         self._made = 0
-        self._pages = 0
+        self._weight = 0
 
     def instance(self, handle: str) -> Instance:
         """Return the instance of a handle.
@@ -67,10 +66,14 @@ class Sandboxes:
         """
         return self._add(self._snapshots, "s", instance)
 
-    def replace(self, handle: str, instance: Instance) -> None:
-        """Set the state of a handle after a call."""
-        self._pages += len(instance.pages) - len(self._instances[handle].pages)
+    def replace(self, handle: str, instance: Instance) -> bool:
+        """Replace the instance of a handle by the state after a call; return whether there is room for it."""
+        weight = self._weight + instance.weight - self._instances[handle].weight
+        if weight > max(_MOST_BYTES, self._weight):
+            return False
+        self._weight = weight
         self._instances[handle] = instance
+        return True
 
     def close(self, handle: str) -> None:
         """Drop an instance or a snapshot.
@@ -79,15 +82,15 @@ class Sandboxes:
             Missing: the handle is unknown or closed.
         """
         kind = self._snapshots if handle in self._snapshots else self._instances
-        self._pages -= len(_found(kind, handle, "instance or snapshot").pages)
+        self._weight -= _found(kind, handle, "instance or snapshot").weight
         del kind[handle]
 
     def _add(self, kind: dict[str, Instance], letter: str, instance: Instance) -> str:
         count = len(self._instances) + len(self._snapshots)
-        if count >= _MOST_HANDLES or self._pages + len(instance.pages) > _MOST_PAGES:
+        if count >= _MOST_HANDLES or self._weight + instance.weight > _MOST_BYTES:
             raise Exhausted("too many instances and snapshots", rule="sandbox.keep.closed", got=count)
         self._made += 1
-        self._pages += len(instance.pages)
+        self._weight += instance.weight
         kind[f"{letter}{self._made}"] = instance
         return f"{letter}{self._made}"
 
@@ -118,7 +121,7 @@ def _world(grants: Arguments) -> World:
     Raises:
         ArgumentError: they are no grants, as no seed of 32 bytes.
     """
-    if "random" in grants and len(grants["random"]) != _SEED_BYTES:
+    if "random" in grants and len(grants["random"]) != SEED_BYTES:
         raise ArgumentError("expected a seed of 32 bytes")
     if not all(map(is_inside, grants.get("files", ()))):
         raise ArgumentError("expected paths inside the folder of the files")
@@ -137,9 +140,10 @@ def sandbox_run(session: Session, args: Arguments) -> Json:
 
 def sandbox_again(session: Session, args: Arguments) -> Json:
     sandboxes, handle = _of(session), args["instance"]
-    call = sandboxes.sandbox.again(sandboxes.instance(handle), Limits(**args["limits"]))
-    if call.instance is not None:
-        sandboxes.replace(handle, call.instance)
+    before = sandboxes.instance(handle)
+    call = sandboxes.sandbox.again(before, Limits(**args["limits"]))
+    if call.instance is not None and not sandboxes.replace(handle, call.instance):
+        call = Call("exhausted:memory", b"", call.used, before)
     return _report(call)
 
 

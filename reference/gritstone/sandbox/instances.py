@@ -19,12 +19,14 @@ from gritstone.errors import Invalid, Malformed, Refusal
 from gritstone.sandbox.modules import MOST_PAGES, admit_probe
 from gritstone.sandbox.world import World, read_world, write_world
 from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.reader import I32
 
 __all__ = ["Instance", "read_instance", "write_instance"]
 
 _MAGIC = b"gritstone sandbox 1\n"
 _DIGEST_BYTES = 32
 _U32, _U64 = 4, 8
+_I32_BITS, _I64_BITS = 32, 64
 _RULE = "sandbox.import.checked"
 
 
@@ -45,6 +47,12 @@ class Instance:
     size: int
     pages: Mapping[int, bytes]
     world: World
+
+    @property
+    def weight(self) -> int:
+        """Return the bytes of its module, pages and files, as if it shared none of them with another instance."""
+        files = (self.world.files or {}).values()
+        return len(self.module) + PAGE_BYTES * len(self.pages) + sum(map(len, files))
 
 
 def write_instance(instance: Instance) -> bytes:
@@ -94,8 +102,10 @@ def _check(instance: Instance) -> None:
         module = admit_probe(instance.module, MOST_PAGES).module
     except Refusal as refusal:
         raise Invalid(f"the module of an export: {refusal}", rule=_RULE) from refusal
+    widths = [_I32_BITS if one.type == I32 else _I64_BITS for one in module.globals if one.mutable]
     fits = (
-        len(instance.globals) == sum(one.mutable for one in module.globals)
+        len(instance.globals) == len(widths)
+        and all(value >> width == 0 for value, width in zip(instance.globals, widths, strict=True))
         and module.memories[0].least <= instance.size <= (module.memories[0].most or MOST_PAGES)
         and all(number < instance.size for number in instance.pages)
     )

@@ -56,5 +56,5 @@ def admit_probe(data: bytes, pages: int) -> AdmittedModule:
 
 def entry_of(admitted: AdmittedModule) -> str:
     """Return the name of the entry: that of the ABI ``wasi`` if the module exports it."""
-    exports_start = any(one.name == WASI_ENTRY for one in admitted.module.exports)
+    exports_start = any((one.name, one.kind) == (WASI_ENTRY, _FUNCTION_KIND) for one in admitted.module.exports)
     return WASI_ENTRY if exports_start else MEMORY_ENTRY

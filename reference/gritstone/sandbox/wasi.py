@@ -28,10 +28,14 @@ _OK, _BAD_FD, _EXISTS, _INVALID, _NO_ENTRY, _NO_FUNCTION, _NOT_SUPPORTED, _TOO_L
     *(0, 8, 20, 28, 44),
     *(52, 58, 22, 76),
 )
+_NAME_TOO_LONG = 37
 _CREATE, _DIRECTORY, _EXCLUSIVE, _TRUNCATE, _APPEND = 1, 2, 4, 8, 1
 _MOST_OUTPUT = 1 << 20
 _MOST_FILES_BYTES = 16 << 20  # of all files together
 _MOST_OPEN = 256
+_MOST_FILES = 4_096
+_MOST_BUFFERS = 1_024
+_MOST_PATH = 4_096  # bytes
 _CHARGE = 100  # units of fuel of each call, and one for each 8 bytes
 _CLOCKS = 4
 
@@ -174,10 +178,15 @@ class WasiCalls:
         self._write(guest, at, value.to_bytes(size, "little"))
 
     def _vectors(self, guest: Instance, at: int, count: int) -> list[tuple[int, int]]:
-        """Return the ranges of a list of buffers."""
+        """Return the ranges of a list of buffers; each is in bounds."""
+        if count > _MOST_BUFFERS:
+            raise _ErrnoError(_INVALID)
         listed = self._read(guest, at, 8 * count)
         numbers = [int.from_bytes(listed[place : place + 4], "little") for place in range(0, len(listed), 4)]
-        return list(zip(numbers[::2], numbers[1::2], strict=True))
+        found = list(zip(numbers[::2], numbers[1::2], strict=True))
+        if any(place + size > guest.memory_bytes for place, size in found):
+            raise trap("memory-bounds")
+        return found
 
     # --- process ---------------------------------------------------------------------------------------
 
@@ -248,10 +257,12 @@ class WasiCalls:
     def _fd_write(self, guest: Instance, descriptor: int, vectors: int, count: int, at: int) -> None:
         if descriptor != _OUTPUT:
             self._opened(descriptor)
-        data = b"".join(self._read(guest, place, size) for place, size in self._vectors(guest, vectors, count))
+        ranges = self._vectors(guest, vectors, count)
+        room = _MOST_OUTPUT - len(self.output) if descriptor == _OUTPUT else _MOST_FILES_BYTES
+        if sum(size for _, size in ranges) > room:  # before they are copied: buffers may overlap
+            raise _ErrnoError(_TOO_LARGE)
+        data = b"".join(self._read(guest, place, size) for place, size in ranges)
         if descriptor == _OUTPUT:
-            if len(self.output) + len(data) > _MOST_OUTPUT:
-                raise _ErrnoError(_TOO_LARGE)
             self.output += data
         else:
             self._write_file(self._opened(descriptor), data)
@@ -281,7 +292,7 @@ class WasiCalls:
         file = self._opened(descriptor)
         if whence > 2:
             raise _ErrnoError(_INVALID)
-        signed = offset - (1 << 32) if offset >> 31 else offset
+        signed = offset - (1 << 64) if offset >> 63 else offset
         place = (0, file.at, len(self._files[file.path]))[whence] + signed
         if not 0 <= place <= _MOST_FILES_BYTES:
             raise _ErrnoError(_INVALID)
@@ -304,6 +315,8 @@ class WasiCalls:
         """Return a path inside the folder."""
         if folder != _FOLDER or self._world.files is None:
             raise _ErrnoError(_BAD_FD)
+        if size > _MOST_PATH:
+            raise _ErrnoError(_NAME_TOO_LONG)
         try:
             path = self._read(guest, at, size).decode()
         except UnicodeDecodeError:
@@ -330,7 +343,7 @@ class WasiCalls:
             raise _ErrnoError(_EXISTS)
         if path not in self._files and not options & _CREATE:
             raise _ErrnoError(_NO_ENTRY)
-        if len(self._open) >= _MOST_OPEN or len(self._files) >= _MOST_OPEN:
+        if len(self._open) >= _MOST_OPEN or (path not in self._files and len(self._files) >= _MOST_FILES):
             raise _ErrnoError(_TOO_LARGE)
         if path not in self._files or options & _TRUNCATE:
             self._remove(path)

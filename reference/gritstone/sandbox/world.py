@@ -13,9 +13,10 @@ from types import MappingProxyType
 
 from gritstone.errors import Malformed
 
-__all__ = ["NOTHING", "World", "is_inside", "read_world", "write_world"]
+__all__ = ["NOTHING", "SEED_BYTES", "World", "is_inside", "read_world", "write_world"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+SEED_BYTES = 32
 _MOST_NAME = 255  # characters of a part of a path
 
 
@@ -83,8 +84,19 @@ def read_world(data: bytes) -> World:
             members["clock"],
             None if files is None else {path: bytes.fromhex(each) for path, each in files.items()},
         )
+        is_as_written = write_world(world) == data and _has_types(world)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Malformed("the grants of an export cannot be read", rule="sandbox.import.checked") from error
-    if write_world(world) != data or not all(map(is_inside, world.files or ())):
+    if not is_as_written or not all(map(is_inside, world.files or ())):
         raise Malformed("the grants of an export are not those that were written", rule="sandbox.import.checked")
     return world
+
+
+def _has_types(world: World) -> bool:
+    """Return whether the values that were read have the types and the sizes of grants."""
+    numbers = [world.drawn] if world.clock is None else [world.drawn, world.clock]
+    return (
+        all(type(text) is str for text in (*world.args, *world.env.values()))
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and (world.random is None or len(world.random) == SEED_BYTES)
+    )

@@ -20,6 +20,7 @@ from gritstone.wasm.reader import I32, I64
 __all__ = ["Cell", "EngineCalls", "Function", "Memory", "function_type"]
 
 _MASK32 = 0xFFFF_FFFF
+_MASK64 = _MASK32 << 32 | _MASK32
 
 
 class Cell:
@@ -30,7 +31,7 @@ class Cell:
     def __init__(self, store: wasmtime.Store, export: Any, kind: int) -> None:
         self._store = store
         self._global = export
-        self._mask = _MASK32 if kind == I32 else _MASK32 << 32 | _MASK32
+        self._mask = _MASK32 if kind == I32 else _MASK64
 
     def read(self) -> int:
         """Return the value as unsigned bits."""
@@ -136,16 +137,17 @@ class EngineCalls:
         Args:
             linker: the linker that resolves the imports.
             import_name: the module name and the name of the imports.
-            type_: the type of the function: parameters of i32, and at most one result.
+            type_: the type of the function: parameters of integers, and at most one result, an i32.
             function: receives the parameters unsigned; an exception that it raises ends the run with a trap.
 
         Returns:
             An object that must be kept as long as the linker is used.
         """
+        masks = [_MASK32 if kind == I32 else _MASK64 for kind in type_.parameters]
 
         def enter(*values: int) -> int | None:
             try:
-                return function([value & _MASK32 for value in values])
+                return function([value & mask for value, mask in zip(values, masks, strict=True)])
             except BaseException as error:
                 raise _HostError from error
 
