@@ -147,7 +147,7 @@ class PropertyOptions(TypedDict, total=False):
 class Trial:
     """One example: sends requests, compares replies, records the trace, and cleans up.
 
-    At the end it closes every store handle, ends every extra process and removes every directory that it opened.
+    At the end it closes every handle, ends every extra process and removes every directory that it opened.
 
     Attributes:
         remark: a note for the report if the case passes, or None.
@@ -173,6 +173,7 @@ class Trial:
         self._extra: list[SubjectLike] = []
         self._roots: dict[str, str] = {}  # absolute directory -> its placeholder in a case
         self._handles: list[str] = []
+        self._copies: list[str] = []  # handles of instances and snapshots
         self._replayable = True
         self._message: str | None = None  # of the last refusal, until the next observation
 
@@ -238,6 +239,8 @@ class Trial:
             if difference is not None:
                 raise self._divergence(difference, judged, around=diff_context(reply, difference.path))
             values.append(reply.value if isinstance(reply, Ok) else {})
+            if target is self.subject:
+                self._note_copies(op, args, values[-1])
         return values
 
     def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
@@ -318,11 +321,14 @@ class Trial:
     def finish(self) -> None:
         """Close handles, end extra processes, remove directories; never raise for faults of the subject."""
         handles, self._handles = self._handles, []
+        copies, self._copies = self._copies, []
         try:
             for process in self._extra:
                 process.close()
             if handles:
                 self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
+            if copies:
+                self.subject.ask_many([("sandbox.close", {"handle": handle}) for handle in copies])
         except SubjectFault:
             pass  # the subject records it in its faults, which the caller checks
         finally:
@@ -371,6 +377,12 @@ class Trial:
             self._handles.append(args["store"])
         elif op == "grit.close" and args["store"] in self._handles:
             self._handles.remove(args["store"])
+
+    def _note_copies(self, op: str, args: dict[str, Json], value: dict[str, Json]) -> None:
+        if op == "sandbox.close" and args["handle"] in self._copies:
+            self._copies.remove(args["handle"])
+        elif op.startswith("sandbox."):
+            self._copies += [value[name] for name in ("instance", "snapshot") if isinstance(value.get(name), str)]
 
     def _divergence(self, difference: Difference, rule: str | None, **members: Any) -> Divergence:
         return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **members)

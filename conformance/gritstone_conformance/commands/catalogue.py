@@ -122,6 +122,14 @@ COMMANDS: Final = {
             f"gritstone campaign --scheduler tcp://10.0.0.7:8786 --for 8h --shards 64 --iut {_REFERENCE}",
         ),
     ),
+    "bridge": CommandHelp(
+        "answer one profile through others",
+        "Serve as an adapter of the profile sandbox for an implementation that runs modules as actors.",
+        (
+            "gritstone verify --profile sandbox --iut 'gritstone bridge sandbox --iut ./my-adapter'",
+            f"gritstone bridge sandbox --iut {_REFERENCE}",
+        ),
+    ),
     "accept": CommandHelp(
         "list the failures of a report as expected",
         "Write the failures of a report to a file of expected failures, so that later runs fail only for new ones.",

@@ -201,6 +201,12 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
 
 
+def _bridge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("profile", choices=("sandbox",), metavar="PROFILE", help="the profile to answer: sandbox")
+    parser.add_argument("--iut", required=True, metavar="COMMAND", help="command that starts the adapter behind it")
+    _attach_options(parser)
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
     parser.add_argument("case", help="a saved case, the first digits of its name, or the name of a vector")
@@ -402,6 +408,7 @@ _OPTIONS: Final = {
     "audit": _audit,
     "resume": _resume,
     "campaign": _campaign,
+    "bridge": _bridge,
     "accept": _accept,
     "diff": _diff,
     "completion": _completion,

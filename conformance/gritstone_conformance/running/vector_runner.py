@@ -129,7 +129,16 @@ class VectorRun:
 
     def closings(self) -> list[Request]:
         """Return the requests that close the stores that the steps up to this part leave open."""
-        return [("grit.close", {"store": handle}) for handle in open_handles(self.case.steps[: self.part.stop])]
+        stores = [("grit.close", {"store": handle}) for handle in open_handles(self.case.steps[: self.part.stop])]
+        return stores + [("sandbox.close", {"handle": handle}) for handle in self._copies()]
+
+    def _copies(self) -> list[Json]:
+        """Return the handles of instances and snapshots that the case has bound and does not close."""
+        steps = [step for step in self.case.steps if step.op.startswith("sandbox.")]
+        made = [step.expect.get("ok", {}).get(member) for step in steps for member in ("instance", "snapshot")]
+        closed = [step.args.get("handle") for step in steps if step.op == "sandbox.close"]
+        names = [each["$"] for each in made if isinstance(each, dict) and each not in closed]
+        return [self._bindings[name] for name in names if isinstance(self._bindings.get(name), str)]
 
     def finish(self) -> None:
         """Remove the temporary paths of the case."""
