@@ -1,24 +1,11 @@
-"""The operations of the profile ``sandbox``, and the handles of its instances and snapshots.
-
-See ``operations`` for what an operation is.
-"""
+"""The handles of instances and snapshots."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING
-
 from gritstone.errors import Exhausted, Missing
-from gritstone.harness.arguments import Arguments
-from gritstone.harness.wire import ArgumentError, Json, write_bytes
-from gritstone.sandbox import Call, Instance, Limits, Sandbox, World, read_instance, write_instance
-from gritstone.sandbox.world import SEED_BYTES, is_inside
+from gritstone.sandbox import Instance, Sandbox
 
-if TYPE_CHECKING:
-    from gritstone.harness.operations import Session
-
-__all__ = ["SANDBOX_OPERATIONS", "Sandboxes"]
+__all__ = ["Sandboxes"]
 
 _MOST_HANDLES = 1_024
 _MOST_BYTES = 1 << 30  # of all instances and snapshots together, counted as if they shared none
@@ -99,86 +86,3 @@ def _found(kind: dict[str, Instance], handle: str, what: str) -> Instance:
     if handle not in kind:
         raise Missing(f"no {what} with this handle", rule="sandbox.keep.closed", got=ascii(handle))
     return kind[handle]
-
-
-def _of(session: Session) -> Sandboxes:
-    if session.sandboxes is None:
-        session.sandboxes = Sandboxes()
-    return session.sandboxes
-
-
-def _report(call: Call) -> dict[str, Json]:
-    report = {"outcome": call.outcome, "output": write_bytes(call.output), "used": call.used}
-    files = None if call.instance is None else call.instance.world.files
-    if files is None:
-        return report
-    return {**report, "files": {path: write_bytes(data) for path, data in files.items()}}
-
-
-def _world(grants: Arguments) -> World:
-    """Return what the grants of a request give.
-
-    Raises:
-        ArgumentError: they are no grants, as no seed of 32 bytes.
-    """
-    if "random" in grants and len(grants["random"]) != SEED_BYTES:
-        raise ArgumentError("expected a seed of 32 bytes")
-    if not all(map(is_inside, grants.get("files", ()))):
-        raise ArgumentError("expected paths inside the folder of the files")
-    files = None if "files" not in grants else dict(sorted(grants["files"].items()))
-    env = MappingProxyType(grants.get("env", {}))
-    return World(tuple(grants.get("args", ())), env, grants.get("random"), 0, grants.get("clock"), files)
-
-
-def sandbox_run(session: Session, args: Arguments) -> Json:
-    sandboxes = _of(session)
-    call = sandboxes.sandbox.run(args["module"], Limits(**args["limits"]), _world(args["grants"]))
-    kept = args["keep"] and call.instance is not None
-    handle = sandboxes.add_instance(call.instance) if kept and call.instance is not None else None
-    return {**_report(call), "instance": handle}
-
-
-def sandbox_again(session: Session, args: Arguments) -> Json:
-    sandboxes, handle = _of(session), args["instance"]
-    before = sandboxes.instance(handle)
-    call = sandboxes.sandbox.again(before, Limits(**args["limits"]))
-    if call.instance is not None and not sandboxes.replace(handle, call.instance):
-        call = Call("exhausted:memory", b"", call.used, before)
-    return _report(call)
-
-
-def sandbox_snapshot(session: Session, args: Arguments) -> Json:
-    sandboxes = _of(session)
-    return {"snapshot": sandboxes.add_snapshot(sandboxes.instance(args["instance"]))}
-
-
-def sandbox_resume(session: Session, args: Arguments) -> Json:
-    sandboxes = _of(session)
-    return {"instance": sandboxes.add_instance(sandboxes.snapshot(args["snapshot"]))}
-
-
-def sandbox_export(session: Session, args: Arguments) -> Json:
-    return {"bytes": write_bytes(write_instance(_of(session).snapshot(args["snapshot"])))}
-
-
-def sandbox_import(session: Session, args: Arguments) -> Json:
-    return {"snapshot": _of(session).add_snapshot(read_instance(args["bytes"]))}
-
-
-def sandbox_close(session: Session, args: Arguments) -> Json:
-    _of(session).close(args["handle"])
-    return {}
-
-
-SANDBOX_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(
-    {
-        "sandbox.run": sandbox_run,
-        "sandbox.again": sandbox_again,
-        "sandbox.snapshot": sandbox_snapshot,
-        "sandbox.resume": sandbox_resume,
-        "sandbox.export": sandbox_export,
-        "sandbox.import": sandbox_import,
-        "sandbox.close": sandbox_close,
-    }
-)
-"""The operations of ``sandbox`` by name."""

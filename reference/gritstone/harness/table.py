@@ -38,7 +38,7 @@ def _operations(profile: str) -> Mapping[str, Operation]:
 
         return WASM_OPERATIONS
     if profile == "sandbox":
-        from gritstone.harness.sandboxes import SANDBOX_OPERATIONS
+        from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
 
         return SANDBOX_OPERATIONS
     return OPERATIONS
