@@ -31,6 +31,8 @@ START: dict[str, Any] = {
     "transition_ms": 0,
 }
 
+SANDBOX_LIMITS = {"fuel": 1, "pages": 16, "table": None, "ms": None}
+
 GOOD: dict[str, list[dict[str, Any]]] = {
     "hello": [{"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 4_194_304, "window": 1}],
     "ping": [{}],
@@ -109,6 +111,21 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "wasm.adopt": [{"store": "s", "actor": HEX}],
     "wasm.sign": [{"bundle": "", "secret": "A" * 43}],
     "wasm.verify": [{"bundle": "", "signature": "", "keys": []}, {"bundle": "", "signature": "", "keys": [HEX] * 64}],
+    "sandbox.run": [
+        {"module": "", "limits": SANDBOX_LIMITS, "grants": {}, "keep": True},
+        {
+            "module": "AAEC",
+            "limits": {"fuel": None, "pages": 1_024, "table": 0, "ms": 60_000},
+            "grants": {"args": ["x"], "env": {"A": ""}, "random": "A" * 43, "clock": 0, "files": {"a/b": "AA"}},
+            "keep": False,
+        },
+    ],
+    "sandbox.again": [{"instance": "i1", "limits": SANDBOX_LIMITS}],
+    "sandbox.snapshot": [{"instance": "i1"}],
+    "sandbox.resume": [{"snapshot": "~" * 128}],
+    "sandbox.export": [{"snapshot": "s1"}],
+    "sandbox.import": [{"bytes": ""}],
+    "sandbox.close": [{"handle": "!"}],
 }
 ODD: list[Any] = [None, True, 0, 1, -1, 255, 256, 2**53, 1e300, "", "x", "X", "/x", HEX, HEX.upper(), "AB", [], [1], {}]
 

@@ -8,6 +8,12 @@ from gritstone.errors import Rejected
 from gritstone.grit import Limits
 from gritstone.harness import Claims
 
+SANDBOX = {
+    *("sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.time", "sandbox.table", "sandbox.traps"),
+    *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export"),
+    *("sandbox.env", "sandbox.random", "sandbox.clock", "sandbox.files"),
+}
+
 
 def test_default_claims_are_complete() -> None:
     answer = Claims().within(16_777_216, 64).hello({"protocol": [1, 9]})
@@ -20,14 +26,16 @@ def test_default_claims_are_complete() -> None:
         "window": 64,
         "frame_bytes": 11_534_336,
         "wasm_pages": 4_096,
+        "fuel_slack": 0,
     }
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
         *("external", "schedule", "clock", "effects", "fault.kill"),
         *("wasm.continuation", "wasm.signature"),
+        *SANDBOX,
     }
-    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm"}
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "sandbox"}
 
 
 def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
@@ -39,7 +47,7 @@ def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
 
 def test_dropped_feature_drops_dependent_features() -> None:
     left = {"files", "transcode", "damage", "external", "schedule", "clock", "effects"}
-    left |= {"wasm.continuation", "wasm.signature"}
+    left |= {"wasm.continuation", "wasm.signature"} | SANDBOX
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
 
@@ -51,6 +59,22 @@ def test_dropped_wasm_profile_drops_its_features() -> None:
         assert not {"wasm.continuation", "wasm.signature"} & set(answer["features"])
         assert "wasm_pages" not in answer["limits"]
     assert Claims().within(11_200_000, 64).limits.object_bytes == 8_388_608
+
+
+@pytest.mark.parametrize(
+    ("dropped", "lost"),
+    [
+        ("sandbox.snapshot", {"sandbox.snapshot", "sandbox.export"}),
+        ("sandbox.keep", {"sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export"}),
+        ("sandbox.abi.wasi", {f"sandbox.{one}" for one in ("abi.wasi", "env", "random", "clock", "files")}),
+        ("sandbox", SANDBOX),
+    ],
+)
+def test_dropped_feature_of_sandbox_drops_dependent_features(dropped: str, lost: set[str]) -> None:
+    claims = Claims().without({dropped})
+    assert set(claims.features) == set(Claims().features) - lost
+    answer = claims.hello({"protocol": [1]})
+    assert ("sandbox" in answer["profiles"]) == ("fuel_slack" in answer["limits"]) == (dropped != "sandbox")
 
 
 def test_hello_rejects_unknown_protocols() -> None:

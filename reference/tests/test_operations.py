@@ -6,11 +6,19 @@ from gritstone.harness.arguments import ARGUMENTS
 from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.operations import FEATURE_OF, OPERATIONS
 from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
+from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
 from gritstone.harness.table import operation
 from gritstone.harness.wasm_operations import WASM_OPERATIONS
 from gritstone.harness.wit_operations import WIT_OPERATIONS
 
-ALL = {**OPERATIONS, **WIT_OPERATIONS, **RUNTIME_OPERATIONS, **FAULT_OPERATIONS, **WASM_OPERATIONS}
+ALL = {
+    **OPERATIONS,
+    **WIT_OPERATIONS,
+    **RUNTIME_OPERATIONS,
+    **FAULT_OPERATIONS,
+    **WASM_OPERATIONS,
+    **SANDBOX_OPERATIONS,
+}
 
 
 def test_every_schema_has_an_operation() -> None:

@@ -50,7 +50,15 @@ _NEEDS = {
     "fault.kill": "durable",
     "wasm.continuation": "wasm",
     "wasm.signature": "wasm",
+    "sandbox.atomic": "sandbox.keep",
+    "sandbox.snapshot": "sandbox.keep",
+    "sandbox.export": "sandbox.snapshot",
+    "sandbox.env": "sandbox.abi.wasi",
+    "sandbox.random": "sandbox.abi.wasi",
+    "sandbox.clock": "sandbox.abi.wasi",
+    "sandbox.files": "sandbox.abi.wasi",
 }
+"""Feature -> what it needs first."""
 _LIMITS = Limits(object_bytes=8_388_608, tree_depth=2_048, refs=16_384)
 _WASM_OBJECT_BYTES = 8_388_608  # below it modules do not fit, and the profile wasm is not claimed
 _PROTOCOL = 1
@@ -80,8 +88,13 @@ class Claims:
     wasm_pages: int = 4_096  # pages of 64 KiB
 
     def without(self, names: set[str]) -> Claims:
-        """Drop features or the profile ``wasm``, and the features that need them."""
-        lost = names | {feature for feature, needed in _NEEDS.items() if needed in names}
+        """Drop features or one of the profiles ``wasm`` and ``sandbox``, and the features that need them."""
+        lost = set(names)
+        if "sandbox" in lost:
+            lost |= {feature for feature in self.features if feature.startswith("sandbox.")}
+        for feature, needed in _NEEDS.items():  # each comes after what it needs
+            if needed in lost:
+                lost.add(feature)
         if len(self.formats) < 2:
             lost |= {"transcode"}
         features = tuple(feature for feature in self.features if feature not in lost)
