@@ -114,6 +114,14 @@ COMMANDS: Final = {
             f"gritstone resume --iut {_REFERENCE} -k 'counter*'",
         ),
     ),
+    "wast": CommandHelp(
+        "run scripts of the official WebAssembly test suite in a sandbox",
+        "Run the JSON form of WebAssembly test scripts, which wast2json writes, in a sandbox, and count the results.",
+        (
+            "gritstone wast i32.json --iut ./my-adapter",
+            f"gritstone wast i32.json f64.json --iut {_REFERENCE}",
+        ),
+    ),
     "campaign": CommandHelp(
         "search with the workers of a cluster",
         "Distribute one search to the workers of a Dask cluster on one or more machines, and merge one report.",

@@ -346,6 +346,12 @@ def _resume(parser: argparse.ArgumentParser) -> None:
     _attach_options(parser)
 
 
+def _wast(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="the JSON form of a script")
+    parser.add_argument("--iut", required=True, metavar="COMMAND", help="command that starts the adapter")
+    _attach_options(parser)
+
+
 def _new_iut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("language", choices=sorted(SCAFFOLDS), metavar="LANGUAGE", help=", ".join(sorted(SCAFFOLDS)))
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder to write to; created if necessary")
@@ -407,6 +413,7 @@ _OPTIONS: Final = {
     "report": _report,
     "audit": _audit,
     "resume": _resume,
+    "wast": _wast,
     "campaign": _campaign,
     "bridge": _bridge,
     "accept": _accept,
