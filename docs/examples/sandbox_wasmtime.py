@@ -44,6 +44,8 @@ CONFIG.consume_fuel = True
 CONFIG.epoch_interruption = True
 ENGINE = wasmtime.Engine(CONFIG)
 PAGE = 65_536
+LEAST = {"fuel": 1, "pages": 16, "table": 0, "ms": 1}
+MOST = {"fuel": 2**53 - 1, "pages": 1_024, "table": 1_000_000, "ms": 60_000}
 
 INSTANCES: dict[str, tuple[wasmtime.Store, wasmtime.Instance]] = {}
 NUMBERS = itertools.count(1)
@@ -53,13 +55,24 @@ class RefusedError(Exception):
     """A refusal of a request: its class."""
 
 
+def checked(limits: dict[str, Any]) -> dict[str, Any]:
+    """Check the limits of a request."""
+    whole = all(type(limits[name]) is int or (limits[name] is None and name != "pages") for name in MOST)
+    if limits.keys() != MOST.keys() or not whole or limits["pages"] % 16:
+        raise ValueError("a limit is missing or no number")
+    if not all(LEAST[name] <= limits[name] <= MOST[name] for name in MOST if limits[name] is not None):
+        raise ValueError("a limit is out of bounds")
+    return limits
+
+
 def limit(store: wasmtime.Store, limits: dict[str, Any]) -> int:
     """Set the limits of the next call, and return its fuel."""
     fuel = 2**53 - 1 if limits["fuel"] is None else limits["fuel"]
     store.set_fuel(fuel)
     store.set_epoch_deadline(1)
-    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=limits["table"] or -1)
-    return fuel
+    table = -1 if limits["table"] is None else limits["table"]
+    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=table)
+    return int(fuel)
 
 
 def call(store: wasmtime.Store, instance: wasmtime.Instance, limits: dict[str, Any], fuel: int) -> dict[str, Any]:
@@ -82,11 +95,13 @@ def call(store: wasmtime.Store, instance: wasmtime.Instance, limits: dict[str, A
 
 def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bool) -> dict[str, Any]:
     """Instantiate a module and call its entry."""
+    if grants != {} or type(keep) is not bool:
+        raise ValueError("a grant that is not claimed, or no truth value")
     unresolved = {"outcome": "unresolved:module", "output": "", "used": 0, "instance": None}
-    store = wasmtime.Store(ENGINE)
-    fuel = limit(store, limits)
+    data, store = from_base64(module), wasmtime.Store(ENGINE)
+    fuel = limit(store, checked(limits))
     try:
-        code = wasmtime.Module(ENGINE, from_base64(module))
+        code = wasmtime.Module(ENGINE, data)
     except wasmtime.WasmtimeError:
         return unresolved
     if code.imports:
@@ -108,6 +123,7 @@ def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bo
 
 def again(*, instance: str, limits: dict[str, Any]) -> dict[str, Any]:
     """Call the entry of a kept instance once more."""
+    checked(limits)
     store, found = known(instance)
     return call(store, found, limits, limit(store, limits))
 
@@ -121,6 +137,8 @@ def close(*, handle: str) -> dict[str, Any]:
 
 def known(handle: str) -> tuple[wasmtime.Store, wasmtime.Instance]:
     """Return the instance of a handle."""
+    if re.fullmatch(r"[!-~]{1,128}", handle) is None:
+        raise ValueError("no handle")
     if handle not in INSTANCES:
         raise RefusedError("missing")
     return INSTANCES[handle]
@@ -146,7 +164,10 @@ def to_base64(data: bytes) -> str:
 
 
 def from_base64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if to_base64(data) != text:
+        raise ValueError("not the canonical base64url")
+    return data
 
 
 OPERATIONS = {

@@ -9,9 +9,9 @@ import pytest
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import load_vectors, parse_vector_file
-from selftests.checks.oracle import SLOW, play_vector
+from selftests.checks.oracle import is_played, play_vector
 
-PROFILES = ("grit", "wit", "runtime", "wasm")
+PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
 
 
 @pytest.mark.rule("suite.mutant.oracle")
@@ -26,6 +26,6 @@ def test_model_answers_tree_vectors() -> None:
 @pytest.mark.rule("suite.mutant.oracle", slow=True)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_model_answers_every_vector(profile: str) -> None:
-    cases = [case for case in load_vectors().cases() if case.profile == profile and case.name not in SLOW]
+    cases = [case for case in load_vectors().cases() if case.profile == profile and is_played(case)]
     assert cases
     assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}

@@ -18,6 +18,8 @@ from gritstone_conformance.model.wasm.ed25519 import public_key
 from gritstone_conformance.model.wasm.signing import sign_bundle
 from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.sandbox_abi import ABIS
+from gritstone_conformance.strategies.sandbox_probes import counter
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
 
 __all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
@@ -92,7 +94,26 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_runtime(claims)
     if "wasm" in claims.profiles or {"wit", "wasm.executor"} <= {*claims.profiles, *claims.features}:
         asked += _of_wasm(claims)
+    if "sandbox" in claims.profiles:
+        asked += _of_sandbox(claims)
     return asked
+
+
+def _of_sandbox(claims: Claims) -> list[Request]:
+    """Return a run that keeps nothing, and requests about handles that do not exist, which are refused."""
+    abi = next((name for name in ABIS if f"sandbox.abi.{name}" in claims.features), ABIS[0])
+    limits: dict[str, Json] = {"fuel": 1_000_000_000, "pages": 16, "table": 1_000, "ms": 10_000}
+    run = {"module": encode_bytes(counter(abi)), "limits": limits, "grants": {}, "keep": False}
+    featured: dict[str, list[Request]] = {
+        "keep": [
+            ("sandbox.again", {"instance": "none", "limits": limits}),
+            ("sandbox.close", {"handle": "none"}),
+        ],
+        "snapshot": [("sandbox.snapshot", {"instance": "none"}), ("sandbox.resume", {"snapshot": "none"})],
+        "export": [("sandbox.export", {"snapshot": "none"}), ("sandbox.import", {"bytes": "AA"})],
+    }
+    claimed = [requests for feature, requests in featured.items() if f"sandbox.{feature}" in claims.features]
+    return [("sandbox.run", run), *(request for requests in claimed for request in requests)]
 
 
 def _of_grit(claims: Claims, directory: str, path: str) -> list[Request]:

@@ -13,6 +13,9 @@ __all__ = ["hello"]
 FEATURES = (
     *("durable", "files", "shared", "transcode", "erase", "damage", "external", "schedule", "clock", "effects"),
     *("threads", "fault.kill", "wasm.executor", "wasm.continuation", "wasm.signature"),
+    *(f"sandbox.abi.{name}" for name in ("memory", "wasi", "extism", "grit")),
+    *(f"sandbox.{name}" for name in ("fuel", "time", "table", "traps", "keep", "atomic", "snapshot", "export")),
+    *(f"sandbox.{name}" for name in ("files", "env", "random", "clock")),
 )
 
 
@@ -24,7 +27,7 @@ def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
         "implementation": {"name": name, "version": "1", "language": "python"},
         "spec": ["0.6"],
         "formats": ["framed-sha256", "cbor-blake3"],
-        "profiles": ["grit", "wit", "runtime", "wasm"] if everything else list(profiles),
+        "profiles": ["grit", "wit", "runtime", "wasm", "sandbox"] if everything else list(profiles),
         "features": list(FEATURES) if everything else [],
         "limits": {
             "object_bytes": (8 << 20) if everything else 1 << 20,
@@ -33,6 +36,6 @@ def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
             "refs": 10_000,
             "window": 64,
             "frame_bytes": 16 << 20,
-            **({"wasm_pages": 1024} if everything else {}),
+            **({"wasm_pages": 1024, "fuel_slack": 0} if everything else {}),
         },
     }
