@@ -40,6 +40,8 @@ def serve(recognises: Callable[[Request], bool]) -> None:
                 reply = reply.replace(b"true", b"false")
             sys.stdout.buffer.write(reply)
             sys.stdout.buffer.flush()
+            if request["op"] == "bye":
+                break
 
 
 if __name__ == "__main__":
