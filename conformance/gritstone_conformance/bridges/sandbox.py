@@ -25,7 +25,7 @@ from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import add_manifest, guest_core
 
-__all__ = ["BridgeError", "RefusedError", "SandboxBridge"]
+__all__ = ["BridgeError", "Executor", "RefusedError", "SandboxBridge"]
 
 _NODE: Final = b"wasm:code/main.wasm"
 _MOST_FUEL: Final = 2**53 - 1

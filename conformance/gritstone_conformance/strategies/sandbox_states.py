@@ -161,6 +161,7 @@ def tables(elements: int) -> Build:
 
 
 RECURSIONS: Final = ("direct", "indirect", "mutual", "large frames", "with a result")
+"""The kinds of endless recursion."""
 
 
 def recursing(kind: str) -> Build:
@@ -198,6 +199,7 @@ LOOPS: Final = (
     "nested",
     "backwards if",
 )
+"""The kinds of endless loops, by what a round does."""
 
 
 def endless(kind: str) -> Build:
