@@ -110,6 +110,44 @@ def test_executor_must_declare_the_wasm_limits(claimed: dict[str, Any]) -> None:
     assert breaches(features=["wasm.executor"]) == []  # the feature has no meaning without its profile
 
 
+SANDBOX: dict[str, Any] = {
+    "formats": [],
+    "profiles": ["sandbox"],
+    "features": ["sandbox.abi.memory", "sandbox.fuel"],
+    "limits": {"window": 64, "frame_bytes": 4 << 20, "fuel_slack": 65_536},
+}
+
+
+def test_sandbox_needs_neither_formats_nor_limits_of_stores() -> None:
+    assert breaches(**SANDBOX) == []
+    assert breaches(**{**SANDBOX, "features": ["sandbox.abi.wasi", "sandbox.time"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("features", "lacking"),
+    [
+        (["sandbox.fuel"], "sandbox.abi.*"),
+        (["sandbox.fuel", "sandbox.abi.nobody"], "sandbox.abi.*"),
+        (["sandbox.abi.memory"], "sandbox.fuel and sandbox.time"),
+    ],
+)
+def test_sandbox_without_an_abi_or_a_limit_is_reported(features: list[str], lacking: str) -> None:
+    """Spec: :rule:`sandbox.hello.floor`."""
+    found = breaches(**{**SANDBOX, "features": features})
+    assert [rule for rule, _ in found] == ["sandbox.hello.floor"]
+    assert lacking in found[0][1]
+    assert breaches(**{**SANDBOX, "formats": HELLO["formats"], "profiles": [], "features": features}) == []
+
+
+@pytest.mark.parametrize("slack", [None, -1, 65_537])
+def test_slack_out_of_range_is_reported(slack: int | None) -> None:
+    limits = {**SANDBOX["limits"], "fuel_slack": slack}
+    if slack is None:
+        del limits["fuel_slack"]
+    assert [rule for rule, _ in breaches(**{**SANDBOX, "limits": limits})] == ["harness.hello.limits"]
+    assert breaches(**{**SANDBOX, "limits": limits, "features": ["sandbox.abi.memory", "sandbox.time"]}) == []
+
+
 def test_wasm_profile_implies_the_executor_feature() -> None:
     claims = read_hello({**HELLO, "profiles": WASM_PROFILES, "limits": WASM_LIMITS}, TERMS).claims
     assert claims.features == ("durable", "wasm.executor")
