@@ -13,7 +13,8 @@ Spec: ``sandbox/index``.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -112,9 +113,9 @@ class SandboxBridge:
         before = _Copy(store, core, None, None, limits, 0)
         report, after = self._call(before, "genesis")
         if args["keep"] and not report["outcome"].startswith("unresolved"):
-            return {**report, "instance": self._add(self._instances, "i", after)}
-        self._ask("grit.close", {"store": store})
-        del self._graphs[store], self._put[store]
+            with self._closing_on_refusal(store):
+                return {**report, "instance": self._add(self._instances, "i", after)}
+        self._drop(store)
         return {**report, "instance": None}
 
     def _again(self, args: dict[str, Any]) -> dict[str, Json]:
@@ -128,15 +129,18 @@ class SandboxBridge:
         return report
 
     def _snapshot(self, args: dict[str, Any]) -> dict[str, Json]:
-        return {"snapshot": self._add(self._snapshots, "s", _found(self._instances, args["instance"]))}
+        copy = _found(self._instances, args["instance"])
+        if copy.head is None:  # its first call failed: there is no step to name
+            raise RefusedError("rejected")
+        return {"snapshot": self._add(self._snapshots, "s", copy)}
 
     def _resume(self, args: dict[str, Any]) -> dict[str, Json]:
         return {"instance": self._add(self._instances, "i", _found(self._snapshots, args["snapshot"]))}
 
     def _export(self, args: dict[str, Any]) -> dict[str, Json]:
         copy = _found(self._snapshots, args["snapshot"])
-        if copy.head is None or copy.tip is None:
-            raise RefusedError("missing")
+        assert copy.head is not None, "a snapshot has a step"
+        assert copy.tip is not None, "a step has read a message"
         targets = {_STEP: copy.head, _TIP: copy.tip}
         self._point(copy.store, dict.fromkeys(targets), targets)
         pieces, cursor = [], None
@@ -152,9 +156,13 @@ class SandboxBridge:
 
     def _import(self, args: dict[str, Any]) -> dict[str, Json]:
         store = self._open()
-        reply = self._executor.ask("grit.import", {"store": store, "bytes": args["bytes"], "more": False})
+        with self._closing_on_refusal(store):
+            return {"snapshot": self._imported(store, args["bytes"])}
+
+    def _imported(self, store: str, data: str) -> str:
+        """Import a bundle into a store, and return the handle of the snapshot that it contains."""
+        reply = self._executor.ask("grit.import", {"store": store, "bytes": data, "more": False})
         if isinstance(reply, Refused):
-            self._ask("grit.close", {"store": store})
             raise RefusedError(reply.kind if reply.kind in ("malformed", "invalid", "exhausted") else "rejected")
         listed = self._ask("grit.refs", {"store": store, "prefix": "tags/", "after": None, "limit": 10})["refs"]
         targets = {name: bytes.fromhex(target) for name, target in listed}
@@ -162,7 +170,7 @@ class SandboxBridge:
             raise RefusedError("invalid")
         self._point(store, targets, dict.fromkeys(targets))
         copy = self._read(_Copy(store, b"", targets[_STEP], targets[_TIP], (0, 0), 0))
-        return {"snapshot": self._add(self._snapshots, "s", copy)}
+        return self._add(self._snapshots, "s", copy)
 
     def _close(self, args: dict[str, Any]) -> dict[str, Json]:
         handle = args["handle"]
@@ -170,8 +178,7 @@ class SandboxBridge:
         store = _found(kind, handle).store
         del kind[handle]
         if all(copy.store != store for copy in (*self._instances.values(), *self._snapshots.values())):
-            self._ask("grit.close", {"store": store})
-            del self._graphs[store], self._put[store]
+            self._drop(store)
         return {}
 
     # --- steps -----------------------------------------------------------------------------------------
@@ -225,6 +232,19 @@ class SandboxBridge:
         self._ask("grit.open", args)
         self._graphs[store], self._put[store] = Graph(self._format), 0
         return store
+
+    def _drop(self, store: str) -> None:
+        self._ask("grit.close", {"store": store})
+        del self._graphs[store], self._put[store]
+
+    @contextmanager
+    def _closing_on_refusal(self, store: str) -> Iterator[None]:
+        """Close a store if the body refuses the request for which it was opened."""
+        try:
+            yield
+        except RefusedError:
+            self._drop(store)
+            raise
 
     def _fill(self, store: str) -> None:
         """Put the objects that are not in the store yet."""
