@@ -156,7 +156,10 @@ class Sandbox:
         running.fuel = fuel
         if limits.ms is not None:
             self._ticker.start(store, prepared.engine, limits.ms)
-        outcome = _outcome(running, entry_of(prepared.admitted))
+        try:
+            outcome = _outcome(running, entry_of(prepared.admitted))
+        finally:
+            self._ticker.stop()
         used = fuel - running.fuel
         if outcome != "done":
             unchanged = before or _state(prepared, _instantiate(prepared, None, wasi)[1], world, {})

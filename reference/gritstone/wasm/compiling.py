@@ -104,6 +104,11 @@ class Ticker:
                 self._is_running = True
                 threading.Thread(target=self._run, name="ticks", daemon=True).start()
 
+    def stop(self) -> None:
+        """End the time limits of all runs, which must be over: the thread ends at its next tick."""
+        with self._lock:
+            self._left = min(self._left, 1)
+
     def _run(self) -> None:
         while True:
             time.sleep(TICK_MS / 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -55,6 +57,10 @@ def test_loop_without_fuel_limit_ends_at_the_time_limit(sandbox: Sandbox, counte
     assert call.outcome == "timeout"
     assert call.used > 0
     assert sandbox.run(counter(), Limits(ms=60_000)).outcome == "done"
+    deadline = time.monotonic() + 10
+    while any(thread.name == "ticks" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "the clock stops with the call"
+        time.sleep(0.01)
 
 
 def test_state_is_kept_between_calls(
