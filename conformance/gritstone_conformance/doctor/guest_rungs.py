@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
-from gritstone_conformance.bundled import vectors_dir
-from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.doctor.actor_rungs import start_step, stopped_steps, tree_bytes
+from gritstone_conformance.doctor.golden_steps import GoldenSteps
 from gritstone_conformance.doctor.rungs import Rung, right_step
-from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Claims, Json
-from gritstone_conformance.vectors.files import parse_vector_file
 
 __all__ = ["guest_rungs"]
 
@@ -95,7 +92,7 @@ def guest_rungs(claims: Claims) -> Iterator[Rung]:
     """Yield the rungs of ``wasm`` that the claims allow, in order: those of executors, then of hosts."""
     if "wasm" not in claims.profiles and "wasm.executor" not in claims.features:
         return
-    vectors = _Vectors()
+    vectors = GoldenSteps("wasm")
     yield from _of_modules(vectors)
     for fmt, asked in _ASKED.items():
         if fmt in claims.formats:
@@ -104,25 +101,7 @@ def guest_rungs(claims: Claims) -> Iterator[Rung]:
                 yield _actor(vectors, fmt, asked)
 
 
-class _Vectors:
-    """Cases of the golden vectors of ``wasm``; reads only the requested files."""
-
-    def __init__(self) -> None:
-        self._topics: dict[str, dict[str, Case]] = {}
-
-    def steps(self, topic: str, name: str, *, rejected: bool = False) -> tuple[CaseStep, ...]:
-        """Return the steps of ``wasm/<topic>/<name>``."""
-        path = f"wasm/{topic}{'.reject' if rejected else ''}.json"
-        if path not in self._topics:
-            file = parse_vector_file((vectors_dir() / path).read_bytes(), path, check_schema=False)
-            self._topics[path] = {case.name: case for case in file.cases}
-        try:
-            return self._topics[path][f"wasm/{topic}/{name}"].steps
-        except KeyError:
-            raise DataError(f"{path}: no case wasm/{topic}/{name}") from None
-
-
-def _of_modules(vectors: _Vectors) -> Iterator[Rung]:
+def _of_modules(vectors: GoldenSteps) -> Iterator[Rung]:
     least = (
         "the smallest module exports wit without parameters and returns an i32; `pages` is the value of the manifest"
     )
@@ -133,7 +112,7 @@ def _of_modules(vectors: _Vectors) -> Iterator[Rung]:
     yield Rung("meter", vectors.steps("meter", "least"), exact)
 
 
-def _of_guests(vectors: _Vectors, fmt: str, asked: _Asked) -> Iterator[Rung]:
+def _of_guests(vectors: GoldenSteps, fmt: str, asked: _Asked) -> Iterator[Rung]:
     opened, imported, first, *_, closed = vectors.steps("counter", f"core-a{asked.suffix}")
     words = (
         "the first step of the counter in the spec: a new memory for each call, and the core that the guest returned"
@@ -147,7 +126,7 @@ def _of_guests(vectors: _Vectors, fmt: str, asked: _Asked) -> Iterator[Rung]:
     yield Rung(f"fuel {fmt}", vectors.steps("fuel", f"return{asked.suffix}"), words)
 
 
-def _query(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
+def _query(vectors: GoldenSteps, fmt: str, asked: _Asked) -> Rung:
     opened, imported, first, *_, closed = vectors.steps("guest", f"puppet{asked.suffix}")
     ((sender, _),) = first.args["inbox"]
     core = tree_bytes(list(asked.entries), framed=fmt == "framed-sha256")
@@ -171,7 +150,7 @@ def _query(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
     return Rung(f"query {fmt}", steps, "a query reads the core of the step, calls `wit_query`, and changes nothing")
 
 
-def _actor(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
+def _actor(vectors: GoldenSteps, fmt: str, asked: _Asked) -> Rung:
     opened, imported, first, *_, _closed = vectors.steps("counter", f"core-a{asked.suffix}")
     actor = first.args["actor"]
     injected: dict[str, Json] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Final, TypeVar
@@ -25,9 +25,11 @@ from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.doctor.actor_rungs import actor_rungs
 from gritstone_conformance.doctor.guest_rungs import guest_rungs
 from gritstone_conformance.doctor.rungs import Rung, reopening, rungs_for
+from gritstone_conformance.doctor.sandbox_rungs import sandbox_rungs
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
-from gritstone_conformance.judge import Difference, compare
+from gritstone_conformance.judge import Difference, compare, substitute
+from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.results.excerpts import show_difference, show_request
 from gritstone_conformance.text import printable, unfolded
@@ -103,7 +105,7 @@ def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str
     try:
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
-        if "grit" not in subject.claims.profiles:
+        if not {"grit", "sandbox"}.intersection(subject.claims.profiles):
             raise BadRungError(*_unclaimed(subject))
         hangs = 0
         for name, ask in _questions(subject):
@@ -122,7 +124,7 @@ def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str
 
 def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the rungs for an implementation with claims; each raises BadRungError if it is bad."""
-    for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
+    for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs, sandbox_rungs))):
         yield rung.name, partial(_ask, subject, rung)
     yield "restart", partial(_restart, subject)
 
@@ -163,7 +165,7 @@ def _hello_words(subject: Subject) -> str:
 
 
 def _unclaimed(subject: Subject) -> tuple[str, ...]:
-    if "grit" in subject.claims.raw["profiles"]:
+    if {"grit", "sandbox"}.intersection(subject.claims.raw["profiles"]):
         versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
         return (
             "claims BAD: this suite supports no version in `spec`, so nothing is claimed",
@@ -202,9 +204,11 @@ def _restart(subject: Subject) -> str:
 
 
 def _ask(subject: Subject, rung: Rung) -> str:
-    for step in rung.steps:
-        reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args), step)  # type: ignore[misc]
-        difference = compare(step.expect, reply, {})
+    bindings: dict[str, Json] = {}
+    for asked in rung.steps:
+        step = replace(asked, args=substitute(asked.args, bindings))
+        reply = _guarded(rung.name, partial(subject.ask, step.op, step.args), step, rung.silence)
+        difference = compare(step.expect, reply, bindings)
         if difference is not None:
             lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
             raise BadRungError(*_difference_lines(rung, step, difference, lacking=lacking), is_lacking=lacking)
@@ -218,10 +222,15 @@ def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lac
     advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:
         advice = "`error` means that the adapter failed or rejected the arguments: see its message"
-    return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
+    first = f"{rung.name} BAD: {show_request(step.op, step.args, 100)}"
+    return first, *seen, f"advice    {advice}", *_rule_line(step.rule)
 
 
-def _guarded(name: str, ask: Callable[[], _T], step: CaseStep | None = None) -> _T:
+def _rule_line(rule: str | None) -> tuple[str, ...]:
+    return (f"rule      {rule}: `gritstone show {rule}`",) if rule else ()
+
+
+def _guarded(name: str, ask: Callable[[], _T], step: CaseStep | None = None, silence: str = "") -> _T:
     try:
         return ask()
     except SubjectFault as fault:
@@ -229,10 +238,12 @@ def _guarded(name: str, ask: Callable[[], _T], step: CaseStep | None = None) -> 
         advice = _advice(fault.cause, fault.rule)
         if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
             advice = ("advice    a line may be as long as `frame_bytes`: check the limit of your line reader",)
+        elif fault.rule is None and step is not None and silence and fault.cause.startswith(("dead:", "hung:", "late")):
+            advice = (f"advice    {silence}", *_rule_line(step.rule))
         raise BadRungError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:
     if rule in ADVICE:
-        return (f"advice    {ADVICE[rule]}", f"rule      {rule}: `gritstone show {rule}`")
+        return (f"advice    {ADVICE[rule]}", *_rule_line(rule))
     return tuple(f"advice    {words}" for start, words in _CAUSES if cause.startswith(start))[:1]

@@ -24,11 +24,13 @@ class Rung:
         name: one word.
         steps: the requests in order, each with the expected reply.
         advice: what to check if the rung is bad.
+        silence: what to check if the process ended or did not reply in time; empty if there is nothing special.
     """
 
     name: str
     steps: tuple[CaseStep, ...]
     advice: str
+    silence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def golden_bundle(fmt: str) -> bytes:
 
 def rungs_for(claims: Claims) -> Iterator[Rung]:
     """Yield the rungs between flush and restart that the claims allow, in order."""
-    formats = [fmt for fmt in _GOLDEN if fmt in claims.formats]
+    formats = [fmt for fmt in _GOLDEN if fmt in claims.formats] if "grit" in claims.profiles else []
     for make in (_id, _decode, _reject, _encode, _store, _refs, _bundle_rung):
         for fmt in formats:
             yield make(fmt, _GOLDEN[fmt])
