@@ -127,7 +127,7 @@ class Claims:
             "window": self.window,
             "frame_bytes": self.frame_bytes,
         }
-        if "sandbox" in self.profiles:
+        if "sandbox.fuel" in self.features:
             limits["fuel_slack"] = 0
         if "wasm" in self.profiles:
             limits["wasm_pages"] = self.wasm_pages

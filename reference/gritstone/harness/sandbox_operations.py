@@ -24,8 +24,25 @@ def _of(session: Session) -> Sandboxes:
     return session.sandboxes
 
 
-def _report(call: Call) -> dict[str, Json]:
-    report = {"outcome": call.outcome, "output": write_bytes(call.output), "used": call.used}
+_LIMITED = {"fuel": "sandbox.fuel", "table": "sandbox.table", "ms": "sandbox.time"}
+"""The limits of a call that need a feature, each with its feature."""
+
+
+def _limits(session: Session, limits: Arguments) -> Limits:
+    """Return the limits of a call. A limit whose feature is not claimed does not apply."""
+    unclaimed = {name for name, feature in _LIMITED.items() if feature not in session.claims.features}
+    return Limits(**{name: None if name in unclaimed else limit for name, limit in limits.items()})
+
+
+def _report(session: Session, call: Call) -> dict[str, Json]:
+    """Return what a call reports: units of fuel and names of traps only if they are claimed."""
+    claimed = session.claims.features
+    is_named = "sandbox.traps" in claimed or not call.outcome.startswith("failed:trap:")
+    report: dict[str, Json] = {
+        "outcome": call.outcome if is_named else "failed",
+        "output": write_bytes(call.output),
+        "used": call.used if "sandbox.fuel" in claimed else None,
+    }
     files = None if call.instance is None else call.instance.world.files
     if files is None:
         return report
@@ -49,19 +66,19 @@ def _world(grants: Arguments) -> World:
 
 def sandbox_run(session: Session, args: Arguments) -> Json:
     sandboxes = _of(session)
-    call = sandboxes.sandbox.run(args["module"], Limits(**args["limits"]), _world(args["grants"]))
+    call = sandboxes.sandbox.run(args["module"], _limits(session, args["limits"]), _world(args["grants"]))
     kept = args["keep"] and call.instance is not None
     handle = sandboxes.add_instance(call.instance) if kept and call.instance is not None else None
-    return {**_report(call), "instance": handle}
+    return {**_report(session, call), "instance": handle}
 
 
 def sandbox_again(session: Session, args: Arguments) -> Json:
     sandboxes, handle = _of(session), args["instance"]
     before = sandboxes.instance(handle)
-    call = sandboxes.sandbox.again(before, Limits(**args["limits"]))
+    call = sandboxes.sandbox.again(before, _limits(session, args["limits"]))
     if call.instance is not None and not sandboxes.replace(handle, call.instance):
         call = Call("exhausted:memory", b"", call.used, before)
-    return _report(call)
+    return _report(session, call)
 
 
 def sandbox_snapshot(session: Session, args: Arguments) -> Json:

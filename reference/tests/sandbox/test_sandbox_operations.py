@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Exhausted
-from gritstone.harness import sandboxes
+from gritstone.harness import Claims, sandboxes
 from gritstone.harness.sandboxes import Sandboxes
 from gritstone.sandbox import Instance, Limits, Sandbox, World
 
+HELLO = {"protocol": [1], "suite": "test", "spec": "0.6", "frame_bytes": 16_777_216, "window": 64}
 LIMITS = {"fuel": 1_000_000, "pages": 16, "table": None, "ms": None}
 
 
@@ -120,6 +121,57 @@ def test_call_whose_state_has_no_room_is_exhausted(
     assert count(client.ok("sandbox.again", instance=steady, limits=LIMITS)) == 102
     monkeypatch.undo()
     assert count(client.ok("sandbox.again", instance=grows, limits=LIMITS)) == 102
+
+
+@pytest.fixture
+def client_without(attach: Callable[[Claims], Any]) -> Callable[..., Any]:
+    """Return a function that makes a client of an adapter without some features."""
+    return lambda *names: attach(Claims().without({f"sandbox.{name}" for name in names}))
+
+
+ENDLESS = "(loop (br 0))"
+
+
+def test_fuel_that_is_not_claimed_does_not_limit_a_call(
+    client_without: Callable[..., Any], counter: Callable[..., bytes]
+) -> None:
+    client = client_without("fuel")
+    assert "fuel_slack" not in client.ok("hello", **HELLO)["limits"]
+    tight = {**LIMITS, "fuel": 1}
+    reply = client.ok("sandbox.run", module=b64(counter()), limits=tight, grants={}, keep=True)
+    assert (reply["outcome"], reply["used"]) == ("done", None)
+    again = client.ok("sandbox.again", instance=reply["instance"], limits=tight)
+    assert (again["outcome"], again["used"]) == ("done", None)
+    late = client.ok("sandbox.run", module=b64(counter(ENDLESS)), limits={**tight, "ms": 50}, grants={}, keep=False)
+    assert (late["outcome"], late["used"]) == ("timeout", None)
+
+
+def test_time_that_is_not_claimed_does_not_limit_a_call(
+    client_without: Callable[..., Any], counter: Callable[..., bytes]
+) -> None:
+    limits = {**LIMITS, "fuel": 100_000_000, "ms": 1}
+    reply = client_without("time").ok(
+        "sandbox.run", module=b64(counter(ENDLESS)), limits=limits, grants={}, keep=False
+    )
+    assert (reply["outcome"], reply["used"]) == ("exhausted:fuel", 100_000_000)
+
+
+def test_table_that_is_not_claimed_does_not_limit_a_call(
+    client_without: Callable[..., Any], counter: Callable[..., bytes]
+) -> None:
+    asked = {"module": b64(counter(more="(table 9 funcref)")), "limits": {**LIMITS, "table": 8}, "grants": {}}
+    assert client_without("table").ok("sandbox.run", **asked, keep=False)["outcome"] == "done"
+    assert client_without().ok("sandbox.run", **asked, keep=False)["outcome"] == "unresolved:limit"
+
+
+def test_traps_that_are_not_claimed_have_no_names(
+    client_without: Callable[..., Any], counter: Callable[..., bytes]
+) -> None:
+    outcomes = [
+        client.ok("sandbox.run", module=b64(counter("unreachable")), limits=LIMITS, grants={}, keep=False)["outcome"]
+        for client in (client_without("traps"), client_without("fuel"))
+    ]
+    assert outcomes == ["failed", "failed:trap:unreachable"]
 
 
 @pytest.mark.parametrize(
