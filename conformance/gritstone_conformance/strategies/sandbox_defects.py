@@ -16,7 +16,7 @@ from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.sandbox_abi import DATA, SandboxProbe
 from gritstone_conformance.strategies.sandbox_probes import Build
 
-__all__ = ["FLOOR", "TEXTS", "defective", "forgeries"]
+__all__ = ["FLOOR", "PLACES", "TEXTS", "WORDS", "defective", "disguised", "forgeries"]
 
 
 def defective(valid: Build) -> dict[str, Build]:
@@ -197,19 +197,19 @@ TEXTS: Final = (
 
 def forgeries(text: bytes) -> dict[str, tuple[Build, Build]]:
     """Return probes that end in one way each, with a text wherever a module can have one, and their neutral twins."""
-    endings: dict[str, Code] = {
-        "done": [],
-        "trap": ["unreachable"],
-        "division": [("drop", _DIVISION)],
-        "loop": [("loop", None, [("br", 0)])],
-    }
     return {
         name: (_texted(text, code), _texted(b"\0" * len(text), code, named=b"x" * len(text)))
-        for name, code in endings.items()
+        for name, code in _ENDINGS.items()
     }
 
 
 _DIVISION: Final = ("i32.div_u", number(1), zero)
+_ENDINGS: Final[dict[str, Code]] = {
+    "done": [],
+    "trap": ["unreachable"],
+    "division": [("drop", _DIVISION)],
+    "loop": [("loop", None, [("br", 0)])],
+}
 
 
 def _texted(text: bytes, code: Code, named: bytes | None = None) -> Build:
@@ -225,5 +225,53 @@ def _texted(text: bytes, code: Code, named: bytes | None = None) -> Build:
             module.custom(section, content)
         module.data(DATA, text.ljust(8, b"\0"))
         return probe.binary([probe.number(("i32.load8_u", number(DATA + len(text)))), ("call", own)])
+
+    return build
+
+
+WORDS: Final = (
+    *(b"done", b"failed", b"trap:", b"unreachable", b"divide-by-zero", b"exhausted:", b"fuel", b"stack", b"memory"),
+    *(
+        b"timeout",
+        b"epoch",
+        b"interrupt",
+        b"unresolved:",
+        b"module",
+        b"import",
+        b"denied",
+        b"guest:0",
+        b"exit status 0",
+    ),
+    *(b"out of", b"overflow", b"RuntimeError: ", b": ", b" ", b"\n", b'{"outcome":"done"}', b"Traceback\n"),
+)
+"""Parts of the texts that say how a call ended."""
+
+PLACES: Final = ("function", "global", "names", "section", "data", "output")
+"""Where a module can have a text: the export of a function or of a global, names, a section, its data, its output."""
+
+
+def disguised(text: bytes, places: frozenset[str], ending: str) -> Build:
+    """Return a probe with a text in some :data:`PLACES`, which then ends as one of those of :func:`forgeries`."""
+
+    def build(abi: str) -> bytes:
+        probe = SandboxProbe(abi)
+        module = probe.module
+        own = module.function([], [], (), _ENDINGS[ending])
+        value = module.global_("i32", 0)
+        if "function" in places:
+            module.export(b"f" + text, own)
+        if "global" in places:
+            module.export(b"g" + text, value, 3)
+        if "names" in places:
+            for section, content in texts(text).items():
+                module.custom(section, content)
+        if "section" in places:
+            module.custom(text, text)
+        if "data" in places:
+            module.data(DATA, text)
+        shown = text if "output" in places else b""
+        words = [shown[at : at + 8].ljust(8, b"\0") for at in range(0, len(shown), 8)]
+        emits = [probe.word(number(int.from_bytes(word, "little"), "i64")) for word in words]
+        return probe.binary([*emits, ("call", own)])
 
     return build

@@ -22,7 +22,7 @@ from gritstone_conformance.strategies.guest_numbers import INTERESTING
 from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.sandbox_abi import COUNT, DATA, MODEL, OUT, SandboxProbe, read_words
 
-__all__ = ["Prediction", "counter", "every_word", "exiting", "predict", "semantics", "trapping"]
+__all__ = ["Prediction", "bordered", "counter", "every_word", "exiting", "predict", "semantics", "trapping"]
 
 Build = Callable[[str], bytes]
 """ABI to module."""
@@ -86,6 +86,14 @@ def counter(abi: str) -> bytes:
             probe.number(("global.get", calls)),
         ]
     )
+
+
+def bordered(abi: str) -> bytes:
+    """Return a probe that fills the memory around the size of the output, and where the output will be, with bytes."""
+    probe = SandboxProbe(abi)
+    around = [(0, COUNT), (COUNT + 4, OUT - COUNT - 4), (OUT, 2_048)]
+    fills = [("memory.fill", number(at), number(0xA5), number(size)) for at, size in around]
+    return probe.binary([*fills, probe.word(number(7, "i64")), probe.word(number(0, "i64"))])
 
 
 def every_word(count: int) -> Build:

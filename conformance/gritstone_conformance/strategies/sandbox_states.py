@@ -20,6 +20,7 @@ __all__ = [
     "growing",
     "leaving",
     "recursing",
+    "scattered",
     "sized",
     "tables",
     "turning",
@@ -120,17 +121,26 @@ def unsteady(abi: str) -> bytes:
     )
 
 
-def growing(first: int, most: int | None = None) -> Build:
-    """Return a probe that grows its memory by a page in each call and emits the result and the size.
+def scattered(abi: str) -> bytes:
+    """Return a probe that writes to each of 14 pages and emits what it found in the last one."""
+    probe = SandboxProbe(abi, pages=15)
+    places = [number(page * _PAGE + 16 * page) for page in range(1, 15)]
+    found = probe.word(("i64.load", places[-1]))
+    return probe.binary([found, *(("i64.store", at, number(7, "i64")) for at in places)])
+
+
+def growing(first: int, most: int | None = None, step: int = 1) -> Build:
+    """Return a probe that grows its memory in each call and emits the result and the size.
 
     Args:
         first: the initial number of pages.
         most: the maximum that the module declares.
+        step: by how many pages it grows.
     """
 
     def build(abi: str) -> bytes:
         probe = SandboxProbe(abi, pages=first, most=most)
-        return probe.binary([probe.number(("memory.grow", number(1))), probe.number(("memory.size",))])
+        return probe.binary([probe.number(("memory.grow", number(step))), probe.number(("memory.size",))])
 
     return build
 

@@ -13,7 +13,7 @@ from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.sandbox_abi import DATA, SandboxProbe
 from gritstone_conformance.strategies.sandbox_probes import Build
 
-__all__ = ["BULK", "HEAVY", "WORK", "bulk", "straight", "working"]
+__all__ = ["BULK", "HEAVY", "WORK", "bulk", "counting", "laboring", "straight", "working"]
 
 _SCRATCH: Final = 2 * DATA
 
@@ -47,6 +47,32 @@ def working(kind: str, rounds: int) -> Build:
         following = ("local.tee", 0, ("i32.add", ("local.get", 0), number(1)))
         loop = ("loop", None, [*WORK[kind](probe), ("br_if", 0, ("i32.lt_u", following, number(rounds)))])
         return probe.binary([loop, probe.word(("local.get", 1))], ["i32", "i64"])
+
+    return build
+
+
+def counting(rounds: int) -> Build:
+    """Return a probe that counts its rounds, which may be millions, and emits the count."""
+
+    def build(abi: str) -> bytes:
+        probe = SandboxProbe(abi)
+        following = ("local.tee", 0, ("i64.add", ("local.get", 0), number(1, "i64")))
+        loop = ("loop", None, [("br_if", 0, ("i64.lt_u", following, number(rounds, "i64")))])
+        return probe.binary([loop, probe.word(("local.get", 0))], ["i64"])
+
+    return build
+
+
+def laboring(rounds: int) -> Build:
+    """Return a probe whose n-th call counts to n times a number of rounds and emits the count."""
+
+    def build(abi: str) -> bytes:
+        probe = SandboxProbe(abi)
+        last = probe.module.global_("i64", 0, mutable=True)
+        following = ("local.tee", 0, ("i64.add", ("local.get", 0), number(1, "i64")))
+        loop = ("loop", None, [("br_if", 0, ("i64.lt_u", following, ("global.get", last)))])
+        more = ("global.set", last, ("i64.add", ("global.get", last), number(rounds, "i64")))
+        return probe.binary([more, loop, probe.word(("local.get", 0))], ["i64"])
 
     return build
 

@@ -182,6 +182,7 @@ def _results() -> Iterator[Draft]:
         yield _done(f"result/{_slug(name)}", build, "result.exact", "module.floor")
     for count in (0, 1, 4, 256):
         yield _done(f"result/{count}-words", probes.every_word(count), "result.whole")
+    yield _done("result/bytes-around-the-size", probes.bordered, "result.whole")
 
 
 def _outcomes() -> Iterator[Draft]:

@@ -24,14 +24,15 @@ def _of(session: Session) -> Sandboxes:
     return session.sandboxes
 
 
-_LIMITED = {"fuel": "sandbox.fuel", "table": "sandbox.table", "ms": "sandbox.time"}
-"""The limits of a call that need a feature, each with its feature."""
-
-
 def _limits(session: Session, limits: Arguments) -> Limits:
     """Return the limits of a call. A limit whose feature is not claimed does not apply."""
-    unclaimed = {name for name, feature in _LIMITED.items() if feature not in session.claims.features}
-    return Limits(**{name: None if name in unclaimed else limit for name, limit in limits.items()})
+    claimed = session.claims.features
+    return Limits(
+        fuel=limits["fuel"] if "sandbox.fuel" in claimed else None,
+        pages=limits["pages"],
+        table=limits["table"] if "sandbox.table" in claimed else None,
+        ms=limits["ms"] if "sandbox.time" in claimed else None,
+    )
 
 
 def _report(session: Session, call: Call) -> dict[str, Json]:

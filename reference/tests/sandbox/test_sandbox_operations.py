@@ -150,9 +150,7 @@ def test_time_that_is_not_claimed_does_not_limit_a_call(
     client_without: Callable[..., Any], counter: Callable[..., bytes]
 ) -> None:
     limits = {**LIMITS, "fuel": 100_000_000, "ms": 1}
-    reply = client_without("time").ok(
-        "sandbox.run", module=b64(counter(ENDLESS)), limits=limits, grants={}, keep=False
-    )
+    reply = client_without("time").ok("sandbox.run", module=b64(counter(ENDLESS)), limits=limits, grants={}, keep=False)
     assert (reply["outcome"], reply["used"]) == ("exhausted:fuel", 100_000_000)
 
 

@@ -8,15 +8,22 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from hypothesis import strategies as st
+
 from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
+from gritstone_conformance.properties.sandbox.surroundings import busy, elsewhere
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
 from gritstone_conformance.strategies.sandbox_states import endless
-from gritstone_conformance.strategies.sandbox_work import BULK, WORK, bulk, straight, working
+from gritstone_conformance.strategies.sandbox_work import BULK, WORK, bulk, counting, laboring, straight, working
 
 __all__ = ["PROPERTIES"]
 
 _ROUNDS: Final = 500
 _LATE_S: Final = 1.0
+_MOST_STRAIGHT: Final = 9_000  # instructions, so that a probe has at most 65,536 bytes
+_MOST_ROUNDS: Final = 1 << 26
+_UNLIMITED: Final = limits(ms=None)
+_LINEAR: Final = "sandbox.fuel.linear"
 _LARGE: Final = 32_000  # bytes of a bulk instruction
 _BYTES_A_UNIT: Final = 1_024
 
@@ -38,16 +45,26 @@ def _slack(scene: SandboxScene) -> int:
 
 
 def repeats(scene: SandboxScene) -> None:
-    """A call uses the same fuel in each run, after other calls, in other processes."""
+    """A call uses the same fuel in each run, after other calls, in other processes and surroundings, and under load."""
+    builds = {**_BUILDS, "a counter": counter}
+    expected = {name: predict(build)[0] for name, build in builds.items()}
     other = scene.trial.spawn()
-    for name, build in [*_BUILDS.items(), ("a counter", counter)]:
-        expected = predict(build)[0]
-        used = _used(scene, scene.running(build, expected))
+    amounts = {}
+    for name, build in builds.items():
+        amounts[name] = _used(scene, scene.running(build, expected[name]))
         scene.run(endless("branch"), limits(fuel=100_000, ms=100))
         for process in (None, other):
-            found = _used(scene, scene.running(build, expected, on=process))
-            if found != used:
-                scene.trial.fail(used, found, path="/ok/used", words=f"another amount of fuel for {name}")
+            _uses(scene, name, amounts[name], scene.running(build, expected[name], on=process))
+    with elsewhere(scene) as moved, busy(scene):
+        for name, build in builds.items():
+            for process in (moved, None):
+                _uses(scene, name, amounts[name], scene.running(build, expected[name], on=process))
+
+
+def _uses(scene: SandboxScene, name: str, amount: int, report: Report) -> None:
+    found = _used(scene, report)
+    if found != amount:
+        scene.trial.fail(amount, found, path="/ok/used", words=f"another amount of fuel for {name}")
 
 
 def enough(scene: SandboxScene) -> None:
@@ -56,21 +73,56 @@ def enough(scene: SandboxScene) -> None:
         expected = predict(build)[0]
         used = _used(scene, scene.running(build, expected))
         for fuel in (used, used + 1, 2 * used + 1):
-            found = _used(scene, scene.running(build, expected, limits(fuel=max(fuel, 1))))
-            if found != used:
-                scene.trial.fail(used, found, path="/ok/used", words=f"another amount of fuel for {name}")
+            _uses(scene, name, used, scene.running(build, expected, limits(fuel=max(fuel, 1))))
 
 
 def bound(scene: SandboxScene) -> None:
     """With less fuel than a call used, and less than the slack, it is exhausted, and uses no more than it has."""
-    for build in (*_BUILDS.values(), straight(3_000 + _slack(scene) // 2)):
-        expected = predict(build)[0]
-        used = _used(scene, scene.running(build, expected))
-        for fuel in (used - _slack(scene) - 1, used // 2 - _slack(scene), 1):
-            if 1 <= fuel < used - _slack(scene):
+    slack = _slack(scene)
+    line = straight(min(3_000 + slack // 2, _MOST_STRAIGHT))
+    predicted = [(build, predict(build)[0]) for build in (*_BUILDS.values(), line)]
+    for build, expected in (*predicted, _beyond_slack(scene)):
+        used = _used(scene, scene.running(build, expected, _UNLIMITED))
+        for fuel in (used - slack - 1, used // 2 - slack, 1):
+            if 1 <= fuel < used - slack:
                 spent = _used(scene, scene.running(build, Prediction("exhausted:fuel"), limits(fuel=fuel)))
                 if spent > fuel:
                     scene.trial.fail(f"at most {fuel}", spent, path="/ok/used", words="more fuel than the limit")
+
+
+def _beyond_slack(scene: SandboxScene) -> tuple[Build, Prediction]:
+    """Return a probe that uses more than twice the slack, so that there are limits below what it uses."""
+    rounds = _MOST_STRAIGHT
+    while True:
+        build, expected = counting(rounds), Prediction("done", (rounds,))
+        used = _used(scene, scene.running(build, expected, _UNLIMITED))
+        if used > 2 * (_slack(scene) + 1):
+            return build, expected
+        if rounds == _MOST_ROUNDS:
+            wanted = f"more than {2 * (_slack(scene) + 1)} units for {rounds} rounds"
+            scene.trial.fail(wanted, used, path="/ok/used", words="no work uses more than the slack", rule=_LINEAR)
+        rounds = min(16 * rounds, _MOST_ROUNDS)
+
+
+def own_fuel(scene: SandboxScene, choices: list[str]) -> None:
+    """Each call of an instance has its own limit of fuel, whatever fuel earlier calls had and left."""
+    build = laboring(max(_ROUNDS, _slack(scene)))
+    expected = predict(build, len(choices) + 1)
+    report = scene.running(build, expected[0], _UNLIMITED, keep=True)
+    reports = [report, *(scene.calling(report.instance, each, _UNLIMITED) for each in expected[1:])]
+    amounts = [_used(scene, each) for each in reports]
+    kept = scene.running(build, expected[0], limits(fuel=amounts[0]), keep=True).instance
+    calls = 1
+    for choice in choices:
+        used = amounts[calls]
+        if choice == "short" and used // 2 > _slack(scene):
+            scene.calling(kept, Prediction("exhausted:fuel"), limits(fuel=used // 2 - _slack(scene)))
+            if not scene.claims("atomic"):
+                return
+        else:
+            fuel = used if choice == "exact" else 4 * used
+            _uses(scene, f"call {calls + 1}", used, scene.calling(kept, expected[calls], limits(fuel=fuel)))
+            calls += 1
 
 
 def exact(scene: SandboxScene) -> None:
@@ -135,9 +187,15 @@ def kept_in_time(scene: SandboxScene) -> None:
 PROPERTIES: Final = (
     of_sandboxes("sandbox/fuel/repeats", repeats, "sandbox.fuel.repeats", features=("fuel",)),
     of_sandboxes("sandbox/fuel/enough", enough, "sandbox.fuel.enough", features=("fuel",)),
-    of_sandboxes("sandbox/fuel/bound", bound, "sandbox.fuel.bound", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/bound", bound, "sandbox.fuel.bound", _LINEAR, features=("fuel",)),
+    of_sandboxes(
+        *("sandbox/limits/fuel-of-each-call", own_fuel, "sandbox.limits.own"),
+        features=("fuel", "keep"),
+        given={"choices": st.lists(st.sampled_from(("exact", "short", "enough")), min_size=3, max_size=8)},
+        examples=10,
+    ),
     of_sandboxes("sandbox/fuel/exact", exact, "sandbox.fuel.exact", features=("fuel",)),
-    of_sandboxes("sandbox/fuel/linear", linear, "sandbox.fuel.linear", features=("fuel",)),
+    of_sandboxes("sandbox/fuel/linear", linear, _LINEAR, features=("fuel",)),
     of_sandboxes("sandbox/fuel/bulk", in_bulk, "sandbox.fuel.bulk", features=("fuel",)),
     of_sandboxes("sandbox/time/limit", in_time, "sandbox.time.limit", "sandbox.time.enough", features=("time",)),
     of_sandboxes(

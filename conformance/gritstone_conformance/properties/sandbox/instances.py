@@ -9,14 +9,24 @@ from hypothesis import strategies as st
 
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
-from gritstone_conformance.strategies.sandbox_probes import Build, counter, every_word, predict
-from gritstone_conformance.strategies.sandbox_states import endless, leaving, recursing, unsteady
+from gritstone_conformance.properties.sandbox.surroundings import elsewhere
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.sandbox_defects import defective
+from gritstone_conformance.strategies.sandbox_ends import ENDS, ending
+from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
+from gritstone_conformance.strategies.sandbox_states import growing, leaving, scattered, sized, turning, unsteady
+from gritstone_conformance.trial import SubjectLike
 
 __all__ = ["PROPERTIES"]
 
 _KINDS: Final[tuple[Build, ...]] = (counter, leaving, unsteady)
 _LARGE: Final = limits(pages=256)
 _PREDICTED: Final = 9  # calls of one instance
+_BYSTANDING: Final = 60
+_STEP: Final = 7  # pages
+_MOST_COPIES: Final = 3
+_FULL_MEMORY: Final = ("exhausted:memory", "failed")
+_UNRESOLVED: Final = tuple(f"unresolved:{what}" for what in ("module", "import", "export", "limit"))
 
 
 @dataclass(slots=True)
@@ -146,17 +156,97 @@ def handles(scene: SandboxScene) -> None:
         scene.trial.fail("a new handle", report.instance, path="/ok/instance", words="the handle of another instance")
 
 
+class _Bystanders:
+    """Kept instances and snapshots in several states, which nothing that happens to others may change."""
+
+    def __init__(self, scene: SandboxScene) -> None:
+        self._scene = scene
+        self._expected = {build: predict(build, _BYSTANDING) for build in (counter, leaving, turning)}
+        self._calls = dict.fromkeys(self._expected, 1)
+        self._handles = {
+            build: str(scene.running(build, each[0], keep=True).instance) for build, each in self._expected.items()
+        }
+        copied = self._handles if scene.claims("snapshot") else {}
+        self._snapshots = {build: scene.snapshot(handle) for build, handle in copied.items()}
+
+    def look(self) -> None:
+        """Call each instance once more, and run its probe again."""
+        for build, expected in self._expected.items():
+            self._scene.calling(self._handles[build], expected[self._calls[build]])
+            self._scene.running(build, expected[0])
+            self._calls[build] += 1
+
+    def look_at_snapshots(self) -> None:
+        """Resume each snapshot and call the instance."""
+        for build, snapshot in self._snapshots.items():
+            resumed = self._scene.resume(snapshot)
+            self._scene.calling(resumed, self._expected[build][1])
+            self._scene.close(resumed)
+
+
 def each_end(scene: SandboxScene) -> None:
-    """After a call that ends in any way, the next run of the same and of another probe is as it would be alone."""
-    counts, word = predict(counter, 4), every_word(1)
-    kept = scene.running(counter, counts[0], keep=True).instance
-    short = limits(fuel=1_000_000, ms=100)
-    ends = [endless("branch"), endless("bulk"), recursing("direct"), recursing("large frames"), unsteady]
-    for number, build in enumerate(ends):
-        scene.run(build, short)
-        scene.running(word, predict(word)[0])
-        if number < 3:
-            scene.calling(kept, counts[number + 1])
+    """After a call that ends in any way, other instances, snapshots and later runs are as they would be alone."""
+    bystanders = _Bystanders(scene)
+    for name, end in ENDS.items():
+        if end.abis and scene.abi not in end.abis:
+            continue
+        for later in (False, True):
+            first, second = ending(name, later=later), end.outcomes
+            report = scene.ending(first, ("done",) if later else second, keep=True)
+            bystanders.look()
+            if later:
+                scene.ending_again(str(report.instance), second)
+                bystanders.look()
+                if scene.claims("atomic"):
+                    scene.ending_again(str(report.instance), second, rule="sandbox.fail.atomic")
+        scene.ending(ending(name), end.outcomes)
+        bystanders.look()
+    bystanders.look_at_snapshots()
+
+
+def each_refusal(scene: SandboxScene) -> None:
+    """After a refused module, a closed handle or a refused import, other instances and snapshots are unchanged."""
+    bystanders = _Bystanders(scene)
+    for build in defective(every_word(1)).values():
+        scene.ending(build, _UNRESOLVED, keep=True)
+        bystanders.look()
+    scene.ending(sized(17), (*_UNRESOLVED, "exhausted:memory"), keep=True)
+    bystanders.look()
+    for refused in ("again", "close"):
+        closed = str(scene.running(counter, predict(counter)[0], keep=True).instance)
+        scene.close(closed)
+        args: dict[str, Json] = {"handle": closed} if refused == "close" else {"instance": closed, "limits": limits()}
+        scene.trial.expect(f"sandbox.{refused}", args, {"refused": "missing"}, rule="sandbox.keep.closed")
+        bystanders.look()
+    if scene.claims("export"):
+        refusals: dict[str, Json] = {"any": [{"refused": kind} for kind in ("malformed", "invalid", "rejected")]}
+        scene.trial.expect(
+            "sandbox.import", {"bytes": to_base64(b"no export")}, refusals, rule="sandbox.import.checked"
+        )
+        bystanders.look()
+    bystanders.look_at_snapshots()
+
+
+def own_pages(scene: SandboxScene, calls: list[tuple[int, int]]) -> None:
+    """Each call of an instance has its own limit of pages, whatever limits its and other calls had before."""
+    build, sizes = growing(1, step=_STEP), list[tuple[str, int]]()
+    for which, more in calls:
+        copy = which % (_MOST_COPIES + 1)
+        size = sizes[copy][1] if copy < len(sizes) else 1
+        most = -(-size // 16) * 16 + 16 * more
+        fits = size + _STEP <= most
+        words = (size, size + _STEP) if fits else (0xFFFF_FFFF, size)
+        expected, ends = Prediction("done", words), () if fits else _FULL_MEMORY
+        if copy < len(sizes):
+            report = scene.calling(sizes[copy][0], expected, limits(pages=most), or_ends=ends)
+        else:
+            report = scene.running(build, expected, limits(pages=most), keep=True, or_ends=ends)
+            copy = len(sizes)
+            sizes.append((str(report.instance), size))
+        if fits:
+            sizes[copy] = sizes[copy][0], size + _STEP
+        elif report.outcome != "done" and not scene.claims("atomic"):
+            sizes.pop(copy)
 
 
 def first_failure(scene: SandboxScene) -> None:
@@ -201,20 +291,26 @@ def exported(scene: SandboxScene) -> None:
 
 
 def exported_same(scene: SandboxScene) -> None:
-    """Equal calls in two processes leave snapshots with equal exports."""
-    other = scene.trial.spawn()
-    for build in _KINDS:
-        expected = predict(build, 2, 256)
-        made = []
-        for process in (None, other):
-            kept = str(scene.running(build, expected[0], _LARGE, keep=True, on=process).instance)
-            scene.calling(kept, expected[1], _LARGE, on=process)
-            snapshot = scene.snapshot(kept, on=process)
-            made += [scene.export(snapshot, on=process) for _ in range(2)]
-        for data in made[1:]:
-            if data != made[0]:
-                scene.trial.fail(to_base64(made[0][:256]), to_base64(data[:256]), words="other bytes")
+    """Equal calls in two processes, in other surroundings, leave snapshots with equal exports."""
+    with elsewhere(scene) as other:
+        for build in (*_KINDS, scattered):
+            _exports_same(scene, build, other)
 
+
+def _exports_same(scene: SandboxScene, build: Build, other: SubjectLike) -> None:
+    expected = predict(build, 2, 256)
+    made = []
+    for process in (None, other):
+        kept = str(scene.running(build, expected[0], _LARGE, keep=True, on=process).instance)
+        scene.calling(kept, expected[1], _LARGE, on=process)
+        snapshot = scene.snapshot(kept, on=process)
+        made += [scene.export(snapshot, on=process) for _ in range(2)]
+    for data in made[1:]:
+        if data != made[0]:
+            scene.trial.fail(to_base64(made[0][:256]), to_base64(data[:256]), words="other bytes")
+
+
+_FAIL_APART: Final = "sandbox.fail.apart"
 
 PROPERTIES: Final = (
     of_sandboxes(
@@ -234,7 +330,20 @@ PROPERTIES: Final = (
         examples=10,
     ),
     of_sandboxes("sandbox/keep/handles", handles, "sandbox.keep.handle", features=("keep",)),
-    of_sandboxes("sandbox/fail/each-end", each_end, "sandbox.fail.apart", features=("keep",)),
+    of_sandboxes("sandbox/fail/each-end", each_end, _FAIL_APART, "sandbox.fail.atomic", features=("keep",)),
+    of_sandboxes(
+        *("sandbox/fail/each-end-wasi", each_end, _FAIL_APART, "sandbox.fail.atomic"), features=("keep",), abi="wasi"
+    ),
+    of_sandboxes(
+        *("sandbox/fail/each-refusal", each_refusal, _FAIL_APART, "sandbox.keep.closed", "sandbox.import.checked"),
+        features=("keep",),
+    ),
+    of_sandboxes(
+        *("sandbox/limits/pages-of-each-call", own_pages, "sandbox.limits.own"),
+        features=("keep",),
+        given={"calls": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=4, max_size=16)},
+        examples=8,
+    ),
     of_sandboxes("sandbox/fail/first", first_failure, "sandbox.fail.atomic", features=("atomic",)),
     of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
     of_sandboxes("sandbox/export/other-process", exported, "sandbox.export.complete", features=("export",)),

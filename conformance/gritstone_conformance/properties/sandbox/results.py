@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from hypothesis import strategies as st
+
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
+from gritstone_conformance.strategies.sandbox_defects import PLACES, TEXTS, WORDS, disguised
 from gritstone_conformance.strategies.sandbox_drawn import TAPE, draw_probe
 from gritstone_conformance.strategies.sandbox_probes import Prediction, counter, every_word, predict, trapping
 from gritstone_conformance.strategies.sandbox_states import leaving
@@ -12,6 +15,8 @@ from gritstone_conformance.strategies.tape import Tape, from_tape
 
 __all__ = ["PROPERTIES"]
 
+_STOPPED: Final = ("exhausted:fuel", "timeout")
+_MOST_TEXT: Final = 200  # bytes
 _ENOUGH: Final = 200_000  # units of the interpreter
 
 
@@ -43,7 +48,31 @@ def same(scene: SandboxScene) -> None:
                 )
 
 
+def unforged(scene: SandboxScene, parts: list[bytes], places: frozenset[str], ending: str) -> None:
+    """A text in names, sections, data or output changes no outcome: it is that of the same module with another text."""
+    text = b"".join(parts)[:_MOST_TEXT]
+    scene.trial.reach(ending)
+    neutral, forging = (disguised(each, places, ending) for each in (b"x" * len(text), text))
+    if ending == "loop":
+        scene.ending(neutral, _STOPPED)
+        scene.ending(forging, _STOPPED)
+    else:
+        scene.running(neutral, predict(neutral)[0])
+        scene.running(forging, predict(forging)[0])
+
+
+_PARTS: Final = st.lists(st.sampled_from((*TEXTS, *WORDS)), min_size=1, max_size=4)
+
 PROPERTIES: Final = (
+    of_sandboxes(
+        *("sandbox/outcome/unforged", unforged, "sandbox.outcome.unforged"),
+        given={
+            "parts": _PARTS,
+            "places": st.frozensets(st.sampled_from(PLACES), min_size=1),
+            "ending": st.sampled_from(("trap", "division", "done", "loop")),
+        },
+        examples=40,
+    ),
     of_sandboxes(
         *("sandbox/result/drawn", drawn, "sandbox.result.exact", "sandbox.module.floor"),
         given={"tape": from_tape(lambda tape: tape, TAPE)},

@@ -5,7 +5,7 @@ Spec: ``sandbox/abi``, ``sandbox/limits``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, Unpack
 
@@ -16,13 +16,16 @@ from gritstone_conformance.strategies.sandbox_abi import ABIS, read_words, write
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction
 from gritstone_conformance.trial import Property, PropertyOptions, SubjectLike, Trial
 
-__all__ = ["ENOUGH", "LIMITS", "Report", "SandboxScene", "limits", "of_sandboxes"]
+__all__ = ["ENOUGH", "LIMITS", "SHORT", "Report", "SandboxScene", "limits", "of_sandboxes"]
 
 ENOUGH: Final = 1_000_000_000
 """Units of fuel that are enough for each probe that is not about fuel, in the units of any host."""
 
 LIMITS: Final[dict[str, Json]] = {"fuel": ENOUGH, "pages": 16, "table": 10_000, "ms": 10_000}
 """The limits of a call that is not about limits."""
+
+SHORT: Final[dict[str, Json]] = {**LIMITS, "fuel": 1_000_000, "ms": 100}
+"""The limits of a call that does not end by itself."""
 
 
 _ANY: Final[dict[str, Json]] = {"$": "any"}
@@ -44,11 +47,13 @@ class _How(TypedDict, total=False):
         rule: the rule that it judges.
         on: another process of the host.
         files: the files after the call, if files were granted.
+        or_ends: further outcomes that are right.
     """
 
     rule: str
     on: SubjectLike | None
     files: dict[str, Json]
+    or_ends: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,23 @@ class SandboxScene:
         """Call an instance again, whose end and words are known."""
         return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, how)
 
+    def ending(
+        self, build: Build, outcomes: Sequence[str], within: dict[str, Json] = SHORT, *, keep: bool = False
+    ) -> Report:
+        """Run a probe that ends in one of several ways, whatever it emits."""
+        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": {}, "keep": keep}
+        return self._ends("sandbox.run", args, outcomes, {"instance": _ANY if keep else None}, None)
+
+    def ending_again(self, instance: str, outcomes: Sequence[str], *, rule: str | None = None) -> Report:
+        """Call an instance that ends in one of several ways."""
+        return self._ends("sandbox.again", {"instance": instance, "limits": SHORT}, outcomes, {}, rule)
+
+    def _ends(
+        self, op: str, args: dict[str, Json], outcomes: Sequence[str], more: dict[str, Json], rule: str | None
+    ) -> Report:
+        forms = [{"ok": {"outcome": one, "output": _ANY, "used": _ANY, **more}} for one in outcomes]
+        return self._read(self.trial.expect(op, args, {"any": forms}, rule=rule))
+
     def _expect(self, op: str, args: dict[str, Json], expected: Prediction, more: dict[str, Json], how: _How) -> Report:
         if "files" in how:
             more = {**more, "files": how["files"]}
@@ -167,6 +189,7 @@ class SandboxScene:
         if expected.outcome == "done":
             output = to_base64(write_words(self.abi, expected.words))
         forms = [{"ok": {"outcome": one, "output": output, "used": _ANY, **more}} for one in self._names(expected)]
+        forms += [{"ok": {"outcome": one, "output": _ANY, "used": _ANY, **more}} for one in how.get("or_ends", ())]
         form = forms[0] if len(forms) == 1 else {"any": forms}
         return self._read(self.trial.expect(op, args, form, rule=how.get("rule"), on=how.get("on")))
 
