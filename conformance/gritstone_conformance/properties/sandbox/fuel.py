@@ -10,8 +10,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from gritstone_conformance.properties.sandbox.environments import busy, elsewhere
 from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
-from gritstone_conformance.properties.sandbox.surroundings import busy, elsewhere
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
 from gritstone_conformance.strategies.sandbox_states import endless
 from gritstone_conformance.strategies.sandbox_work import BULK, WORK, bulk, counting, laboring, straight, working
@@ -45,7 +45,7 @@ def _slack(scene: SandboxScene) -> int:
 
 
 def repeats(scene: SandboxScene) -> None:
-    """A call uses the same fuel in each run, after other calls, in other processes and surroundings, and under load."""
+    """A call uses the same fuel in each run, after other calls, in other processes and environments, and under load."""
     builds = {**_BUILDS, "a counter": counter}
     expected = {name: predict(build)[0] for name, build in builds.items()}
     other = scene.trial.spawn()

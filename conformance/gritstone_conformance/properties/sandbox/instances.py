@@ -8,8 +8,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.sandbox.environments import elsewhere
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
-from gritstone_conformance.properties.sandbox.surroundings import elsewhere
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.sandbox_defects import defective
 from gritstone_conformance.strategies.sandbox_ends import ENDS, ending
@@ -291,7 +291,7 @@ def exported(scene: SandboxScene) -> None:
 
 
 def exported_same(scene: SandboxScene) -> None:
-    """Equal calls in two processes, in other surroundings, leave snapshots with equal exports."""
+    """Equal calls in two processes, with other environments, leave snapshots with equal exports."""
     with elsewhere(scene) as other:
         for build in (*_KINDS, scattered):
             _exports_same(scene, build, other)

@@ -1,4 +1,4 @@
-"""Processes of a host in other surroundings, and hosts that are busy, for what must not depend on them."""
+"""Processes of a host in another environment, and hosts that are busy, for what must not depend on them."""
 
 from __future__ import annotations
 
