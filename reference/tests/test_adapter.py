@@ -95,6 +95,13 @@ def test_requests_after_bye_are_not_answered(client: Any) -> None:
     assert client.adapter.ended
 
 
+def test_bye_with_wrong_arguments_does_not_end_the_session(client: Any) -> None:
+    first, second = client.together(("bye", {"store": "s"}), ("ping", {}))
+    assert "error" in first
+    assert second == {"ok": {}}
+    assert not client.adapter.ended
+
+
 # --- objects ---------------------------------------------------------------------------------------------
 
 

@@ -99,7 +99,7 @@ def serve(name: str, command: list[str]) -> int:
         lie = liar.lie if wire.asked > liar.spoils else HONEST
         put(lie(wire, request))
         wire.last_seq = request["seq"]
-        if request["op"] == "bye":
+        if request["op"] == "bye" and request.get("args") == {}:
             break
     put(wire.held)
     if name == "ignores-term":

@@ -47,7 +47,7 @@ def start_script(tmp_path: Path, body: str, attach_settings: AttachSettings = PA
         + textwrap.indent(textwrap.dedent(body), "    ")
         + "    sys.stdout.write(json.dumps(reply) + '\\n')\n"
         "    sys.stdout.flush()\n"
-        "    if op == 'bye':\n"
+        "    if op == 'bye' and not args:\n"
         "        break\n"
     )
     return Launcher.for_command([sys.executable, str(script)], attach_settings).start()

@@ -10,7 +10,8 @@
 Consecutive ``grit.put`` requests on one durable store that arrive together are stored in one update. Their
 replies and the effects on later requests are the same as for separate puts, but they cost one commit.
 
-Spec: :rule:`harness.reply.order`, :rule:`harness.reply.total`, :rule:`harness.state.sequential`.
+Spec: :rule:`harness.reply.order`, :rule:`harness.reply.total`, :rule:`harness.state.sequential`,
+:rule:`harness.process.stays`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Adapter:
     """The session of one client.
 
     Attributes:
-        ended: whether ``bye`` was answered; the caller must not read further input.
+        ended: whether ``bye`` was answered with ``ok``; the caller must not read further input.
     """
 
     def __init__(self, claims: Claims) -> None:
@@ -81,7 +82,6 @@ class Adapter:
                 if request[1].startswith(_SLOW):
                     yield b""
                 yield self._answer(request)
-                self.ended = request[1] == "bye"
 
     def close(self) -> None:
         """Stop all runtimes and close all handles of the client."""
@@ -109,6 +109,8 @@ class Adapter:
             return write_frame(seq, "error", _fault(error))
         if len(reply) > self._session.claims.frame_bytes:
             return write_frame(seq, "error", {"message": f"the reply is too long for a frame: {len(reply)} bytes"})
+        if op == "bye":
+            self.ended = True
         return reply
 
     def _unclaimed(self, op: str, values: Arguments) -> str | None:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
-from gritstone_conformance.attachment.protocol import encode_request
+from gritstone_conformance.attachment.protocol import RawArgs, encode_request
 from gritstone_conformance.attachment.stream import LineStream
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import compare
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening
+from gritstone_conformance.replies import Json, Reply, Trouble
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -40,6 +43,41 @@ def after_eof(trial: Trial) -> None:
     fault = process_of(process).end_input()
     if fault is not None:
         raise fault
+
+
+def stays(trial: Trial) -> None:
+    """A bye whose arguments do not fit is answered ``error``; the process then has its state and answers.
+
+    Each is sent alone and together with the next request, because an adapter may end as soon as it has no input, or
+    ignore the input that it has.
+    """
+    asked: list[Asked] = _some_state(trial)
+    trial.expect_many(asked)
+    (op, args, expect, *_) = asked[-1]  # a second time it is answered in the same way, if the state is there
+    try:
+        for wrong in (*_WRONG_BYES, *(RawArgs(text) for text in _NO_ARGS)):
+            replies = trial.observe_apart([("bye", wrong)])
+            replies += trial.observe_apart([(op, args)])
+            replies += trial.observe_apart([("bye", wrong), (op, args)])
+            for bye, after in zip(replies[::2], replies[1::2], strict=True):
+                _expect_unharmed(trial, bye, after, expect)
+    except SubjectFault as fault:
+        if not fault.cause.startswith("dead:"):
+            raise
+        trial.fail("a reply", fault.cause, words="the process ended after a bye that was not answered ok")
+
+
+def _expect_unharmed(trial: Trial, bye: Reply, after: Reply, expect: dict[str, Json]) -> None:
+    if not isinstance(bye, Trouble):
+        trial.fail("error", repr(bye), words="expected error in reply to a bye with wrong arguments", rule=_MISFIT)
+    if compare(expect, after, {}) is not None:
+        trial.fail(expect, repr(after), words="the state was lost after a bye that was not answered ok")
+
+
+_MISFIT: Final = "harness.reply.fault-is-error"
+_WRONG_BYES: Final[tuple[dict[str, Json], ...]] = ({"surplus": 1}, {"store": "s"}, {"": None})
+_NO_ARGS: Final = (None, "null", "[]")
+"""JSON texts in place of the arguments; None: the member is absent."""
 
 
 def _some_state(trial: Trial) -> list[Asked]:
@@ -95,6 +133,7 @@ def _heard(talk: LineStream, seconds: float) -> bool:
 
 PROPERTIES = (
     Property("harness/process/ends-after-bye", ("harness.process.ends",), after_bye, kind="wire"),
+    Property("harness/process/stays", ("harness.process.stays", _MISFIT), stays, kind="wire"),
     Property("harness/process/ends-after-eof", ("harness.process.ends",), after_eof, kind="wire"),
     Property(
         "harness/connect/same-bytes",

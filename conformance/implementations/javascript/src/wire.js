@@ -103,7 +103,7 @@ export class Session {
     const answer = this.#answer(op, args);
     if (answer instanceof Promise) this.#wait(seq, answer);
     else this.#replies.push(this.#spell(seq, answer));
-    if (op !== "bye") return;
+    if (op !== "bye" || answer.ok === undefined) return; // harness.process.stays
     this.close();
     this.#flush(this.#onBye);
   }

@@ -42,6 +42,14 @@ test("the end of input ends the process", () => {
   assert.deepEqual([done.status, done.stdout], [0, '{"seq":7,"ok":{}}\n']);
 });
 
+test("a bye with arguments that do not fit does not end the process", () => {
+  const input = request(1, "bye", { more: 1 }) + request(2, "ping", {}) + request(3, "bye", {});
+  const done = spawnSync(process.execPath, [ADAPTER], { input, encoding: "utf8" });
+  const [first, ...others] = done.stdout.trimEnd().split("\n");
+  assert.ok(JSON.parse(first).error);
+  assert.deepEqual(others, ['{"seq":2,"ok":{}}', '{"seq":3,"ok":{}}']);
+});
+
 test("arguments that do not fit are errors, also those that are in Object.prototype", () => {
   const input = [
     request(1, "ping", { more: 1 }),

@@ -62,7 +62,7 @@ def main() -> None:
         reply = {"seq": request["seq"], **answer(request["op"], request["args"])}
         sys.stdout.write(json.dumps(reply, separators=(",", ":")) + "\n")
         sys.stdout.flush()
-        if request["op"] == "bye":
+        if request["op"] == "bye" and "ok" in reply:
             return
 
 

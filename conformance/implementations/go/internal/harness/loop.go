@@ -64,14 +64,15 @@ func (a *Adapter) Serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		answered := reply(r.Seq, a.carryOut(r))
+		answer := a.carryOut(r)
+		answered := reply(r.Seq, answer)
 		if len(answered) > a.frame {
 			answered = reply(r.Seq, outcome{err: fmt.Errorf("the reply has %d bytes, over frame_bytes", len(answered))})
 		}
 		if _, err := writer.Write(answered); err != nil {
 			return err
 		}
-		if err := writer.Flush(); err != nil || r.Op == "bye" {
+		if err := writer.Flush(); err != nil || r.Op == "bye" && answer.err == nil { // harness.process.stays
 			return err
 		}
 	}
