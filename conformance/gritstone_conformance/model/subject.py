@@ -21,7 +21,7 @@ from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.transcode import transcode
 from gritstone_conformance.model.values import from_base64, from_json, to_base64, to_json
-from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply, Unsupported
+from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply, Trouble, Unsupported
 
 __all__ = ["FEATURES", "DurableStores", "ModelSubject"]
 
@@ -206,6 +206,8 @@ class ModelSubject:
     ) -> dict[str, Json]:
         if to is not None:
             data = handle.store.export(names)
+            if Path(to).is_dir():
+                return {"error": True}
             Path(to).write_bytes(data)
             return ok(size=len(data), digest=data[-32:].hex())
         if cursor is None:
@@ -220,6 +222,8 @@ class ModelSubject:
     def _import_(self, handle: _Handle, **args: Any) -> dict[str, Json]:
         if "from" in args:
             path = Path(args["from"])
+            if path.is_dir():
+                return {"error": True}
             return handle.store.import_(path.read_bytes()) if path.is_file() else refused("missing")
         handle.incoming.append(from_base64(args["bytes"]))
         if args["more"]:
@@ -245,4 +249,6 @@ def _first(expectation: dict[str, Any]) -> Reply:
         return Refused(expectation["refused"], expectation.get("code"))
     if "unsupported" in expectation:
         return Unsupported(expectation["unsupported"])
+    if "error" in expectation:
+        return Trouble("the file cannot be read or written")
     return Ok(expectation.get("ok", {}))
