@@ -206,9 +206,10 @@ class ModelSubject:
     ) -> dict[str, Json]:
         if to is not None:
             data = handle.store.export(names)
-            if Path(to).is_dir():
+            try:
+                Path(to).write_bytes(data)
+            except OSError:
                 return {"error": True}
-            Path(to).write_bytes(data)
             return ok(size=len(data), digest=data[-32:].hex())
         if cursor is None:
             handle.outgoing = handle.store.export(names)
@@ -222,9 +223,9 @@ class ModelSubject:
     def _import_(self, handle: _Handle, **args: Any) -> dict[str, Json]:
         if "from" in args:
             path = Path(args["from"])
-            if path.is_dir():
-                return {"error": True}
-            return handle.store.import_(path.read_bytes()) if path.is_file() else refused("missing")
+            if path.is_file():
+                return handle.store.import_(path.read_bytes())
+            return {"error": True} if path.exists() else refused("missing")
         handle.incoming.append(from_base64(args["bytes"]))
         if args["more"]:
             return ok(objects=0, refs=0)

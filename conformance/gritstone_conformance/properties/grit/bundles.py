@@ -25,7 +25,9 @@ from gritstone_conformance.trial import Asked, Property, Trial
 __all__ = ["PROPERTIES"]
 
 _ACCEPTED: Final = "grit.bundle.bytes"
+_FILES: Final = "grit.bundle.file-error"
 _WHOLE: Final = "grit.bundle.import-whole"
+_ERROR: Final[dict[str, Json]] = {"error": True}
 _LEAF_BYTES: Final = 30_000  # of a blob, so that each piece of a bundle has some objects
 
 
@@ -327,6 +329,30 @@ def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:
     )
 
 
+def unusable_files(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A file that cannot be written or read is answered ``error``; the store and the files there stay as they were."""
+    pair = open_memory(trial, fmt)
+    fill(pair, graph)
+    around = Path(trial.directory())
+    kept = around / "full" / "kept"
+    for folder in ("empty", "full"):
+        (around / folder).mkdir()
+    kept.write_bytes(b"content")
+    folders = [str(around / "empty"), str(kept.parent)]
+    writes = [
+        ("grit.export", {"store": pair.handle, "to": path}, _ERROR, None) for path in (*folders, str(kept / "below"))
+    ]
+    reads = [("grit.import", {"store": pair.handle, "from": path}, _ERROR, None) for path in folders]
+    pair.expect(*writes, *reads, rule=_FILES)
+    if [*around.glob("*/*")] != [kept] or read_given(str(kept)) != b"content":
+        trial.fail(["full/kept"], sorted(map(str, around.glob("*/*"))), words="other files have changed", rule=_FILES)
+    pair.expect(pair.refs(), rule=_FILES)
+    data = pair.export(rule=_FILES)
+    path = trial.path()
+    if data is not None:
+        pair.expect(pair.export_file(path), pair.take_file(path, data), rule="grit.bundle.path")
+
+
 PROPERTIES: Final = (
     *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=21),
     *each_format(
@@ -347,6 +373,12 @@ PROPERTIES: Final = (
         given=draws.graph(),
         features=("durable", "files"),
         examples=8,
+    ),
+    *each_format(
+        *("bundle/unusable-files", unusable_files, _FILES, "grit.bundle.path"),
+        given=draws.graph(2),
+        features=("files",),
+        examples=2,
     ),
     *_refused("grit.bundle.exact", "not-the-closure", 12),
     *_refused("grit.bundle.conditions", "other-layout", 15),
