@@ -290,6 +290,7 @@ RUNNING = {  # times, full stores, and what happens while a run is in progress
     "runtime.run.cancel",
     "runtime.run.full",
     "runtime.run.full-together",
+    "runtime.run.idle",
     "runtime.run.independent",
     "runtime.stop.drain",
     "wit.transition.unlimited",

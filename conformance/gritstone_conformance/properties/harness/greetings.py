@@ -12,9 +12,9 @@ from gritstone_conformance.attachment.conversation import Conversation
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import compare
-from gritstone_conformance.model.formats import CBOR_BLAKE3, FRAMED_SHA256
-from gritstone_conformance.model.values import Blob, Tree
-from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
+from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256
+from gritstone_conformance.model.values import Blob, Message, Tree
+from gritstone_conformance.properties.harness.probe import DONE, ERROR, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import (
     blob_of,
     empty_bundle,
@@ -24,7 +24,9 @@ from gritstone_conformance.properties.harness.samples import (
     tree_of,
 )
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Stage
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -41,6 +43,9 @@ _HALF_PIECE: Final = 1 << 19  # bytes; an export of four of them takes several p
 _MOST_PIECES: Final = 64
 _ENTRIES: Final = 20_000  # of a tree that is 40,000 bytes longer in cbor-blake3
 _PADDING: Final = 801_000  # bytes; three of these and the tree are a little less than the least line carries
+_EFFECT: Final = "effect.x"
+_REQUESTS, _REQUEST_BYTES = 6, 700_000  # in base64url, four of these fit into the least line
+_EFFECTS: Final = Requires(features=("external", "effects"), profiles=("grit", "wit", "runtime"))
 _TRANSCODE: Final = Requires((FRAMED_SHA256.name, CBOR_BLAKE3.name), ("transcode",), ("grit",))
 
 
@@ -221,6 +226,52 @@ def transcoded(trial: Trial) -> None:
     _converse(trial, asked, "in the least line")
 
 
+def listed(trial: Trial) -> None:
+    """A list of effects longer than the least line is an error; the effects stay open and are listed when it fits."""
+    least = {**process_of(trial.subject).settings.hello_args(), "frame_bytes": FLOORS["frame_bytes"]}
+    fmt = next(each for each in FORMATS.values() if each.name in trial.claims.formats)
+    stage = Stage(Graph(fmt))
+    requests = [bytes([number]) * _REQUEST_BYTES for number in range(_REQUESTS)]
+    blobs = [stage.blob(data) for data in requests]
+    actor = stage.core(b"a")
+    content = stage.program(b"".join(programs.send(programs.SENDER, at, _EFFECT) for at in range(_REQUESTS)), *blobs)
+    messages: list[bytes | None] = [None]
+    for blob in blobs:
+        messages.append(Graph(fmt).add(Message(messages[-1], (("mt", _EFFECT),), blob)))
+    settings = {"schedule": "free", "clock": "system", "base_ms": 1, "cap_ms": 1, "max_attempts": 1, "transition_ms": 0}
+    asked: list[Asked] = [
+        ("hello", least, {"ok": {"$": "any"}}),
+        (*opening("s", fmt), DONE),
+        *(
+            ("grit.put", {"store": "s", "bytes": encode_bytes(data)}, {"ok": {"id": identity.hex()}})
+            for identity, data in stage.graph.encodings.items()
+        ),
+        ("runtime.start", {"runtime": "r", "store": "s", "agent": "a", **settings}, {"ok": {"agent": {"$": "any"}}}),
+    ]
+    for headers, told in (([["mt", "genesis"]], actor), ([], content)):
+        about = {"to": actor.hex(), "headers": headers, "content": told.hex(), "mode": "queue"}
+        asked.append(("runtime.inject", {"runtime": "r", **about}, {"ok": {"message": {"$": "any"}}}))
+    asked.append(("runtime.run", {"runtime": "r", "max_steps": 1 << 20}, {"ok": {"$": "any"}}))
+    open_effects = [
+        {
+            "effect": f"{actor.hex()}.{message.hex()}",
+            "actor": actor.hex(),
+            "message": message.hex(),
+            "kind": _EFFECT.removeprefix("effect."),
+            "request": encode_bytes(data),
+        }
+        for message, data in zip(filter(None, messages), requests, strict=True)
+    ]
+    for read in range(_REQUESTS + 1):
+        rest = open_effects[read:]
+        is_long = sum(len(each["request"]) for each in rest) > FLOORS["frame_bytes"]
+        asked += [("runtime.effects", {"runtime": "r"}, ERROR if is_long else {"ok": {"effects": rest}})] * 2
+        if rest:
+            args = {"runtime": "r", "sender": actor.hex(), "message": rest[0]["message"]}
+            asked.append(("runtime.ack", args, DONE))
+    _converse(trial, asked, "in the least line")
+
+
 def closed(trial: Trial) -> None:
     """What is claimed comes with everything that it builds on."""
     _hold_hello_against(trial, "harness.hello.closed")
@@ -314,6 +365,7 @@ PROPERTIES = (
     Property(
         *("harness/frame/transcoded", ("harness.frame.transcoded",), transcoded), requires=_TRANSCODE, kind="wire"
     ),
+    Property("harness/frame/list", ("harness.frame.list",), listed, requires=_EFFECTS, kind="wire"),
     Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
     Property("sandbox/hello/floor", ("sandbox.hello.floor",), floor, requires=_SANDBOX, kind="wire"),
     Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),

@@ -21,6 +21,7 @@ from gritstone_conformance.properties.runtime.lockstep import (
     start_args,
 )
 from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Stage
@@ -29,6 +30,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _IDLE_S: Final = 0.05  # processor time in any second of waiting
+_ACTORS: Final = 300  # at rest
 _SLEEPERS, _SLEEP_MS = 10, 500
 _ALL_S: Final = 2.5
 _SOME: Final = 30  # steps of a game that takes more
@@ -114,6 +116,36 @@ def _waiting_house(trial: Trial, fmt: Format) -> FreeScheduleFixture:
     fixture.inject([Injection(maker, (), make)])
     fixture.run()
     return fixture
+
+
+def idle(trial: Trial, fmt: Format) -> None:
+    """A store with many actors, and with mail that waits for each reason, is at rest at no cost."""
+    stage = Stage(Graph(fmt))
+    actors = [stage.core(b"actor %d" % number) for number in range(_ACTORS)]
+    failing, away, absent = stage.core(b"failing"), stage.core(b"away"), stage.core(b"absent")
+    log = stage.program(programs.append("log", b"x"))
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    tell, poison = stage.program(programs.send(programs.SENDER, 0), log), stage.program(programs.fail())
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (*actors, failing, away))
+    fixture.run()
+    change: Json = {"name": f"archived/{away.hex()}", "old": None, "new": away.hex()}
+    fixture.stop()
+    fixture.ask("grit.cas", {"store": fixture.handle, "changes": [change]}, ok())
+    fixture.start()
+    fixture.inject(
+        [
+            *(Injection(failing, (), content) for content in (poison, log)),
+            *(Injection(each, (), log) for each in (away, absent)),
+            Injection(actors[0], (), held),
+            Injection(actors[1], (), tell),
+        ]
+    )
+    fixture.run()
+    _check_idle(trial, "runtime.run.idle")
+    fixture.check()
 
 
 def to_itself(trial: Trial, fmt: Format) -> None:
@@ -457,6 +489,11 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/route/waiting", waiting_mail),
         *("runtime.route.absent", "wit.genesis.identity", "runtime.history.bundle"),
+        cost=1_000,
+        once=True,
+    ),
+    *in_each_format(
+        *("runtime/run/idle", idle, "runtime.run.idle", "runtime.route.rest", "runtime.history.bundle"),
         cost=1_000,
         once=True,
     ),

@@ -23,8 +23,10 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _COVERS: Final = "wasm.sign.covers"
+_READ: Final = "wasm.sign.read"
 _TRUST: Final = "wasm.sign.trust"
 _SECRETS: Final = (bytes(32), bytes(range(32)), b"\xff" * 32)
+_UNKNOWN: Final = (b"framed-sha1", b"cbor-blake2", b"x")
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 
@@ -132,7 +134,7 @@ def altered(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def broken(trial: Trial, fmt: Format) -> None:
-    """A bundle that an import refuses is refused here, and nothing is stored of one that is taken."""
+    """A bundle that an import refuses is refused here, one of an unknown format too, and nothing is stored of any."""
     graph = _graph(fmt)
     bundle = graph.bundle()
     lacking = {identity: data for identity, data in graph.encodings.items() if identity != graph.references["tags/b"]}
@@ -141,16 +143,20 @@ def broken(trial: Trial, fmt: Format) -> None:
     signature = sign_bundle(secret, fmt.name, graph.references)
     trial.expect("grit.open", {"store": "s", "format": fmt.name, "backend": "memory", "create": True}, ok())
     flipped = bundle[:-1] + bytes((bundle[-1] ^ 1,))
-    for data in (bundle[:-9], flipped, unfit, b"", bundle + b"x"):
-        expect = _unread(trial, fmt, data)
+    refusals = [(data, _unread(trial, fmt, data)) for data in (bundle[:-9], flipped, unfit, b"", bundle + b"x")]
+    unknown = refused("rejected", "format")
+    refusals.extend((bundle.replace(fmt.name.encode(), name, 1), unknown) for name in _UNKNOWN)
+    for data, expect in refusals:
         assert expect is not None, "no implementation can read it"
-        trial.expect("wasm.sign", {"bundle": to_base64(data), "secret": to_base64(secret)}, expect, rule=_COVERS)
+        trial.expect("wasm.sign", {"bundle": to_base64(data), "secret": to_base64(secret)}, expect, rule=_READ)
         for text in (signature, b"{}"):
             args: dict[str, Json] = {"bundle": to_base64(data), "signature": to_base64(text), "keys": [key.hex()]}
-            trial.expect("wasm.verify", args, expect, rule=_COVERS)
+            trial.expect("wasm.verify", args, expect, rule=_READ)
     _verify(trial, graph, signature, (key,), _COVERS)
     for identity in graph.encodings:
-        trial.expect("grit.get", {"store": "s", "id": identity.hex()}, refused("missing"), rule=_COVERS)
+        trial.expect("grit.get", {"store": "s", "id": identity.hex()}, refused("missing"), rule=_READ)
+    names: dict[str, Json] = {"store": "s", "prefix": "", "after": None, "limit": 9}
+    trial.expect("grit.refs", names, ok(refs=[], more=False), rule=_READ)
 
 
 _SIGNS: Final = ("wasm.signature",)
@@ -159,5 +165,5 @@ PROPERTIES: Final = (
     *in_each_format("wasm/sign/covers", covers, _COVERS, features=_SIGNS),
     *in_each_format("wasm/sign/trusted", trusted, _TRUST, features=_SIGNS),
     *in_each_format("wasm/sign/altered", altered, _TRUST, _COVERS, features=_SIGNS, given=tape(36), examples=12),
-    *in_each_format("wasm/sign/broken", broken, _COVERS, features=_SIGNS),
+    *in_each_format("wasm/sign/broken", broken, _READ, _COVERS, features=_SIGNS),
 )
