@@ -2,7 +2,7 @@
 
     python -m selftests.vectors.sandbox_cases
 
-writes ``vectors/sandbox``. A test compares the files with what this module makes.
+writes ``vectors/sandbox`` and the texts of its probes. A test compares the files with what this module makes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gritstone_conformance.strategies.sandbox_abi import ABIS, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, predict
 from gritstone_conformance.strategies.sandbox_work import working
 from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.sandbox_texts import FOLDER, probe_texts
 
 __all__ = ["sandbox_files"]
 
@@ -517,11 +518,18 @@ def sandbox_files() -> list[VectorFile]:
 
 
 def main(root: Path) -> int:
-    """Write the files."""
-    for file in sandbox_files():
+    """Write the files and the texts of their probes."""
+    files = sandbox_files()
+    for file in files:
         (root / file.path).parent.mkdir(exist_ok=True)
         (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
         print(f"{file.path}: {len(file.cases)} cases")
+    folder = root / FOLDER
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink()
+    for name, (_, text) in probe_texts(files).items():
+        (folder / name).write_text(text, encoding="ascii", newline="\n")
     return 0
 
 

@@ -1,0 +1,33 @@
+;; Run by sandbox/module/memory-a-branch-out-of-the-body.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func))
+  (type (;2;) (func (result i32)))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    br 7
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+  )
+  (func (;3;) (type 1)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 3)))

@@ -1,0 +1,4 @@
+;; Run by sandbox/module/memory-a-memory-as-the-entry.
+(module
+  (memory (;0;) 1)
+  (export "run" (memory 0)))

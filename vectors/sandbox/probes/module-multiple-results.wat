@@ -1,0 +1,44 @@
+;; Run by sandbox/module/memory-multiple-results.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i64 i64)))
+  (type (;2;) (func (param i64 i64) (result i64)))
+  (type (;3;) (func (result i32)))
+  (type (;4;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    i64.const 5
+    i64.const 3
+  )
+  (func (;2;) (type 3)
+    call 1
+    i64.sub
+    call 0
+    call 1
+    block (type 2)
+      i64.add
+    end
+    call 0
+    i32.const 0
+  )
+  (func (;3;) (type 4)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 3)))

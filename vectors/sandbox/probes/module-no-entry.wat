@@ -1,0 +1,8 @@
+;; Run by sandbox/module/memory-no-entry.
+(module
+  (type (;0;) (func))
+  (func (;0;) (type 0)
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run_" (func 0)))

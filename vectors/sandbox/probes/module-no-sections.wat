@@ -1,0 +1,2 @@
+;; Run by sandbox/module/memory-no-sections.
+(module)

@@ -1,0 +1,42 @@
+;; Run by sandbox/outcome/memory-text-0-trap.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func))
+  (type (;2;) (func (result i32)))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    unreachable
+  )
+  (func (;2;) (type 2)
+    i32.const 8196
+    i32.load8_u
+    i64.extend_i32_u
+    call 0
+    call 1
+    i32.const 0
+  )
+  (func (;3;) (type 1)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "xxxx" (func 1))
+  (export "run" (func 3))
+  (data (;0;) (offset (i32.const 8192)) "\00\00\00\00\00\00\00\00")
+  (@custom "name" "\00\05\04xxxx\01I\0c\00\04xxxx\01\04xxxx\02\04xxxx\03\04xxxx\04\04xxxx\05\04xxxx\06\04xxxx\07\04xxxx\08\04xxxx\09\04xxxx\0a\04xxxx\0b\04xxxx")
+  (@custom "producers" "xxxx"))

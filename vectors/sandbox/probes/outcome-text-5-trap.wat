@@ -1,0 +1,42 @@
+;; Run by sandbox/outcome/memory-text-5-trap.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func))
+  (type (;2;) (func (result i32)))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    unreachable
+  )
+  (func (;2;) (type 2)
+    i32.const 8235
+    i32.load8_u
+    i64.extend_i32_u
+    call 0
+    call 1
+    i32.const 0
+  )
+  (func (;3;) (type 1)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" (func 1))
+  (export "run" (func 3))
+  (data (;0;) (offset (i32.const 8192)) "\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+  (@custom "name" "\00,+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\01\9d\04\0c\00+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\01+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\02+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\03+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\04+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\05+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\06+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\07+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\08+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\09+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\0a+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\0b+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")
+  (@custom "producers" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))

@@ -1,0 +1,45 @@
+;; Run by sandbox/outcome/memory-text-6-division.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func))
+  (type (;2;) (func (result i32)))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    i32.const 1
+    i32.const 0
+    i32.div_u
+    drop
+  )
+  (func (;2;) (type 2)
+    i32.const 8218
+    i32.load8_u
+    i64.extend_i32_u
+    call 0
+    call 1
+    i32.const 0
+  )
+  (func (;3;) (type 1)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "xxxxxxxxxxxxxxxxxxxxxxxxxx" (func 1))
+  (export "run" (func 3))
+  (data (;0;) (offset (i32.const 8192)) "\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+  (@custom "name" "\00\1b\1axxxxxxxxxxxxxxxxxxxxxxxxxx\01\d1\02\0c\00\1axxxxxxxxxxxxxxxxxxxxxxxxxx\01\1axxxxxxxxxxxxxxxxxxxxxxxxxx\02\1axxxxxxxxxxxxxxxxxxxxxxxxxx\03\1axxxxxxxxxxxxxxxxxxxxxxxxxx\04\1axxxxxxxxxxxxxxxxxxxxxxxxxx\05\1axxxxxxxxxxxxxxxxxxxxxxxxxx\06\1axxxxxxxxxxxxxxxxxxxxxxxxxx\07\1axxxxxxxxxxxxxxxxxxxxxxxxxx\08\1axxxxxxxxxxxxxxxxxxxxxxxxxx\09\1axxxxxxxxxxxxxxxxxxxxxxxxxx\0a\1axxxxxxxxxxxxxxxxxxxxxxxxxx\0b\1axxxxxxxxxxxxxxxxxxxxxxxxxx")
+  (@custom "producers" "xxxxxxxxxxxxxxxxxxxxxxxxxx"))

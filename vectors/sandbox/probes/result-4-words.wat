@@ -1,0 +1,38 @@
+;; Run by sandbox/result/memory-4-words.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i32)))
+  (type (;2;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    i64.const 0
+    call 0
+    i64.const 0xffffffffffffffff
+    call 0
+    i64.const 0xa0d0a2000ff0a0d
+    call 0
+    i64.const 0x8000000000000000
+    call 0
+    i32.const 0
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 1
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 2)))

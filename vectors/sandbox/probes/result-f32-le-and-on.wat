@@ -1,0 +1,230 @@
+;; Run by sandbox/result/memory-f32-le-and-on.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i32)))
+  (type (;2;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    f32.const -0x0.0p+0
+    f32.const nan:0x400000
+    f32.le
+    i64.extend_i32_u
+    call 0
+    f32.const 0x1.0000000000000p-149
+    f32.const 0x1.0000000000000p+64
+    f32.le
+    i64.extend_i32_u
+    call 0
+    f32.const 0x0.0p+0
+    f32.const -0x0.0p+0
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f32.const 0x1.4000000000000p+1
+    f32.const inf
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f32.const nan:0x400000
+    f32.const 0x1.0000000000000p+32
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f32.const 0x1.0000000000000p+32
+    f32.const -0x1.0000000000000p+0
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f32.const -0x0.0p+0
+    f32.const nan:0x400000
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f32.const 0x1.0000000000000p-149
+    f32.const 0x1.0000000000000p+64
+    f32.ge
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const nan:0x8000000000000
+    f64.const -0x1.0000000200000p+31
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000200000p+31
+    f64.const 0x0.0p+0
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.ffffff0000000p+127
+    f64.const 0x1.fffffffffffffp+1023
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000000000p+0
+    f64.const 0x1.0000000000000p+31
+    f64.eq
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const nan:0x8000000000000
+    f64.const -0x1.0000000200000p+31
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000200000p+31
+    f64.const 0x0.0p+0
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.ffffff0000000p+127
+    f64.const 0x1.fffffffffffffp+1023
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000000000p+0
+    f64.const 0x1.0000000000000p+31
+    f64.ne
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const nan:0x8000000000000
+    f64.const -0x1.0000000200000p+31
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000200000p+31
+    f64.const 0x0.0p+0
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.ffffff0000000p+127
+    f64.const 0x1.fffffffffffffp+1023
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000000000p+0
+    f64.const 0x1.0000000000000p+31
+    f64.lt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const nan:0x8000000000000
+    f64.const -0x1.0000000200000p+31
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000200000p+31
+    f64.const 0x0.0p+0
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.ffffff0000000p+127
+    f64.const 0x1.fffffffffffffp+1023
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000000000p+0
+    f64.const 0x1.0000000000000p+31
+    f64.gt
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const nan:0x8000000000000
+    f64.const -0x1.0000000200000p+31
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000200000p+31
+    f64.const 0x0.0p+0
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.ffffff0000000p+127
+    f64.const 0x1.fffffffffffffp+1023
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const -0x1.0000000000000p+0
+    f64.const 0x1.0000000000000p+31
+    f64.le
+    i64.extend_i32_u
+    call 0
+    f64.const 0x0.0p+0
+    f64.const -0x0.0p+0
+    f64.ge
+    i64.extend_i32_u
+    call 0
+    f64.const 0x1.4000000000000p+1
+    f64.const inf
+    f64.ge
+    i64.extend_i32_u
+    call 0
+    i32.const 0
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 1
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 2)))

@@ -1,0 +1,180 @@
+;; Run by sandbox/result/memory-i64-ctz-and-on.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i32)))
+  (type (;2;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    i64.const 0x8000000000000000
+    i64.ctz
+    call 0
+    i64.const 2
+    i64.ctz
+    call 0
+    i64.const 0x80000000
+    i64.ctz
+    call 0
+    i64.const 0x8000004000000001
+    i64.ctz
+    call 0
+    i64.const 0
+    i64.popcnt
+    call 0
+    i64.const 255
+    i64.popcnt
+    call 0
+    i64.const 0x8000000000000000
+    i64.popcnt
+    call 0
+    i64.const 2
+    i64.popcnt
+    call 0
+    i64.const 0x80000000
+    i64.popcnt
+    call 0
+    i64.const 0x8000004000000001
+    i64.popcnt
+    call 0
+    i64.const 0
+    i64.const 1
+    i64.add
+    call 0
+    i64.const 255
+    i64.const 0x100000000
+    i64.add
+    call 0
+    i64.const 0x8000000000000000
+    i64.const 2
+    i64.add
+    call 0
+    i64.const 2
+    i64.const 0x7fffffffffffffff
+    i64.add
+    call 0
+    i64.const 0x80000000
+    i64.const 63
+    i64.add
+    call 0
+    i64.const 0x8000004000000001
+    i64.const 0x8000000000000000
+    i64.add
+    call 0
+    i64.const 0
+    i64.const 1
+    i64.sub
+    call 0
+    i64.const 255
+    i64.const 0x100000000
+    i64.sub
+    call 0
+    i64.const 0x8000000000000000
+    i64.const 2
+    i64.sub
+    call 0
+    i64.const 2
+    i64.const 0x7fffffffffffffff
+    i64.sub
+    call 0
+    i64.const 0x80000000
+    i64.const 63
+    i64.sub
+    call 0
+    i64.const 0x8000004000000001
+    i64.const 0x8000000000000000
+    i64.sub
+    call 0
+    i64.const 0
+    i64.const 1
+    i64.mul
+    call 0
+    i64.const 255
+    i64.const 0x100000000
+    i64.mul
+    call 0
+    i64.const 0x8000000000000000
+    i64.const 2
+    i64.mul
+    call 0
+    i64.const 2
+    i64.const 0x7fffffffffffffff
+    i64.mul
+    call 0
+    i64.const 0x80000000
+    i64.const 63
+    i64.mul
+    call 0
+    i64.const 0x8000004000000001
+    i64.const 0x8000000000000000
+    i64.mul
+    call 0
+    i64.const 0
+    i64.const 63
+    i64.div_s
+    call 0
+    i64.const 255
+    i64.const 64
+    i64.div_s
+    call 0
+    i64.const 0x8000000000000000
+    i64.const 63
+    i64.div_s
+    call 0
+    i64.const 2
+    i64.const 64
+    i64.div_s
+    call 0
+    i64.const 0x80000000
+    i64.const 63
+    i64.div_s
+    call 0
+    i64.const 0x8000004000000001
+    i64.const 64
+    i64.div_s
+    call 0
+    i64.const 0
+    i64.const 63
+    i64.div_u
+    call 0
+    i64.const 255
+    i64.const 64
+    i64.div_u
+    call 0
+    i64.const 0x8000000000000000
+    i64.const 63
+    i64.div_u
+    call 0
+    i64.const 2
+    i64.const 64
+    i64.div_u
+    call 0
+    i64.const 0x80000000
+    i64.const 63
+    i64.div_u
+    call 0
+    i64.const 0x8000004000000001
+    i64.const 64
+    i64.div_u
+    call 0
+    i32.const 0
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 1
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 2)))

@@ -1,0 +1,40 @@
+;; Run by sandbox/stop/memory-nothing-to-grow.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func))
+  (type (;2;) (func (result i32)))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+  )
+  (func (;2;) (type 2)
+    loop
+      i32.const 0
+      memory.grow
+      drop
+      br 0
+    end
+    i32.const 0
+  )
+  (func (;3;) (type 1)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 2
+    drop
+  )
+  (table (;0;) 1 funcref)
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 3))
+  (elem (i32.const 0) func 1))
