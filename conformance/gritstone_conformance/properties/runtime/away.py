@@ -124,6 +124,29 @@ def unread(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
+def holding_nobody(trial: Trial, fmt: Format) -> None:
+    """An actor that is away and has no head does not keep the actors to which it wrote from being collected."""
+    rule = "runtime.collect.held"
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    creator = lockstep.born(b"creator")
+    for space in _SPACES:
+        holder, child = (stage.core(f"{space} {role}".encode()) for role in ("holder", "child"))
+        for each in (holder, child):
+            lockstep.tell(creator, stage.program(programs.send(0, 0, "genesis"), each))
+        say = stage.program(programs.send(0, 1), child, stage.program(b""))
+        lockstep.tell(creator, stage.program(programs.send(0, 1), holder, say))
+        lockstep.tell(creator, stage.program(programs.release(0) + programs.release(1), holder, child))
+        lockstep.inject(holder, stage.program(b""))  # an entry of the agent, which the collection of the child leaves
+        lockstep.run(rule=rule)
+        lockstep.collect(rule=rule)
+        lockstep.refs(rule=rule)
+        _leave(lockstep, space, holder)
+        lockstep.collect(rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.export(rule=rule)
+
+
 def resumed(trial: Trial, fmt: Format) -> None:
     """Mail to a released actor that is away follows what it read at the first step of it that a reference leads to."""
     rule = "runtime.release.resume"
@@ -343,6 +366,7 @@ PROPERTIES: Final = (
     *in_each_format("runtime/away/still", no_step_while_away, _STILL, _MAIL, _KEPT),
     *in_each_format("runtime/away/unborn", no_genesis_while_away, _STILL, _MAIL, _KEPT),
     *in_each_format("runtime/away/unread", unread, "runtime.collect.held", "runtime.collect.collected", _MAIL),
+    *in_each_format("runtime/away/holding-nobody", holding_nobody, "runtime.collect.held", "runtime.collect.collected"),
     *in_each_format("runtime/away/resumed", resumed, "runtime.release.resume", "runtime.release.entries"),
     *in_each_format("runtime/away/resurrected", resurrected, _STILL, _MAIL),
     *in_each_format("runtime/away/with-a-head", with_a_head, _STILL, _MAIL),
