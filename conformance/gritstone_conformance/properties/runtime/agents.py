@@ -248,6 +248,28 @@ def same_effects(trial: Trial, fmt: Format) -> None:
     lockstep.flush()
 
 
+def own_effects(trial: Trial, fmt: Format) -> None:
+    """What a client sends to the agent itself is mail and, by its type, an effect, like what an actor sends."""
+    rule = "runtime.effect.open"
+    lockstep = LockstepModel(trial, fmt)
+    agent, blob = lockstep.agent, lockstep.stage.blob(b"data")
+    for kind in ("effect.first", "note", "effect.second", "effect.third"):
+        lockstep.inject(agent, blob, kind)
+    lockstep.run(rule=rule)
+    lockstep.mail(rule="runtime.agent.mail")
+    names = lockstep.effects(rule=rule)
+    lockstep.resolve(names[1], "failed", b"out of order", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)
+    lockstep.resolve(names[0], "ok", b"in order", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)  # the answers to the agent are effects of the kinds failed and ok
+    lockstep.ack(*lockstep.mail(rule="runtime.agent.mail")[0], rule="runtime.agent.mail")
+    lockstep.effects(rule=rule)
+    lockstep.restart(rule=rule)
+    lockstep.effects(rule=rule)
+    lockstep.mail(rule="runtime.agent.mail")
+    lockstep.export(rule=rule)
+
+
 def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
     """An effect is listed until it is answered, in any order, and answered by one linked message of the agent."""
     lockstep = LockstepModel(trial, fmt)
@@ -311,6 +333,10 @@ PROPERTIES: Final = (
     *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.changes", "runtime.agent.mail"),
     *in_each_format(
         *("runtime/effect/same", same_effects, "runtime.effect.open", "runtime.effect.linked"),
+        features=("external", "effects"),
+    ),
+    *in_each_format(
+        *("runtime/effect/own", own_effects, "runtime.effect.open", "runtime.effect.linked", "runtime.agent.mail"),
         features=("external", "effects"),
     ),
     *in_each_format(
