@@ -40,7 +40,7 @@ func kindOf(actor grit.ID, hasStep bool, message *grit.Object) Kind {
 // Unread returns the unread messages of a channel, oldest first, and whether the chain is fresh: wit.channel.unread.
 // More messages than limit are exhausted; a tip that is not a message is invalid.
 func Unread(reader grit.Reader, tip, cursor grit.ID, limit int) (ids []grit.ID, fresh bool, err error) {
-	for id := tip; id != cursor; {
+	for id := tip; id != cursor || cursor == grit.None; { // a tip of zeros is not stored: grit.id.zero
 		if len(ids) == limit {
 			return nil, false, grit.Refuse("exhausted", "", "more than %d unread messages", limit)
 		}
