@@ -123,7 +123,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "sandbox.again": [{"instance": "i1", "limits": SANDBOX_LIMITS}],
     "sandbox.snapshot": [{"instance": "i1"}],
     "sandbox.resume": [{"snapshot": "~" * 128}],
-    "sandbox.export": [{"snapshot": "s1"}],
+    "sandbox.export": [{"snapshot": "s1"}, {"snapshot": "s1", "fuel": 0}, {"snapshot": "s1", "fuel": 2**53 - 1}],
     "sandbox.import": [{"bytes": ""}],
     "sandbox.close": [{"handle": "!"}],
 }

@@ -10,7 +10,7 @@ from gritstone.harness import Claims
 
 SANDBOX = {
     *("sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.time", "sandbox.table", "sandbox.traps"),
-    *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export"),
+    *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank"),
     *("sandbox.env", "sandbox.random", "sandbox.clock", "sandbox.files"),
 }
 
@@ -64,8 +64,9 @@ def test_dropped_wasm_profile_drops_its_features() -> None:
 @pytest.mark.parametrize(
     ("dropped", "lost"),
     [
-        ("sandbox.snapshot", {"sandbox.snapshot", "sandbox.export"}),
-        ("sandbox.keep", {"sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export"}),
+        ("sandbox.snapshot", {"sandbox.snapshot", "sandbox.export", "sandbox.tank"}),
+        ("sandbox.keep", {"sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank"}),
+        ("sandbox.fuel", {"sandbox.fuel", "sandbox.tank"}),
         ("sandbox.abi.wasi", {f"sandbox.{one}" for one in ("abi.wasi", "env", "random", "clock", "files")}),
         ("sandbox", SANDBOX),
     ],

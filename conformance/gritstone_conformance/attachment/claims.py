@@ -77,6 +77,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "sandbox.atomic": ("sandbox.keep",),
     "sandbox.snapshot": ("sandbox.keep",),
     "sandbox.export": ("sandbox.snapshot",),
+    "sandbox.tank": ("sandbox.fuel", "sandbox.snapshot"),
     "sandbox.files": ("sandbox.abi.wasi",),
     "sandbox.env": ("sandbox.abi.wasi",),
     "sandbox.random": ("sandbox.abi.wasi",),

@@ -19,6 +19,7 @@ __all__ = [
     "endless",
     "growing",
     "leaving",
+    "once",
     "recursing",
     "scattered",
     "sized",
@@ -96,6 +97,13 @@ def _in_turn(calls: int, codes: Sequence[Code]) -> list[Any]:
         turn = ("i32.ge_u" if is_last else "i32.eq", ("global.get", calls), number(place))
         code.append(("if", None, turn, list(each)))
     return code
+
+
+def once(abi: str) -> bytes:
+    """Return a probe that emits a word in its first call, and never ends another one."""
+    probe = SandboxProbe(abi)
+    calls = probe.module.global_("i32", 0, mutable=True)
+    return probe.binary(_in_turn(calls, [[probe.word(number(7, "i64"))], [("loop", None, [("br", 0)])]]))
 
 
 def unsteady(abi: str) -> bytes:

@@ -85,6 +85,16 @@ class Script:
         """Make an instance of a snapshot."""
         return self.copy("resume", "snapshot", snapshot, "instance", name)
 
+    def export(self, snapshot: str, name: str, fuel: int | None) -> Script:
+        """Export a snapshot with some fuel."""
+        args: dict[str, Json] = {"snapshot": {"$": snapshot}, **({} if fuel is None else {"fuel": fuel})}
+        return self._ask("sandbox.export", args, {"ok": {"bytes": {"$": name}}}, None)
+
+    def too_much(self, snapshot: str, fuel: int) -> Script:
+        """Export a snapshot with more fuel than is left."""
+        args: dict[str, Json] = {"snapshot": {"$": snapshot}, "fuel": fuel}
+        return self._ask("sandbox.export", args, {"refused": "exhausted"}, None)
+
     def close(self, handle: str) -> Script:
         """Drop a copy."""
         return self._ask("sandbox.close", {"handle": {"$": handle}}, {"ok": {}}, None)
@@ -504,9 +514,96 @@ def _snapshots() -> Iterator[Draft]:
     )
 
 
+def _tanks() -> Iterator[Draft]:
+    """Amounts are the host's own, so these cases are about calls that need far less than a limit, or have no end."""
+    counts, turned = predict(probes.counter, 4), predict(states.once, 1)
+    rest: dict[str, Json] = {**LIMITS, "fuel": None}
+    spent = ("exhausted:fuel",)
+    yield Draft(
+        "tank/rest",
+        ("tank.carried",),
+        lambda script: (
+            script.run(probes.counter, counts[0], "a")
+            .again("a", counts[1], rest)
+            .run(states.once, turned[0], "b", {**LIMITS, "fuel": 1_000_000})
+            .again("b", spent, rest)
+        ),
+        ("tank",),
+        comment="The first call of the second probe ends, and the next one does not.",
+    )
+    yield Draft(
+        "tank/of-a-fork",
+        ("tank.carried",),
+        lambda script: (
+            script.run(states.once, turned[0], "a", {**LIMITS, "fuel": 1_000_000})
+            .snapshot("a", "s")
+            .resume("s", "b")
+            .snapshot("b", "t")
+            .resume("t", "c")
+            .again("c", spent, rest)
+            .run(probes.counter, counts[0], "d")
+            .snapshot("d", "u")
+            .resume("u", "e")
+            .again("e", counts[1], rest)
+            .again("d", counts[1], rest)
+        ),
+        ("tank",),
+    )
+    yield Draft(
+        "tank/of-an-export",
+        ("tank.moved",),
+        lambda script: (
+            script.run(probes.counter, counts[0], "a")
+            .snapshot("a", "s")
+            .export("s", "some", 100_000_000)
+            .copy("import", "bytes", "some", "snapshot", "t")
+            .resume("t", "b")
+            .again("b", counts[1], rest)
+            .again("a", counts[1], rest)
+            .export("s", "none", None)
+            .copy("import", "bytes", "none", "snapshot", "u")
+            .resume("u", "c")
+            .again("c", spent, rest)
+        ),
+        ("tank", "export"),
+        comment="The second export carries no fuel.",
+    )
+    yield Draft(
+        "tank/more-than-is-left",
+        ("tank.moved",),
+        lambda script: (
+            script.run(probes.counter, counts[0], "a")
+            .snapshot("a", "s")
+            .export("s", "most", 900_000_000)
+            .too_much("s", 100_000_001)
+            .again("a", counts[1], rest)
+            .again("a", counts[2])
+            .snapshot("a", "t")
+            .export("t", "other", 900_000_000)
+            .too_much("s", 100_000_001)
+        ),
+        ("tank", "export"),
+        comment="The first tank had 1,000,000,000 units. A call with a number has a tank of its own.",
+    )
+    yield Draft(
+        "tank/without-a-limit",
+        ("tank.carried", "tank.moved"),
+        lambda script: (
+            script.run(probes.counter, counts[0], "a", rest)
+            .again("a", counts[1], rest, rule="sandbox.tank.carried")
+            .snapshot("a", "s")
+            .export("s", "none", None)
+            .copy("import", "bytes", "none", "snapshot", "t")
+            .resume("t", "b")
+            .again("b", counts[2], rest, rule="sandbox.tank.moved")
+        ),
+        ("tank", "export"),
+    )
+
+
 def sandbox_files() -> list[VectorFile]:
     """Return all files of vectors of the profile."""
-    drafts = [*_modules(), *_results(), *_outcomes(), *_instances(), *_limits(), *_snapshots()]
+    drafts = [*_modules(), *_results(), *_outcomes(), *_instances(), *_limits(), *_snapshots(), *_tanks()]
     topics: dict[str, list[Case]] = {}
     for draft in drafts:
         for abi in draft.abis:

@@ -126,6 +126,8 @@ class Adapter:
         needed += [_GRANTS[name] for name in values.get("grants", ())]
         if values.get("keep"):
             needed.append("sandbox.keep")
+        if op == "sandbox.export" and "fuel" in values:
+            needed.append("sandbox.tank")
         if values.get("workers", 1) > 1:
             needed.append("threads")
         for feature in needed:

@@ -309,7 +309,7 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "sandbox.again": {"instance": _copy, "limits": _limits},
     "sandbox.snapshot": {"instance": _copy},
     "sandbox.resume": {"snapshot": _copy},
-    "sandbox.export": {"snapshot": _copy},
+    "sandbox.export": {"snapshot": _copy, "fuel?": _uint(0, 2**53 - 1)},
     "sandbox.import": {"bytes": read_bytes},
     "sandbox.close": {"handle": _copy},
 }

@@ -39,6 +39,7 @@ ALL_FEATURES = (
     "sandbox.atomic",
     "sandbox.snapshot",
     "sandbox.export",
+    "sandbox.tank",
     "sandbox.env",
     "sandbox.random",
     "sandbox.clock",
@@ -46,17 +47,18 @@ ALL_FEATURES = (
 )
 _PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
 _NEEDS = {
-    "shared": "durable",
-    "fault.kill": "durable",
-    "wasm.continuation": "wasm",
-    "wasm.signature": "wasm",
-    "sandbox.atomic": "sandbox.keep",
-    "sandbox.snapshot": "sandbox.keep",
-    "sandbox.export": "sandbox.snapshot",
-    "sandbox.env": "sandbox.abi.wasi",
-    "sandbox.random": "sandbox.abi.wasi",
-    "sandbox.clock": "sandbox.abi.wasi",
-    "sandbox.files": "sandbox.abi.wasi",
+    "shared": ("durable",),
+    "fault.kill": ("durable",),
+    "wasm.continuation": ("wasm",),
+    "wasm.signature": ("wasm",),
+    "sandbox.atomic": ("sandbox.keep",),
+    "sandbox.snapshot": ("sandbox.keep",),
+    "sandbox.export": ("sandbox.snapshot",),
+    "sandbox.tank": ("sandbox.fuel", "sandbox.snapshot"),
+    "sandbox.env": ("sandbox.abi.wasi",),
+    "sandbox.random": ("sandbox.abi.wasi",),
+    "sandbox.clock": ("sandbox.abi.wasi",),
+    "sandbox.files": ("sandbox.abi.wasi",),
 }
 """Feature -> what it needs first."""
 _LIMITS = Limits(object_bytes=8_388_608, tree_depth=2_048, refs=16_384)
@@ -93,7 +95,7 @@ class Claims:
         if "sandbox" in lost:
             lost |= {feature for feature in self.features if feature.startswith("sandbox.")}
         for feature, needed in _NEEDS.items():  # each comes after what it needs
-            if needed in lost:
+            if lost.intersection(needed):
                 lost.add(feature)
         if len(self.formats) < 2:
             lost |= {"transcode"}

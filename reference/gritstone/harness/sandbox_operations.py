@@ -5,14 +5,17 @@ See ``operations`` for what an operation is.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.sandboxes import Sandboxes
 from gritstone.harness.wire import ArgumentError, Json, write_bytes
-from gritstone.sandbox import Call, Limits, World, read_instance, write_instance
+from gritstone.sandbox import Call, Limits, Tank, World, write_instance
+from gritstone.sandbox.instances import MARK_BYTES, NO_MARK
 from gritstone.sandbox.world import SEED_BYTES, is_inside
 
 __all__ = ["SANDBOX_OPERATIONS"]
@@ -76,8 +79,12 @@ def sandbox_run(session: Session, args: Arguments) -> Json:
 def sandbox_again(session: Session, args: Arguments) -> Json:
     sandboxes, handle = _of(session), args["instance"]
     before = sandboxes.instance(handle)
-    call = sandboxes.sandbox.again(before, _limits(session, args["limits"]))
+    limits = _limits(session, args["limits"])
+    if limits.fuel is None and "sandbox.tank" not in session.claims.features:
+        before = replace(before, tank=Tank())
+    call = sandboxes.sandbox.again(before, limits)
     if call.instance is not None and not sandboxes.replace(handle, call.instance):
+        call.instance.tank.give(call.used)
         call = Call("exhausted:memory", b"", call.used, before)
     return _report(session, call)
 
@@ -93,11 +100,13 @@ def sandbox_resume(session: Session, args: Arguments) -> Json:
 
 
 def sandbox_export(session: Session, args: Arguments) -> Json:
-    return {"bytes": write_bytes(write_instance(_of(session).snapshot(args["snapshot"])))}
+    found, fuel = _of(session).snapshot(args["snapshot"]), args.get("fuel", 0)
+    found.tank.take(fuel)
+    return {"bytes": write_bytes(write_instance(found, fuel, secrets.token_bytes(MARK_BYTES) if fuel else NO_MARK))}
 
 
 def sandbox_import(session: Session, args: Arguments) -> Json:
-    return {"snapshot": _of(session).add_snapshot(read_instance(args["bytes"]))}
+    return {"snapshot": _of(session).add_import(args["bytes"])}
 
 
 def sandbox_close(session: Session, args: Arguments) -> Json:

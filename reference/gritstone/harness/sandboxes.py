@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 from gritstone.errors import Exhausted, Missing
-from gritstone.sandbox import Instance, Sandbox
+from gritstone.sandbox import Instance, Sandbox, Tank, read_instance
 
 __all__ = ["Sandboxes"]
 
@@ -19,6 +22,7 @@ class Sandboxes:
         self._instances: dict[str, Instance] = {}
         self._snapshots: dict[str, Instance] = {}
         self._made = 0
+        self._tanks: dict[bytes, Tank] = {}  # of imported bytes that carry fuel, by their digest
         self._weight = 0
 
     def instance(self, handle: str) -> Instance:
@@ -52,6 +56,24 @@ class Sandboxes:
             Exhausted: there are too many handles.
         """
         return self._add(self._snapshots, "s", instance)
+
+    def add_import(self, data: bytes) -> str:
+        """Return a new handle of the snapshot that some bytes contain.
+
+        The tank of bytes that carry fuel is kept until the end, so that another import of them adds none.
+
+        Raises:
+            Malformed: the bytes are not those of an instance.
+            Invalid: they do not fit their module.
+            Exhausted: there are too many handles.
+
+        Spec: :rule:`sandbox.tank.moved`.
+        """
+        instance = read_instance(data)
+        if instance.tank.left:
+            tank = self._tanks.setdefault(hashlib.sha256(data).digest(), instance.tank)
+            instance = replace(instance, tank=tank)
+        return self.add_snapshot(instance)
 
     def replace(self, handle: str, instance: Instance) -> bool:
         """Replace the instance of a handle by the state after a call; return whether there is room for it."""

@@ -3,7 +3,8 @@
 Everything that a guest can leave behind is copied out after a call that is done. After any other end it is not, so the
 instance stays as it was before the call.
 
-Spec: :rule:`sandbox.run.fresh`, :rule:`sandbox.keep.state`, :rule:`sandbox.fail.atomic`, :rule:`sandbox.outcome.class`.
+Spec: :rule:`sandbox.run.fresh`, :rule:`sandbox.keep.state`, :rule:`sandbox.fail.atomic`, :rule:`sandbox.outcome.class`,
+:rule:`sandbox.tank.carried`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import wasmtime
 from gritstone.errors import Missing, Refusal
 from gritstone.sandbox.instances import Instance
 from gritstone.sandbox.modules import WASI_ENTRY, admit_probe, entry_of
+from gritstone.sandbox.tanks import Tank
 from gritstone.sandbox.wasi import FUNCTIONS, MODULE, ExitError, WasiCalls
 from gritstone.sandbox.world import NOTHING, World
 from gritstone.wasm.binary import PAGE_BYTES
@@ -43,7 +45,8 @@ class Limits:
     """The limits of one call.
 
     Attributes:
-        fuel: the units that it may use, 1 to 2^53 - 1; None for the most.
+        fuel: the units that it may use, 1 to 2^53 - 1, which begin a new tank; None for what is left in the tank of the
+            instance, and for no limit in a run.
         pages: the maximum size of the memory in pages of 64 KiB.
         table: the elements that all tables together may have; None for no limit.
         ms: the milliseconds that it may take; None for a day.
@@ -103,6 +106,8 @@ class Sandbox:
     def _call(self, module: bytes, before: Instance | None, limits: Limits, world: World) -> Call:
         with self._lock:
             try:
+                if before is not None and limits.fuel is None and before.tank.left == 0:
+                    return Call("exhausted:fuel", b"", 0, before)
                 if before is not None and before.size > limits.pages:
                     raise failure("exhausted", "the memory is larger", rule="sandbox.pages.bound", detail="memory")
                 try:
@@ -150,7 +155,8 @@ class Sandbox:
 
     def _run(self, prepared: Prepared, before: Instance | None, limits: Limits, world: World) -> Call:
         """Run the entry in a new instance of the engine."""
-        fuel = _MOST_FUEL if limits.fuel is None else limits.fuel
+        tank = before.tank if before is not None and limits.fuel is None else Tank(limits.fuel)
+        fuel = _MOST_FUEL if tank.left is None else tank.left
         wasi = WasiCalls(world)
         store, running = _instantiate(prepared, before, wasi)
         running.fuel = fuel
@@ -162,10 +168,11 @@ class Sandbox:
             self._ticker.stop()
         used = fuel - running.fuel
         if outcome != "done":
-            unchanged = before or _state(prepared, _instantiate(prepared, None, wasi)[1], world, {})
+            unchanged = before or _state(prepared, _instantiate(prepared, None, wasi)[1], world, {}, tank)
             return Call(outcome, b"", used, unchanged)
         known = {} if before is None else before.pages
-        return Call(outcome, _output(running, wasi), used, _state(prepared, running, wasi.world, known))
+        tank.take(used)
+        return Call(outcome, _output(running, wasi), used, _state(prepared, running, wasi.world, known, tank))
 
 
 def _outcome(running: EngineInstance, entry: str) -> str:
@@ -216,11 +223,13 @@ def _restore(running: EngineInstance, before: Instance) -> None:
         running.write(number * PAGE_BYTES, page)
 
 
-def _state(prepared: Prepared, running: EngineInstance, world: World, known: Mapping[int, bytes]) -> Instance:
+def _state(
+    prepared: Prepared, running: EngineInstance, world: World, known: Mapping[int, bytes], tank: Tank
+) -> Instance:
     """Return the state that a call left; pages that did not change are shared with the state before."""
     pages: dict[int, bytes] = {}
     for number in range(running.pages):
         page = running.read(number * PAGE_BYTES, PAGE_BYTES)
         if page != ZERO_PAGE:
             pages[number] = known[number] if known.get(number) == page else page
-    return Instance(prepared.admitted.module.data, tuple(running.read_globals()), running.pages, pages, world)
+    return Instance(prepared.admitted.module.data, tuple(running.read_globals()), running.pages, pages, world, tank)

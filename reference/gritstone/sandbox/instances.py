@@ -1,9 +1,11 @@
 """Instances between two calls, and their form as bytes.
 
-An instance is a value that never changes, so a snapshot needs no copy and a fork shares all pages with its origin.
+An instance is a value that never changes, so a snapshot needs no copy and a fork shares all pages with its origin. Only
+its tank changes, which it shares with its copies.
 
-The bytes of an instance are its module, its grants, its globals, and its pages that are not all zero, each in ascending
-order, and at the end a digest of all of it. So equal instances have equal bytes, and a change of any byte is found.
+The bytes of an instance are its module, its grants, its globals, the fuel that leaves with it, and its pages that are
+not all zero, each in ascending order, and at the end a digest of all of it. So equal instances have equal bytes, and a
+change of any byte is found. Exports that carry fuel differ by a mark, so that each is an amount of its own.
 
 Spec: :rule:`sandbox.snapshot.fixed`, :rule:`sandbox.export.complete`, :rule:`sandbox.export.same`,
 :rule:`sandbox.import.checked`, :rule:`sandbox.import.bounded`.
@@ -13,19 +15,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gritstone.errors import Invalid, Malformed, Refusal
 from gritstone.sandbox.modules import MOST_PAGES, admit_probe
+from gritstone.sandbox.tanks import Tank
 from gritstone.sandbox.world import World, read_world, write_world
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.reader import I32
 
-__all__ = ["Instance", "read_instance", "write_instance"]
+__all__ = ["MARK_BYTES", "NO_MARK", "Instance", "read_instance", "write_instance"]
 
-_MAGIC = b"gritstone sandbox 1\n"
+MARK_BYTES = 16
+NO_MARK = bytes(MARK_BYTES)
+"""The mark of an export that carries no fuel."""
+
+_MAGIC = b"gritstone sandbox 2\n"
 _DIGEST_BYTES = 32
 _U32, _U64 = 4, 8
+_NO_LIMIT = 2**64 - 1  # of a tank
 _I32_BITS, _I64_BITS = 32, 64
 _RULE = "sandbox.import.checked"
 
@@ -40,6 +48,7 @@ class Instance:
         size: the number of pages of the memory.
         pages: the pages that are not all zero, by number, ascending.
         world: what is granted.
+        tank: the fuel that is left for it and its copies.
     """
 
     module: bytes
@@ -47,6 +56,7 @@ class Instance:
     size: int
     pages: Mapping[int, bytes]
     world: World
+    tank: Tank = field(default_factory=Tank, compare=False)
 
     @property
     def weight(self) -> int:
@@ -55,9 +65,16 @@ class Instance:
         return len(self.module) + PAGE_BYTES * len(self.pages) + sum(map(len, files))
 
 
-def write_instance(instance: Instance) -> bytes:
-    """Return the bytes of an instance."""
+def write_instance(instance: Instance, fuel: int = 0, mark: bytes = NO_MARK) -> bytes:
+    """Return the bytes of an instance.
+
+    Args:
+        instance: the instance.
+        fuel: the units that the bytes carry; the caller has taken them out of the tank.
+        mark: if the bytes carry fuel, 16 bytes that no other export has.
+    """
     world = write_world(instance.world)
+    carried = _NO_LIMIT if instance.tank.left is None and not fuel else fuel
     parts = [
         _MAGIC,
         _u32(len(instance.module)),
@@ -66,6 +83,8 @@ def write_instance(instance: Instance) -> bytes:
         world,
         _u32(len(instance.globals)),
         *(value.to_bytes(_U64, "little") for value in instance.globals),
+        carried.to_bytes(_U64, "little"),
+        mark,
         _u32(instance.size),
         _u32(len(instance.pages)),
         *(_u32(number) + page for number, page in instance.pages.items()),
@@ -87,11 +106,12 @@ def read_instance(data: bytes) -> Instance:
     reader = _Reader(content, len(_MAGIC))
     module, world = reader.take(reader.u32()), read_world(reader.take(reader.u32()))
     values = tuple(int.from_bytes(reader.take(_U64), "little") for _ in range(reader.count(_U64)))
+    carried, _ = int.from_bytes(reader.take(_U64), "little"), reader.take(MARK_BYTES)
     size = reader.u32()
     pages = {reader.u32(): reader.take(PAGE_BYTES) for _ in range(reader.count(_U32 + PAGE_BYTES))}
     if reader.at != len(content):
         raise Malformed("bytes after the last page", rule=_RULE)
-    instance = Instance(module, values, size, pages, world)
+    instance = Instance(module, values, size, pages, world, Tank(None if carried == _NO_LIMIT else carried))
     _check(instance)
     return instance
 

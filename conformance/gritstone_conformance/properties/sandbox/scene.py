@@ -129,9 +129,10 @@ class SandboxScene:
         """Return the handle of a new instance of a snapshot."""
         return str(self._value("sandbox.resume", {"snapshot": snapshot}, on)["instance"])
 
-    def export(self, snapshot: str, *, on: SubjectLike | None = None) -> bytes:
-        """Return a snapshot as bytes."""
-        return from_base64(str(self._value("sandbox.export", {"snapshot": snapshot}, on)["bytes"]))
+    def export(self, snapshot: str, *, fuel: int | None = None, on: SubjectLike | None = None) -> bytes:
+        """Return a snapshot as bytes, which carry units of fuel."""
+        args: dict[str, Json] = {"snapshot": snapshot} if fuel is None else {"snapshot": snapshot, "fuel": fuel}
+        return from_base64(str(self._value("sandbox.export", args, on)["bytes"]))
 
     def import_(self, data: bytes, *, on: SubjectLike | None = None) -> str:
         """Return the handle of the snapshot that these bytes contain."""

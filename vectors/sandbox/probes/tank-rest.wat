@@ -1,0 +1,50 @@
+;; Run by sandbox/tank/memory-rest and 1 more.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i32)))
+  (type (;2;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1)
+    global.get 0
+    i32.const 1
+    i32.add
+    global.set 0
+    global.get 0
+    i32.const 1
+    i32.eq
+    if
+      i64.const 7
+      call 0
+    end
+    global.get 0
+    i32.const 2
+    i32.ge_u
+    if
+      loop
+        br 0
+      end
+    end
+    i32.const 0
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 1
+    drop
+  )
+  (memory (;0;) 1)
+  (global (;0;) (mut i32) (i32.const 0))
+  (export "memory" (memory 0))
+  (export "run" (func 2)))
