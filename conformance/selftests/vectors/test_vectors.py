@@ -292,6 +292,7 @@ RUNNING = {  # times, full stores, and what happens while a run is in progress
     "runtime.run.full-together",
     "runtime.run.idle",
     "runtime.run.independent",
+    "runtime.stop.bye",
     "runtime.stop.drain",
     "wit.transition.unlimited",
 }

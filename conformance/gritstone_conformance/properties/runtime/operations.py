@@ -36,6 +36,7 @@ _ALL_S: Final = 2.5
 _SOME: Final = 30  # steps of a game that takes more
 _TRIES: Final = 3
 _STOP_S: Final = 5.0
+_LONG_NAP_MS, _BYE_S = 4_500, 4.0  # less than the deadline of a bye
 _NAP_MS: Final = 150
 _HELD: Final = {"lost": "runtime.run.declined"}  # the rule that is named where mail is left that waits for nothing
 
@@ -447,6 +448,34 @@ def stopped(trial: Trial, fmt: Format) -> None:
         trial.fail("the references as they were", "others", words="a step is adopted after a stop", rule=rule)
 
 
+def ended(trial: Trial, fmt: Format) -> None:
+    """A ``bye`` does not wait for what sleeps, and the step of it is not adopted."""
+    rule = "runtime.stop.bye"
+    directory = trial.directory()
+    stage = Stage(Graph(fmt))
+    actor, slow = stage.core(b"actor"), stage.core(b"slow")
+    log = stage.program(programs.append("log", b"x"))
+    nap = stage.program(programs.sleep(_LONG_NAP_MS) + programs.append("log", b"z"))
+    fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory, trial.spawn()))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, slow))
+    fixture.run()
+    fixture.inject([Injection(slow, (), nap), Injection(actor, (), log)])
+    started = time.perf_counter()
+    trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, RAN, on=fixture.process, rule=rule)
+    trial.expect("bye", {}, ok(), on=fixture.process, rule=rule)
+    seconds = time.perf_counter() - started
+    if seconds > _BYE_S:
+        trial.fail(f"within {_BYE_S} s", f"{seconds:.2f} s", words="a bye waits for what sleeps", rule=rule)
+    again = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory, create=False))
+    verdict = again.check(at_rest=False)
+    assert verdict.history is not None
+    steps = len(verdict.history.chains[slow].steps)
+    if steps != 1:
+        trial.fail("1 step", f"{steps} steps", words="a step is adopted after a bye", rule=rule)
+
+
 def handles(trial: Trial, fmt: Format) -> None:
     """A handle is bound once, is free after a stop or after its store is closed, and unknown before a start."""
     lockstep = LockstepModel(trial, fmt)
@@ -514,6 +543,9 @@ PROPERTIES: Final = (
     *in_each_format("runtime/head/stale", run_of_a_moved_head, "runtime.head.cas", "runtime.recover.continue"),
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
     *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),
+    *in_each_format(
+        *("runtime/stop/bye", ended, "runtime.stop.bye", *HISTORY_RULES), features=("external", "durable"), once=True
+    ),
     *in_each_format("runtime/stop/handles", handles, "runtime.stop.clean"),
     *in_each_format("runtime/retry/delay-system", delays, "runtime.retry.delay-system", "runtime.retry.count"),
 )
