@@ -14,7 +14,7 @@ from gritstone_conformance.model.grammar import check_key, check_value
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.proposals import message_type
 from gritstone_conformance.model.puppet import Draft
-from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
+from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, missing, rejected
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Headers, Message, Step, Tree
 
@@ -93,7 +93,9 @@ class Agent:
         if defects:
             raise Refusal(defects)
         old = self.last_sent(to)
-        message = self.shelf.put(Message(old if mode == "queue" else None, headers, content))
+        sent = Message(old if mode == "queue" else None, headers, content)
+        self._check_size(sent, "runtime.agent.limits")
+        message = self.shelf.put(sent)
         if message == old:
             return message
         if mode == "signal" and old is not None and root(self.shelf, old) == message:
@@ -101,6 +103,11 @@ class Agent:
             raise Refusal([rejected("runtime.agent.inject", "the chain already contains the message")])
         self.step({to: message}, {})
         return message
+
+    def _check_size(self, value: Blob | Message, rule: str) -> None:
+        """Check that an object is not longer than the limit; raises Refusal."""
+        if len(self.shelf.format.encode(value)) > self.mailroom.store.limits.object_bytes:
+            raise Refusal([exhausted(rule, "the object is longer than object_bytes")])
 
     def last_sent(self, to: bytes) -> bytes | None:
         """Return what the next message to an actor is queued behind: the entry, or what the actor read last.
@@ -206,7 +213,9 @@ class Agent:
         effect = next((each for each in self.effects() if each.name == name), None)
         if effect is None:
             raise Refusal([missing("runtime.effect.linked", "no such effect is open")])
-        content = self.shelf.put(Blob((("ct", "s"),) if outcome == "failed" else (), data))
+        answer = Blob((("ct", "s"),) if outcome == "failed" else (), data)
+        self._check_size(answer, "runtime.effect.limit")
+        content = self.shelf.put(answer)
         headers = (("mt", f"effect.{outcome}"), ("reply", effect.message.hex()))
         previous = self.last_sent(effect.actor)
         reply = self.shelf.put(Message(previous, headers, content))

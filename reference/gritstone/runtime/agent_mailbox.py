@@ -59,7 +59,7 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
         Invalid: the headers cannot be encoded, or repeat a key.
         Exhausted: the message is too long; or trees are nested too deep.
 
-    Spec: :rule:`runtime.agent.inject`.
+    Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.limits`.
     """
     by_key = check_injection(headers)
     _check_closed(world, to, content)
@@ -164,7 +164,7 @@ def resolve(world: World, answered: Answered, effect: MessageKey, outcome: Mappi
         Invalid: the text cannot be encoded.
         Exhausted: the answer is too long.
 
-    Spec: :rule:`runtime.effect.linked`.
+    Spec: :rule:`runtime.effect.linked`, :rule:`runtime.effect.limit`.
     """
     if effect not in [(one.sender, one.message) for one in effects(world, answered)]:
         raise Missing("the effect is not open", rule="runtime.effect.linked", got=".".join(one.hex() for one in effect))

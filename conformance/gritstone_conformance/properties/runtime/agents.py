@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.grammar import VALUE_BYTES
 from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
-from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
+from gritstone_conformance.model.values import Blob, Headers, Mailbox, Message, Step, Tree
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions, start_args
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.replies import Json
@@ -20,6 +23,11 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _NAMES: Final = ("test", "a", "\u00e9\U0001f600", "e\u0301", "n" * 255, "with blank", "\u0000x")
+
+
+_DEEP: Final = 20_000  # a larger tree_depth is not tried: it would take minutes
+_LONG: Final = 1 << 16  # bytes
+_AROUND: Final = 16  # bytes of a header around its value, at most
 
 
 def bootstrap(trial: Trial, fmt: Format) -> None:
@@ -95,6 +103,65 @@ def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
         lockstep.refs(rule=rule)
     lockstep.run(rule=rule)
     lockstep.export(rule="runtime.agent.changes")
+
+
+def injections_at_limits(trial: Trial, fmt: Format) -> None:
+    """A message at ``object_bytes``, of trees at ``tree_depth``, is sent; a longer one, or of deeper trees, is not."""
+    rule = "runtime.agent.limits"
+    lockstep = LockstepModel(trial, fmt)
+    limits = lockstep.pair.model.limits
+    blob, one = lockstep.stage.blob(b"leaf"), lockstep.stage.core(b"one")
+    if limits.tree_depth <= _DEEP:
+        trees = [blob]
+        for _ in range(limits.tree_depth + 1):
+            trees.append(lockstep.stage.tree(t=trees[-1]))
+        for to, content in ((one, trees[-1]), (one, trees[-2]), (trees[-1], blob), (trees[-2], blob)):
+            lockstep.inject(to, content, rule=rule)
+            lockstep.refs(rule=rule)
+    for more in (1, 0):
+        lockstep.inject(one, blob, _headers_of(fmt, blob, limits.object_bytes + more), "signal", rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.flush()
+
+
+def _headers_of(fmt: Format, content: bytes, size: int) -> Headers:
+    """Return headers with which a message without a previous is of a given length."""
+    full = [(f"h{number:03}", "x" * VALUE_BYTES) for number in range((size - _LONG) // (VALUE_BYTES + _AROUND))]
+
+    def headers(length: int) -> Headers:
+        return (*full, *(("yz"[number], "x" * (length // 2 + number * (length % 2))) for number in range(2)))
+
+    return headers(_fitting(fmt, lambda length: Message(None, headers(length), content), size))
+
+
+def _blob_of(headers: Headers, length: int) -> Blob:
+    return Blob(headers, bytes(length))
+
+
+def _fitting(fmt: Format, make: Callable[[int], Blob | Message], size: int) -> int:
+    """Return the number for which an object, which grows by one byte with it, is of a given length if it can be."""
+    length = _LONG
+    for _ in range(4):
+        length += size - len(fmt.encode(make(length)))
+    return length
+
+
+def answers_at_limits(trial: Trial, fmt: Format) -> None:
+    """An answer at ``object_bytes`` is sent; for a longer one the effect stays open."""
+    rule = "runtime.effect.limit"
+    lockstep = LockstepModel(trial, fmt)
+    limit, stage = lockstep.pair.model.limits.object_bytes, lockstep.stage
+    ask = stage.program(programs.send(0, 1, "effect.x") * 2, lockstep.agent, stage.blob(b""))
+    lockstep.tell(lockstep.born(b"a"), ask)
+    for outcome, headers in (("ok", ()), ("failed", (("ct", "s"),))):
+        for size in (limit + 1, limit):
+            name = lockstep.effects(rule=rule)[0]
+            length = _fitting(fmt, partial(_blob_of, headers), size)
+            lockstep.resolve(name, outcome, b"x" * length, rule=rule)
+            lockstep.run(rule=rule)
+            lockstep.refs(rule=rule)
+    lockstep.effects(rule=rule)
+    lockstep.flush()
 
 
 def injections_refused(trial: Trial, fmt: Format) -> None:
@@ -329,6 +396,12 @@ PROPERTIES: Final = (
         ),
         given=tape(40),
         examples=13,
+    ),
+    *in_each_format("runtime/agent/limits", injections_at_limits, "runtime.agent.limits", once=True),
+    *in_each_format(
+        *("runtime/effect/limit", answers_at_limits, "runtime.effect.limit"),
+        features=("external", "effects"),
+        once=True,
     ),
     *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.changes", "runtime.agent.mail"),
     *in_each_format(

@@ -29,7 +29,7 @@ function checkSignal(workspace, entry, message) {
 
 /**
  * Send a message from the agent: its id. Throws Refusal missing, invalid, rejected, exhausted.
- * Spec: runtime.agent.inject, runtime.receipt.reserved.
+ * Spec: runtime.agent.inject, runtime.agent.limits, runtime.receipt.reserved.
  */
 export function inject(store, agent, { to, headers, content, mode }) {
   const workspace = new Workspace(store);
@@ -144,7 +144,10 @@ export class Effects {
     });
   }
 
-  /** Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing, invalid. Spec: runtime.effect.linked. */
+  /**
+   * Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing, invalid, exhausted.
+   * Spec: runtime.effect.linked, runtime.effect.limit.
+   */
   resolve(effect, outcome) {
     const [sender, id] = effect.split(".");
     const isOpen = [...this.#open()].some((each) => each.sender === sender && each.id === id);
