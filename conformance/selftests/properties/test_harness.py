@@ -123,8 +123,13 @@ def listening(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Launch
 
 
 def test_socket_carries_the_same_bytes(listening: Launcher) -> None:
-    for name in ("harness/connect/same-bytes", "harness/frame/conversation", "harness/hello/stable"):
-        assert found(name, listening) is None
+    for name in ("connect/same-bytes", "connect/claimed", "frame/conversation", "hello/stable", "hello/offers"):
+        assert found(f"harness/{name}", listening) is None
+
+
+@pytest.mark.parametrize("listening", [["silent-claim"]], indirect=True)
+def test_connection_without_its_feature_is_reported(listening: Launcher) -> None:
+    assert found("harness/connect/claimed", listening) == "harness.connect.claimed"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,19 @@ def names_in_one_update(trial: Trial, fmt: Format) -> None:
     pair.expect(pair.cas(*checks[1:limit], Change(names[0], None, target)), pair.refs())
 
 
+def names_in_one_import(trial: Trial, fmt: Format) -> None:
+    """An import sets more references than ``cas_names`` at once."""
+    pair = open_memory(trial, fmt)
+    count = min(pair.model.limits.cas_names, _MANY_REFERENCES) + 1
+    if count > pair.model.limits.refs:
+        trial.remark = "not tried: as many references as that are beyond the limit refs"
+        return
+    graph = Graph(fmt)
+    graph.references = dict.fromkeys((f"tags/{number}" for number in range(count)), graph.add(Blob((), b"leaf")))
+    pair.expect(*pair.take(graph.bundle()), pair.refs("tags/", None, 1))
+    pair.expect(*pair.take(graph.bundle()), pair.refs("tags/", f"tags/{count - 2}", 2))
+
+
 def references_in_one_store(trial: Trial, fmt: Format) -> None:
     """An update after which a store has ``refs`` references is accepted; with one more it is ``exhausted``."""
     pair = open_memory(trial, fmt)
@@ -197,6 +210,7 @@ PROPERTIES: Final = (
     *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
     *each_format("damage/far-offsets", far_offsets, "grit.store.verify", features=("damage",)),
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
+    *each_format("ref/names-of-an-import", names_in_one_import, "grit.ref.limit"),
     *each_format("store/most-ids", ids_in_one_question, "grit.store.has"),
     *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit", "grit.ref.list"),
     *each_format("ref/import-limit", references_of_a_bundle, "grit.ref.limit"),

@@ -116,6 +116,15 @@ def same_bytes(trial: Trial) -> None:
     trial.expect_many([("ping", {}, DONE), ("grit.close", {"store": "s"}, unknown)])
 
 
+def connect_claimed(trial: Trial) -> None:
+    """The feature connect is claimed on a connection, and not on standard input and output."""
+    attached, features = process_of(trial.subject).attached, trial.claims.features
+    trial.expect("ping", {}, DONE)
+    if attached != ("connect" in features):
+        wanted = "claimed" if attached else "not claimed"
+        trial.fail(wanted, sorted(features), words=f"expected the feature connect to be {wanted}")
+
+
 def _connect(subject: Subject, connections: ExitStack) -> tuple[LineStream, Callable[[], object]]:
     """Return the lines of a new connection, and what closes it; it is closed with the others in any case."""
     channel = subject.opener.open()
@@ -135,6 +144,7 @@ PROPERTIES = (
     Property("harness/process/ends-after-bye", ("harness.process.ends",), after_bye, kind="wire"),
     Property("harness/process/stays", ("harness.process.stays", _MISFIT), stays, kind="wire"),
     Property("harness/process/ends-after-eof", ("harness.process.ends",), after_eof, kind="wire"),
+    Property("harness/connect/claimed", ("harness.connect.claimed",), connect_claimed, kind="wire"),
     Property(
         "harness/connect/same-bytes",
         ("harness.connect.same",),

@@ -211,6 +211,17 @@ def independent(trial: Trial) -> None:
         _converse(trial, [("hello", {**offer, **other}, {"ok": trial.claims.raw})], "from another suite")
 
 
+def offers(trial: Trial) -> None:
+    """A protocol that the adapter supports is chosen among others, wherever it is in the list."""
+    hello = process_of(trial.subject).settings.hello_args()
+    known: Json = hello["protocol"][0]
+    for offered in ([known, _OTHER_PROTOCOL], [_OTHER_PROTOCOL, known], [_OTHER_PROTOCOL, known, 1 << 32], [known] * 2):
+        _converse(trial, [("hello", {**hello, "protocol": offered}, {"ok": trial.claims.raw})], "to several protocols")
+
+
+_OTHER_PROTOCOL: Final = 2
+
+
 def transcoded(trial: Trial) -> None:
     """A bundle that fits into the least line, and whose transcoding does not, is exhausted; a shorter one is not."""
     least = {**process_of(trial.subject).settings.hello_args(), "frame_bytes": FLOORS["frame_bytes"]}
@@ -361,6 +372,7 @@ PROPERTIES = (
     Property("harness/hello/exports-stay", ("harness.hello.any-time",), exports_stay, requires=_GRIT, kind="wire"),
     Property("harness/hello/runtimes-stay", ("harness.hello.any-time",), runtimes_stay, requires=_RUNTIME, kind="wire"),
     Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),
+    Property("harness/hello/offers", ("harness.hello.any-time",), offers, kind="wire"),
     Property("harness/hello/independent", ("harness.hello.stable",), independent, kind="wire"),
     Property(
         *("harness/frame/transcoded", ("harness.frame.transcoded",), transcoded), requires=_TRANSCODE, kind="wire"

@@ -1,6 +1,7 @@
 """Planted: the honest adapter on a Unix socket (first argument), or one with a fault (second argument).
 
-Faults: ``greets`` writes before the first request; ``crowd`` serves all clients at once; ``once`` serves one client.
+Faults: ``greets`` writes before the first request; ``crowd`` serves all clients at once; ``once`` serves one client;
+``silent-claim`` does not claim ``connect``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ def serve(client: socket.socket, fault: str) -> None:
             for line in stream:
                 request = json.loads(line)
                 answer = honest.answer(request["op"], request["args"])
-                if request["op"] == "hello" and "ok" in answer:
+                if request["op"] == "hello" and "ok" in answer and fault != "silent-claim":
                     answer = {"ok": honest.HELLO | {"features": ["connect"]}}
                 stream.write(json.dumps({"seq": request["seq"], **answer}).encode() + b"\n")
                 stream.flush()
-                if request["op"] == "bye":
+                if request["op"] == "bye" and "ok" in answer:
                     return
         except ConnectionError:
             return
