@@ -10,6 +10,7 @@ from gritstone.harness import Claims
 
 SANDBOX = {
     *("sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.time", "sandbox.table", "sandbox.traps"),
+    "sandbox.wide",
     *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank"),
     *("sandbox.env", "sandbox.random", "sandbox.clock", "sandbox.files"),
 }
@@ -75,7 +76,8 @@ def test_dropped_feature_of_sandbox_drops_dependent_features(dropped: str, lost:
     claims = Claims().without({dropped})
     assert set(claims.features) == set(Claims().features) - lost
     answer = claims.hello({"protocol": [1]})
-    assert ("sandbox" in answer["profiles"]) == ("fuel_slack" in answer["limits"]) == (dropped != "sandbox")
+    assert ("sandbox" in answer["profiles"]) == (dropped != "sandbox")
+    assert ("fuel_slack" in answer["limits"]) == ("sandbox.fuel" not in lost)
 
 
 def test_hello_rejects_unknown_protocols() -> None:

@@ -73,6 +73,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "sandbox.time": (),
     "sandbox.table": (),
     "sandbox.traps": (),
+    "sandbox.wide": (),
     "sandbox.keep": (),
     "sandbox.atomic": ("sandbox.keep",),
     "sandbox.snapshot": ("sandbox.keep",),

@@ -54,6 +54,9 @@ def defective(valid: Build) -> dict[str, Build]:
         "an entry with a parameter": _entry(str, ["i32"]),
         "an entry with another result": _entry(str, [], ["i64"]),
         "a memory as the entry": _memory_as_entry,
+        "a start function and no entry": _entry(lambda name: f"{name}_", starts=True),
+        "a start function and an entry with a parameter": _entry(str, ["i32"], starts=True),
+        "a start function with a parameter": _with(_starts_with_parameter),
     }
 
 
@@ -82,8 +85,18 @@ def _sets_a_constant(module: Assembly) -> None:
     module.function([], [], (), [("global.set", constant, zero)])
 
 
-def _entry(named: Callable[[str], str], parameters: list[str] | None = None, results: list[str] | None = None) -> Build:
-    """Return a module whose entry has another name or another type."""
+def _starts_with_parameter(module: Assembly) -> None:
+    module.start = module.function(["i32"], [], (), [])
+
+
+def _entry(
+    named: Callable[[str], str],
+    parameters: list[str] | None = None,
+    results: list[str] | None = None,
+    *,
+    starts: bool = False,
+) -> Build:
+    """Return a module whose entry has another name or another type; with ``starts`` its start function traps."""
 
     def build(abi: str) -> bytes:
         module = Assembly()
@@ -92,6 +105,8 @@ def _entry(named: Callable[[str], str], parameters: list[str] | None = None, res
         own = ([] if abi in ("memory", "wasi") else ["i32"]) if results is None else results
         value = [number(0, own[0])] if own else []
         module.function(parameters or [], own, (), value, named(_ENTRY[abi]))
+        if starts:
+            module.start = module.function([], [], (), ["unreachable"])
         return module.binary()
 
     return build

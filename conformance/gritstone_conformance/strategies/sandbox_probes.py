@@ -51,14 +51,26 @@ class _NoHost:
         raise AttributeError(name)
 
 
-def predict(build: Build, calls: int = 1, pages: int = _PAGES, fuel: int = _FUEL) -> list[Prediction]:
-    """Return what successive calls of one instance report, as the suite's interpreter finds it."""
-    machine = Machine(admit(build(MODEL), "wit", pages), pages, fuel, _NoHost())  # type: ignore[arg-type]
-    return [_call(machine) for _ in range(calls)]
+def predict(
+    build: Build, calls: int = 1, pages: int = _PAGES, fuel: int = _FUEL, *, wide: bool = False
+) -> list[Prediction]:
+    """Return what successive calls of one instance report, as the suite's interpreter finds it.
+
+    Args:
+        build: the probe.
+        calls: how many calls; the first one is the run.
+        pages: the limit of pages.
+        fuel: units of the interpreter for all calls.
+        wide: whether the probe may be wide.
+    """
+    machine = Machine(admit(build(MODEL), "wit", pages, wide), pages, fuel, _NoHost())  # type: ignore[arg-type]
+    return [_call(machine, is_run=number == 0) for number in range(calls)]
 
 
-def _call(machine: Machine) -> Prediction:
+def _call(machine: Machine, *, is_run: bool) -> Prediction:
     try:
+        if is_run:
+            machine.start()
         code = machine.call("wit")
     except Trapped as trap:
         return Prediction(f"failed:trap:{trap.code}")

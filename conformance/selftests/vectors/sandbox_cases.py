@@ -20,6 +20,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import sandbox_defects as defects
 from gritstone_conformance.strategies import sandbox_probes as probes
 from gritstone_conformance.strategies import sandbox_states as states
+from gritstone_conformance.strategies import sandbox_wide as wide
 from gritstone_conformance.strategies.endings import CAUSES
 from gritstone_conformance.strategies.sandbox_abi import ABIS, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, predict
@@ -601,9 +602,95 @@ def _tanks() -> Iterator[Draft]:
     )
 
 
+WIDE_ABIS: Final = ("memory", "wasi", "extism")
+"""Those of hosts that can claim ``sandbox.wide``; the bridge has the language of ``wasm``."""
+
+
+def _wide() -> Iterator[Draft]:
+    counts = predict(wide.starting(), 4, wide=True)
+    word = probes.every_word(1)
+    valid = word, predict(word)[0]
+    runs = _runs((wide.starting(), counts[0]), (wide.starting(), counts[0]))
+    yield Draft("wide/start-runs-once", ("module.wide", "run.fresh"), runs, ("wide",), WIDE_ABIS)
+    trapping = wide.starting(["unreachable"])
+    runs = _runs(valid, (trapping, predict(trapping, wide=True)[0]), (wide.starting(), counts[0]))
+    yield Draft("wide/start-traps", ("outcome.class", "module.wide"), runs, ("wide",), WIDE_ABIS)
+    endless = wide.starting([("loop", None, [("br", 0)])])
+    runs = _runs((endless, STOPPED, SHORT), (wide.starting(), counts[0]))
+    yield Draft("wide/start-loops", ("stop.any", "outcome.class"), runs, ("wide",), WIDE_ABIS)
+    yield Draft(
+        "wide/start-and-again",
+        ("keep.state", "module.wide"),
+        lambda script: (
+            script.run(wide.starting(), counts[0], "a")
+            .again("a", counts[1])
+            .run(wide.starting(), counts[0], "b")
+            .again("a", counts[2])
+            .again("b", counts[1])
+        ),
+        ("wide", "keep"),
+        WIDE_ABIS,
+    )
+    yield Draft(
+        "wide/start-and-resume",
+        ("snapshot.quiet",),
+        lambda script: (
+            script.run(wide.starting(), counts[0], "a")
+            .snapshot("a", "s")
+            .resume("s", "b")
+            .again("b", counts[1])
+            .again("a", counts[1])
+            .snapshot("b", "t")
+            .resume("t", "c")
+            .again("c", counts[2])
+        ),
+        ("wide", "snapshot"),
+        WIDE_ABIS,
+    )
+    yield Draft(
+        "wide/start-and-import",
+        ("snapshot.quiet", "export.complete"),
+        lambda script: (
+            script.run(wide.starting(), counts[0], "a")
+            .snapshot("a", "s")
+            .copy("export", "snapshot", "s", "bytes", "data")
+            .copy("import", "bytes", "data", "snapshot", "t")
+            .resume("t", "b")
+            .again("b", counts[1])
+            .again("b", counts[2])
+        ),
+        ("wide", "export"),
+        WIDE_ABIS,
+    )
+    for number, bits in enumerate(wide.BITS):
+        yield _floats(number, wide.floating(*bits))
+
+
+def _floats(number: int, build: Build) -> Draft:
+    """Return a case of globals with certain bits, called from one instance and from copies of it."""
+    found = predict(build, 4, wide=True)
+    return Draft(
+        f"wide/float-globals-{number}",
+        ("snapshot.globals", "module.wide"),
+        lambda script: (
+            script.run(build, found[0], "a", rule="sandbox.module.wide")
+            .snapshot("a", "s")
+            .again("a", found[1], rule="sandbox.keep.state")
+            .resume("s", "b")
+            .again("b", found[1])
+            .again("b", found[2])
+            .snapshot("b", "t")
+            .resume("t", "c")
+            .again("c", found[3])
+        ),
+        ("wide", "snapshot"),
+        WIDE_ABIS,
+    )
+
+
 def sandbox_files() -> list[VectorFile]:
     """Return all files of vectors of the profile."""
-    drafts = [*_modules(), *_results(), *_outcomes(), *_instances(), *_limits(), *_snapshots(), *_tanks()]
+    drafts = [*_modules(), *_results(), *_outcomes(), *_instances(), *_limits(), *_snapshots(), *_tanks(), *_wide()]
     topics: dict[str, list[Case]] = {}
     for draft in drafts:
         for abi in draft.abis:

@@ -35,6 +35,7 @@ ALL_FEATURES = (
     "sandbox.time",
     "sandbox.table",
     "sandbox.traps",
+    "sandbox.wide",
     "sandbox.keep",
     "sandbox.atomic",
     "sandbox.snapshot",

@@ -17,6 +17,7 @@ import wasmtime
 
 from gritstone.errors import Missing, Refusal
 from gritstone.sandbox.instances import Instance
+from gritstone.sandbox.lowering import lower
 from gritstone.sandbox.modules import WASI_ENTRY, admit_probe, entry_of
 from gritstone.sandbox.tanks import Tank
 from gritstone.sandbox.wasi import FUNCTIONS, MODULE, ExitError, WasiCalls
@@ -97,13 +98,16 @@ class Sandbox:
         Returns:
             The report. A module that may not run is reported with an outcome ``unresolved:…``.
         """
-        return self._call(module, None, limits, world)
+        lowered, start = lower(module)
+        return self._call(lowered, None, limits, world, start)
 
     def again(self, instance: Instance, limits: Limits) -> Call:
         """Call the entry of an instance once more, and return the report."""
         return self._call(instance.module, instance, limits, instance.world)
 
-    def _call(self, module: bytes, before: Instance | None, limits: Limits, world: World) -> Call:
+    def _call(
+        self, module: bytes, before: Instance | None, limits: Limits, world: World, start: str | None = None
+    ) -> Call:
         with self._lock:
             try:
                 if before is not None and limits.fuel is None and before.tank.left == 0:
@@ -111,9 +115,9 @@ class Sandbox:
                 if before is not None and before.size > limits.pages:
                     raise failure("exhausted", "the memory is larger", rule="sandbox.pages.bound", detail="memory")
                 try:
-                    return self._run(self._prepare(module, limits, is_steady=False), before, limits, world)
+                    return self._run(self._prepare(module, limits, is_steady=False), before, limits, world, start)
                 except NativeStackOverflow:
-                    return self._run(self._prepare(module, limits, is_steady=True), before, limits, world)
+                    return self._run(self._prepare(module, limits, is_steady=True), before, limits, world, start)
             except Missing:  # the machine has no room for it
                 return Call("exhausted:memory", b"", 0, before)
             except Refusal as refusal:
@@ -153,8 +157,10 @@ class Sandbox:
             self._linkers[is_steady] = found
         return found
 
-    def _run(self, prepared: Prepared, before: Instance | None, limits: Limits, world: World) -> Call:
-        """Run the entry in a new instance of the engine."""
+    def _run(
+        self, prepared: Prepared, before: Instance | None, limits: Limits, world: World, start: str | None
+    ) -> Call:
+        """Run the start function, if there is one, and the entry in a new instance of the engine."""
         tank = before.tank if before is not None and limits.fuel is None else Tank(limits.fuel)
         fuel = _MOST_FUEL if tank.left is None else tank.left
         wasi = WasiCalls(world)
@@ -163,7 +169,8 @@ class Sandbox:
         if limits.ms is not None:
             self._ticker.start(store, prepared.engine, limits.ms)
         try:
-            outcome = _outcome(running, entry_of(prepared.admitted))
+            names = [name for name in (start, entry_of(prepared.admitted)) if name is not None]
+            outcome = _outcome(running, names)
         finally:
             self._ticker.stop()
         used = fuel - running.fuel
@@ -175,10 +182,11 @@ class Sandbox:
         return Call(outcome, _output(running, wasi), used, _state(prepared, running, wasi.world, known, tank))
 
 
-def _outcome(running: EngineInstance, entry: str) -> str:
-    """Run an entry, and return how it ended."""
+def _outcome(running: EngineInstance, names: Sequence[str]) -> str:
+    """Run exported functions in order, and return how this ended."""
     try:
-        running.run(entry)
+        for name in names:
+            running.run(name)
     except ExitError as left:
         return f"failed:guest:{left.code}" if left.code else "done"
     except Missing:

@@ -1,8 +1,9 @@
 """Admission of the modules of a sandbox.
 
 A module has the language of ``wasm`` and one of two ABIs. With the ABI ``wasi`` it exports ``_start`` and may import
-functions of WASI; with the ABI ``memory`` it exports ``run`` and imports nothing. Both export their ``memory``. In this
-language a table never changes and no segment can be dropped, so the state of an instance is its memory and its globals.
+functions of WASI; with the ABI ``memory`` it exports ``run`` and imports nothing. Both export their ``memory``. Wide
+modules are lowered to this language first. In it a table never changes and no segment can be dropped, so the state of
+an instance is its memory and its globals.
 
 Spec: :rule:`sandbox.module.unresolved`, :rule:`sandbox.module.floor`.
 """

@@ -1,4 +1,4 @@
-;; Run by sandbox/result/memory-1-words and 72 more.
+;; Run by sandbox/result/memory-1-words and 73 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))

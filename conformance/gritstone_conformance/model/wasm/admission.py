@@ -156,8 +156,14 @@ def _is_area(module: Module, kind: int, index: int) -> bool:
 
 
 @kept
-def admit(data: bytes, entry: str, pages: int) -> AdmittedModule:
+def admit(data: bytes, entry: str, pages: int, wide: bool = False) -> AdmittedModule:
     """Admit a module for an entry and the ``pages`` of a manifest.
+
+    Args:
+        data: the bytes of the module.
+        entry: the code node.
+        pages: the most pages of its memory.
+        wide: whether it may be a wide module of ``sandbox``, which no actor may be.
 
     Raises:
         NotAdmitted: with the code of the first check that fails.
@@ -165,7 +171,7 @@ def admit(data: bytes, entry: str, pages: int) -> AdmittedModule:
     if len(data) > LIMITS["module_bytes"]:
         raise NotAdmitted("limit", "bytes of the module")
     try:
-        module, defined = _examine(data, pages)
+        module, defined = _examine(data, pages, wide)
     except (Malformed, Invalid) as error:
         raise NotAdmitted("module", str(error)) from error
     _check_imports(module)
@@ -177,14 +183,14 @@ def admit(data: bytes, entry: str, pages: int) -> AdmittedModule:
 
 
 @kept
-def _examine(data: bytes, pages: int) -> tuple[Module, list[Function]]:
+def _examine(data: bytes, pages: int, wide: bool) -> tuple[Module, list[Function]]:
     """Do checks 2 to 4."""
     module = decode(data)
     for found, most, what in _measures(module, pages):
         if found > most:
             raise NotAdmitted("limit", f"{found} {what}, at most {most}")
     parts = [split(body) for body in module.bodies]
-    heights = validate(module, parts)
+    heights = validate(module, parts, wide=wide)
     defined = []
     for index, body, part, height in zip(module.functions, module.bodies, parts, heights, strict=True):
         kind = module.types[index]

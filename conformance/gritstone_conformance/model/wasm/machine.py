@@ -123,7 +123,20 @@ class Machine:
             Trapped: with the code of the trap.
             OutOfFuel: a charge found too little.
         """
-        index = self.admitted.exported[export]
+        return self._run(self.admitted.exported[export], args)
+
+    def start(self) -> None:
+        """Call the start function, if the module has one.
+
+        Raises:
+            Trapped: with the code of the trap.
+            OutOfFuel: a charge found too little.
+        """
+        index = self.admitted.module.start
+        if index is not None:
+            self._run(index, ())
+
+    def _run(self, index: int, args: tuple[int, ...]) -> int | None:
         if len(self.admitted.defined) > _MANY:
             self._compile_reachable(index)
         before = sys.getrecursionlimit()

@@ -33,10 +33,10 @@ def _check_limits(found: list[Limits], most: int, what: str) -> None:
             raise Invalid(f"the sizes of the {what}")
 
 
-def _check_globals(module: Module) -> None:
+def _check_globals(module: Module, *, wide: bool) -> None:
     for item in module.globals:
         constant(item.value, item.kind)
-        if item.mutable and TYPE_NAMES[item.kind] not in _INTEGERS:
+        if item.mutable and TYPE_NAMES[item.kind] not in _INTEGERS and not wide:
             raise Invalid("a mutable global of a float type")
 
 
@@ -70,18 +70,31 @@ def _check_data(module: Module, scope: ModuleContext) -> None:
             raise Invalid("a data segment outside the initial memory")
 
 
-def validate(module: Module, parts: list[Segments]) -> list[int]:
+def _check_start(module: Module, scope: ModuleContext, *, wide: bool) -> None:
+    if module.start is None:
+        return
+    if not wide:
+        raise Invalid("a start section")
+    if element(scope.functions, module.start, "function") != (b"", b""):
+        raise Invalid("a start function with parameters or results")
+
+
+def validate(module: Module, parts: list[Segments], *, wide: bool = False) -> list[int]:
     """Check a module and return, for each function that it defines, the most operands on its stack.
+
+    Args:
+        module: what was read.
+        parts: the segments of its bodies.
+        wide: whether it may have a start function and mutable globals of float types.
 
     Raises:
         Invalid: WebAssembly or the text forbids something in it.
     """
     scope = ModuleContext(module)
-    if module.start is not None:
-        raise Invalid("a start section")
+    _check_start(module, scope, wide=wide)
     _check_limits(scope.tables, 0xFFFFFFFF, "table")
     _check_limits(scope.memories, _MEMORY_PAGES, "memory")
-    _check_globals(module)
+    _check_globals(module, wide=wide)
     _check_exports(module, scope)
     _check_elements(module, scope)
     _check_data(module, scope)

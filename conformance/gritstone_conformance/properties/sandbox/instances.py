@@ -15,6 +15,7 @@ from gritstone_conformance.strategies.sandbox_defects import defective
 from gritstone_conformance.strategies.sandbox_ends import ENDS, ending
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
 from gritstone_conformance.strategies.sandbox_states import growing, leaving, scattered, sized, turning, unsteady
+from gritstone_conformance.strategies.sandbox_wide import floating
 from gritstone_conformance.trial import SubjectLike
 
 __all__ = ["PROPERTIES"]
@@ -154,6 +155,21 @@ def handles(scene: SandboxScene) -> None:
     report = scene.running(counter, predict(counter)[0], keep=True)
     if report.instance in made:
         scene.trial.fail("a new handle", report.instance, path="/ok/instance", words="the handle of another instance")
+
+
+def float_bits(scene: SandboxScene, single: int, double: int) -> None:
+    """The bits of float globals stay in each call and in each copy, whatever number or NaN they are."""
+    build = floating(single, double)
+    expected = predict(build, 5, wide=True)
+    kept = str(scene.running(build, expected[0], keep=True, rule="sandbox.module.wide").instance)
+    copied = scene.resume(scene.snapshot(kept))
+    for number in (1, 2):
+        scene.calling(copied, expected[number])
+    scene.calling(kept, expected[1], rule="sandbox.keep.state")
+    if scene.claims("export"):
+        moved = scene.resume(scene.import_(scene.export(scene.snapshot(copied))))
+        scene.calling(moved, expected[3], rule="sandbox.export.complete")
+        scene.calling(scene.resume(scene.snapshot(moved)), expected[4])
 
 
 class _Bystanders:
@@ -310,6 +326,13 @@ def _exports_same(scene: SandboxScene, build: Build, other: SubjectLike) -> None
             scene.trial.fail(to_base64(made[0][:256]), to_base64(data[:256]), words="other bytes")
 
 
+def _bits(size: int, fraction: int) -> st.SearchStrategy[int]:
+    """Return a strategy of the bits of a float, half of them those of a NaN or of an infinity."""
+    any_bits = st.integers(0, (1 << size) - 1)
+    special = (1 << size - 1) - (1 << fraction)
+    return st.one_of(any_bits, any_bits.map(lambda bits: bits | special))
+
+
 _FAIL_APART: Final = "sandbox.fail.apart"
 
 PROPERTIES: Final = (
@@ -345,6 +368,13 @@ PROPERTIES: Final = (
         examples=8,
     ),
     of_sandboxes("sandbox/fail/first", first_failure, "sandbox.fail.atomic", features=("atomic",)),
+    of_sandboxes(
+        *("sandbox/snapshot/float-bits", float_bits, "sandbox.snapshot.globals", "sandbox.module.wide"),
+        *("sandbox.keep.state", "sandbox.export.complete"),
+        features=("snapshot", "wide"),
+        given={"single": _bits(32, 23), "double": _bits(64, 52)},
+        examples=12,
+    ),
     of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
     of_sandboxes("sandbox/export/other-process", exported, "sandbox.export.complete", features=("export",)),
     of_sandboxes("sandbox/export/same", exported_same, "sandbox.export.same", features=("export",)),

@@ -15,7 +15,7 @@ FEATURES = (
     *("threads", "fault.kill", "wasm.executor", "wasm.continuation", "wasm.signature"),
     *(f"sandbox.abi.{name}" for name in ("memory", "wasi", "extism", "grit")),
     *(f"sandbox.{name}" for name in ("fuel", "time", "table", "traps", "keep", "atomic", "snapshot", "export", "tank")),
-    *(f"sandbox.{name}" for name in ("files", "env", "random", "clock")),
+    *(f"sandbox.{name}" for name in ("files", "env", "random", "clock", "wide")),
 )
 
 
