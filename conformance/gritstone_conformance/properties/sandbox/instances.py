@@ -172,6 +172,25 @@ def float_bits(scene: SandboxScene, single: int, double: int) -> None:
         scene.calling(scene.resume(scene.snapshot(moved)), expected[4])
 
 
+def copies(scene: SandboxScene) -> None:
+    """Each snapshot and each resumed instance has a handle of its own; closing one leaves those of equal states."""
+    report = scene.running(counter, predict(counter)[0], keep=True)
+    instance = str(report.instance)
+    snapshots = [scene.snapshot(instance) for _ in range(3)]
+    if scene.claims("export"):
+        data = scene.export(snapshots[0])
+        snapshots += [scene.import_(data) for _ in range(2)]
+    instances = [instance, *(scene.resume(snapshot) for snapshot in (*snapshots, snapshots[0]))]
+    made = [*snapshots, *instances]
+    repeated = next((handle for handle in made if made.count(handle) > 1), None)
+    if repeated is not None:
+        scene.trial.fail("handles that differ", repeated, words="two copies have the same handle")
+    for handle in (*snapshots[:-1], *instances[:-1]):
+        scene.close(handle)
+    scene.calling(scene.resume(snapshots[-1]), predict(counter, 2)[1])
+    scene.calling(instances[-1], predict(counter, 2)[1])
+
+
 class _Bystanders:
     """Kept instances and snapshots in several states, which nothing that happens to others may change."""
 
@@ -353,6 +372,7 @@ PROPERTIES: Final = (
         examples=10,
     ),
     of_sandboxes("sandbox/keep/handles", handles, "sandbox.keep.handle", features=("keep",)),
+    of_sandboxes("sandbox/keep/copies", copies, "sandbox.keep.handle", features=("snapshot",)),
     of_sandboxes("sandbox/fail/each-end", each_end, _FAIL_APART, "sandbox.fail.atomic", features=("keep",)),
     of_sandboxes(
         *("sandbox/fail/each-end-wasi", each_end, _FAIL_APART, "sandbox.fail.atomic"), features=("keep",), abi="wasi"
