@@ -2,7 +2,8 @@
 
 Outside rules, the prose of ``spec/`` defines and explains. A block (a paragraph, an item of a list, a table) that uses
 a word of requirement names the rule that requires it, by ``:rule:``. The words and the pages that only explain are
-data: ``requirements.toml``. Rules, examples and literal blocks are not checked.
+data: ``requirements.toml``. A word with a literal in it is the class of an answer, for example "is ``missing``"; all other
+words are not searched in literals. Rules, examples and literal blocks are not checked.
 """
 
 import re
@@ -81,10 +82,11 @@ def findings(path: str, text: str, patterns: list[re.Pattern[str]]) -> Iterator[
         item = ITEM.match(block.text) is not None
         covered = block.cites or (cited and (item or block.text.startswith((" ", "="))))
         if not covered:
-            prose = QUOTED.sub(lambda found: blank(found[0]), without_literals(block.text.replace("|", " ")))
+            whole = QUOTED.sub(lambda found: blank(found[0]), block.text.replace("|", " "))
+            prose = without_literals(whole)
             for pattern in patterns:
-                for found in pattern.finditer(prose):
-                    line = block.line + prose.count("\n", 0, found.start())
+                for found in pattern.finditer(whole if "``" in pattern.pattern else prose):
+                    line = block.line + whole.count("\n", 0, found.start())
                     yield Finding(path, line, shown(found[0]), "name the rule that requires it, or define or explain")
         if not (item or block.text.startswith((" ", "=", ".. "))):
             cited = block.cites and block.introduces

@@ -41,6 +41,9 @@ def test_word_is_found_in_bad_example_only(entry: dict[str, str]) -> None:
         ("+------+------+\n| name | must |\n+------+------+\n", [2]),
         ('It is "refused", which\nmeans that it must.\n', [2]),
         ("``must`` and :ref:`must`\n", []),
+        ("Then a\nname is ``missing``, and ``s`` must stay.\n", [2, 2]),
+        ("A name is ``missing`` (:rule:`grit.bundle.exact`).\n", []),
+        ("A ``missing`` name is a reference.\n", []),
     ],
 )
 def test_requirement_is_found_outside_rules(text: str, lines: list[int]) -> None:
