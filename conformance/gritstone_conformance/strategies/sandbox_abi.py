@@ -34,6 +34,7 @@ OUT: Final = 16
 
 _IDS: Final = 2_304  # ids of objects, behind 256 words of output and what WASI needs
 _TEXT: Final = 2_560  # a word as text
+_TEXT_BYTES: Final = 17
 _IOVEC: Final = 2_592
 _KEY: Final = 2_624  # "out"
 
@@ -87,6 +88,15 @@ class SandboxProbe:
     def number(self, value: Any) -> tuple[Any, ...]:
         """Return code that emits an i32, zero-extended."""
         return self.word(("i64.extend_i32_u", value))
+
+    def writing_from(self, place: int) -> tuple[Any, ...]:
+        """Return code that writes the word that was emitted last once more, from another place; only of ``wasi``."""
+        return (
+            "seq",
+            ("memory.copy", _number(place), _number(_TEXT), _number(_TEXT_BYTES)),
+            ("i32.store", _IOVEC, _number(0), _number(place)),
+            ("drop", ("call", self._host["write"], _number(1), _number(_IOVEC), _number(1), _number(_IOVEC + 8))),
+        )
 
     def binary(self, code: Code, local_types: Sequence[str] = (), *, code_i32: bool = False) -> bytes:
         """Return the probe.
@@ -148,7 +158,7 @@ def _emit_as_text(host: dict[str, int]) -> tuple[list[str], Code]:
         ),
         ("i32.store8", _TEXT + 16, _number(0), _number(10)),
         ("i32.store", _IOVEC, _number(0), _number(_TEXT)),
-        ("i32.store", _IOVEC + 4, _number(0), _number(17)),
+        ("i32.store", _IOVEC + 4, _number(0), _number(_TEXT_BYTES)),
         ("drop", ("call", host["write"], _number(1), _number(_IOVEC), _number(1), _number(_IOVEC + 8))),
     ]
 

@@ -13,7 +13,18 @@ from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.sandbox_abi import DATA, SandboxProbe
 from gritstone_conformance.strategies.sandbox_probes import Build
 
-__all__ = ["OUTSIDE", "changing_files", "clocks", "drawing", "listing", "looking", "opening", "reading", "sleeping"]
+__all__ = [
+    "OUTSIDE",
+    "changing_files",
+    "clocks",
+    "drawing",
+    "ending_at_the_end",
+    "listing",
+    "looking",
+    "opening",
+    "reading",
+    "sleeping",
+]
 
 _MODULE: Final = "wasi_snapshot_preview1"
 _TYPES: Final = {
@@ -253,3 +264,9 @@ def opening(paths: Sequence[str]) -> Build:
         return probe.made(code)
 
     return build
+
+
+def ending_at_the_end(abi: str) -> bytes:
+    """Return a probe that emits 9 twice, the second time from the last bytes of its memory."""
+    probe = SandboxProbe(abi)
+    return probe.binary([probe.word(number(9, "i64")), probe.writing_from(65_536 - 17)])

@@ -24,6 +24,7 @@ from gritstone_conformance.strategies import sandbox_wide as wide
 from gritstone_conformance.strategies.endings import CAUSES
 from gritstone_conformance.strategies.sandbox_abi import ABIS, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, predict
+from gritstone_conformance.strategies.sandbox_wasi import ending_at_the_end
 from gritstone_conformance.strategies.sandbox_work import working
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.sandbox_texts import FOLDER, probe_texts
@@ -195,6 +196,8 @@ def _results() -> Iterator[Draft]:
     for count in (0, 1, 4, 256):
         yield _done(f"result/{count}-words", probes.every_word(count), "result.whole")
     yield _done("result/bytes-around-the-size", probes.bordered, "result.whole")
+    at_end = _runs((ending_at_the_end, Prediction("done", (9, 9))))
+    yield Draft("result/from-the-end-of-the-memory", ("result.whole",), at_end, abis=("wasi",))
 
 
 def _outcomes() -> Iterator[Draft]:
