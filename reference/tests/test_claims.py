@@ -11,7 +11,7 @@ from gritstone.harness import Claims
 SANDBOX = {
     *("sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.time", "sandbox.table", "sandbox.traps"),
     "sandbox.wide",
-    *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank"),
+    *("sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank", "sandbox.suspend"),
     *("sandbox.env", "sandbox.random", "sandbox.clock", "sandbox.files"),
 }
 
@@ -66,8 +66,8 @@ def test_dropped_wasm_profile_drops_its_features() -> None:
     ("dropped", "lost"),
     [
         ("sandbox.snapshot", {"sandbox.snapshot", "sandbox.export", "sandbox.tank"}),
-        ("sandbox.keep", {"sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank"}),
-        ("sandbox.fuel", {"sandbox.fuel", "sandbox.tank"}),
+        ("sandbox.keep", {f"sandbox.{one}" for one in ("keep", "atomic", "snapshot", "export", "tank", "suspend")}),
+        ("sandbox.fuel", {"sandbox.fuel", "sandbox.tank", "sandbox.suspend"}),
         ("sandbox.abi.wasi", {f"sandbox.{one}" for one in ("abi.wasi", "env", "random", "clock", "files")}),
         ("sandbox", SANDBOX),
     ],
