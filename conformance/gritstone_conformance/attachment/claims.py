@@ -79,6 +79,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "sandbox.snapshot": ("sandbox.keep",),
     "sandbox.export": ("sandbox.snapshot",),
     "sandbox.tank": ("sandbox.fuel", "sandbox.snapshot"),
+    "sandbox.suspend": ("sandbox.fuel", "sandbox.keep"),
     "sandbox.files": ("sandbox.abi.wasi",),
     "sandbox.env": ("sandbox.abi.wasi",),
     "sandbox.random": ("sandbox.abi.wasi",),

@@ -245,7 +245,7 @@ _TRAPS: Final = "unreachable|memory-bounds|table-bounds|indirect-call|divide-by-
 _OUTCOME: Final = _word(
     re.compile(
         rf"done|failed(:trap:({_TRAPS})|:guest:[1-9][0-9]{{0,9}}|:denied)?|exhausted:(fuel|memory|table|stack)|timeout"
-        r"|unresolved:(module|import|export|limit)"
+        r"|suspended|unresolved:(module|import|export|limit)"
     ),
     "an outcome",
     64,

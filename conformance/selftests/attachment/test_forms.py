@@ -97,6 +97,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("sandbox.run", {"outcome": "done", "output": "AA", "used": 3, "instance": "i1"}),
     ("sandbox.run", {"outcome": "unresolved:module", "output": "", "used": None, "instance": None}),
     ("sandbox.again", {"outcome": "failed:guest:7", "output": "", "used": 0, "files": {"a/b": "AA"}}),
+    ("sandbox.again", {"outcome": "suspended", "output": "", "used": 9}),
     ("sandbox.snapshot", {"snapshot": "s1"}),
     ("sandbox.resume", {"instance": "~" * 128}),
     ("sandbox.export", {"bytes": "AA"}),

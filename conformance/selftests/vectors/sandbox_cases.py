@@ -25,7 +25,7 @@ from gritstone_conformance.strategies.endings import CAUSES
 from gritstone_conformance.strategies.sandbox_abi import ABIS, write_words
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, predict
 from gritstone_conformance.strategies.sandbox_wasi import ending_at_the_end
-from gritstone_conformance.strategies.sandbox_work import working
+from gritstone_conformance.strategies.sandbox_work import counting, working
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.sandbox_texts import FOLDER, probe_texts
 
@@ -61,18 +61,28 @@ class Script:
         keep: str | None = None,
         limits: dict[str, Json] = LIMITS,
         rule: str | None = None,
+        *,
+        suspend: bool = False,
     ) -> Script:
-        """Run a probe; ``keep`` names the handle of its instance."""
+        """Run a probe; ``keep`` names the handle of its instance, and ``suspend`` keeps the call."""
         module = probe if isinstance(probe, bytes) else probe(self.abi)
         instance: Json = None if keep is None else {"$": keep}
         args: dict[str, Json] = {"module": to_base64(module), "limits": limits, "grants": {}, "keep": keep is not None}
+        args |= {"suspend": True} if suspend else {}
         return self._ask("sandbox.run", args, self._reported(expected, {"instance": instance}), rule)
 
     def again(
-        self, instance: str, expected: Expected, limits: dict[str, Json] = LIMITS, rule: str | None = None
+        self,
+        instance: str,
+        expected: Expected,
+        limits: dict[str, Json] = LIMITS,
+        rule: str | None = None,
+        *,
+        suspend: bool = False,
     ) -> Script:
-        """Call an instance again."""
+        """Call an instance again, or continue its call."""
         args: dict[str, Json] = {"instance": {"$": instance}, "limits": limits}
+        args |= {"suspend": True} if suspend else {}
         return self._ask("sandbox.again", args, self._reported(expected, {}), rule)
 
     def copy(self, op: str, member: str, source: str, result: str, name: str, rule: str | None = None) -> Script:
@@ -691,9 +701,68 @@ def _floats(number: int, build: Build) -> Draft:
     )
 
 
+def _suspended() -> Iterator[Draft]:
+    counts, rounds = predict(probes.counter, 2), 10_000_000
+    long, counted = counting(rounds), Prediction("done", (rounds,))
+    short: dict[str, Json] = {**LIMITS, "fuel": 100_000}
+    waits = ("suspended",)
+    yield Draft(
+        "suspend/kept",
+        ("suspend.kept",),
+        lambda script: (
+            script.run(probes.counter, counts[0], "a", suspend=True)
+            .run(states.endless("branch"), waits, "b", short, suspend=True)
+            .again("b", waits, short, suspend=True)
+            .again("a", counts[1], suspend=True)
+            .again("b", ("exhausted:fuel",), short)
+        ),
+        ("suspend",),
+    )
+    yield Draft(
+        "suspend/continued",
+        ("suspend.equal",),
+        lambda script: (
+            script.run(long, counted)
+            .run(long, waits, "a", short, suspend=True)
+            .again("a", waits, short, suspend=True)
+            .again("a", counted)
+            .again("a", waits, short, suspend=True)
+            .again("a", counted, suspend=True)
+        ),
+        ("suspend",),
+    )
+    yield Draft(
+        "suspend/copied",
+        ("suspend.equal",),
+        lambda script: (
+            script.run(long, waits, "a", short, suspend=True)
+            .snapshot("a", "s")
+            .again("a", counted)
+            .copy("export", "snapshot", "s", "bytes", "data")
+            .copy("import", "bytes", "data", "snapshot", "t")
+            .resume("t", "b")
+            .again("b", waits, short, suspend=True)
+            .again("b", counted)
+            .resume("s", "c")
+            .again("c", counted)
+        ),
+        ("suspend", "export"),
+    )
+
+
 def sandbox_files() -> list[VectorFile]:
     """Return all files of vectors of the profile."""
-    drafts = [*_modules(), *_results(), *_outcomes(), *_instances(), *_limits(), *_snapshots(), *_tanks(), *_wide()]
+    drafts = [
+        *_modules(),
+        *_results(),
+        *_outcomes(),
+        *_instances(),
+        *_limits(),
+        *_snapshots(),
+        *_tanks(),
+        *_suspended(),
+        *_wide(),
+    ]
     topics: dict[str, list[Case]] = {}
     for draft in drafts:
         for abi in draft.abis:

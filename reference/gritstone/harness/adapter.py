@@ -128,6 +128,8 @@ class Adapter:
             needed.append("sandbox.keep")
         if op == "sandbox.export" and "fuel" in values:
             needed.append("sandbox.tank")
+        if "suspend" in values:
+            needed.append("sandbox.suspend")
         if values.get("workers", 1) > 1:
             needed.append("threads")
         for feature in needed:

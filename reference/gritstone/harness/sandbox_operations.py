@@ -27,14 +27,15 @@ def _of(session: Session) -> Sandboxes:
     return session.sandboxes
 
 
-def _limits(session: Session, limits: Arguments) -> Limits:
+def _limits(session: Session, args: Arguments) -> Limits:
     """Return the limits of a call. A limit whose feature is not claimed does not apply."""
-    claimed = session.claims.features
+    claimed, limits = session.claims.features, args["limits"]
     return Limits(
         fuel=limits["fuel"] if "sandbox.fuel" in claimed else None,
         pages=limits["pages"],
         table=limits["table"] if "sandbox.table" in claimed else None,
         ms=limits["ms"] if "sandbox.time" in claimed else None,
+        suspend=args.get("suspend", False),
     )
 
 
@@ -70,7 +71,7 @@ def _world(grants: Arguments) -> World:
 
 def sandbox_run(session: Session, args: Arguments) -> Json:
     sandboxes = _of(session)
-    call = sandboxes.sandbox.run(args["module"], _limits(session, args["limits"]), _world(args["grants"]))
+    call = sandboxes.sandbox.run(args["module"], _limits(session, args), _world(args["grants"]))
     kept = args["keep"] and call.instance is not None
     handle = sandboxes.add_instance(call.instance) if kept and call.instance is not None else None
     return {**_report(session, call), "instance": handle}
@@ -79,7 +80,7 @@ def sandbox_run(session: Session, args: Arguments) -> Json:
 def sandbox_again(session: Session, args: Arguments) -> Json:
     sandboxes, handle = _of(session), args["instance"]
     before = sandboxes.instance(handle)
-    limits = _limits(session, args["limits"])
+    limits = _limits(session, args)
     if limits.fuel is None and "sandbox.tank" not in session.claims.features:
         before = replace(before, tank=Tank())
     call = sandboxes.sandbox.again(before, limits)

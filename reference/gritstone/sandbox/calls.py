@@ -4,19 +4,19 @@ Everything that a guest can leave behind is copied out after a call that is done
 instance stays as it was before the call.
 
 Spec: :rule:`sandbox.run.fresh`, :rule:`sandbox.keep.state`, :rule:`sandbox.fail.atomic`, :rule:`sandbox.outcome.class`,
-:rule:`sandbox.tank.carried`.
+:rule:`sandbox.tank.carried`, :rule:`sandbox.suspend.kept`, :rule:`sandbox.suspend.equal`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import wasmtime
 
 from gritstone.errors import Missing, Refusal
-from gritstone.sandbox.instances import Instance
+from gritstone.sandbox.instances import Instance, Suspended
 from gritstone.sandbox.lowering import lower
 from gritstone.sandbox.modules import WASI_ENTRY, admit_probe, entry_of
 from gritstone.sandbox.tanks import Tank
@@ -51,12 +51,14 @@ class Limits:
         pages: the maximum size of the memory in pages of 64 KiB.
         table: the elements that all tables together may have; None for no limit.
         ms: the milliseconds that it may take; None for a day.
+        suspend: whether the call is kept if its fuel is spent, to be continued; otherwise it fails.
     """
 
     fuel: int | None = None
     pages: int = 1_024
     table: int | None = None
     ms: int | None = None
+    suspend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ class Call:
     """The report of one call.
 
     Attributes:
-        outcome: ``done``, ``failed:trap:…``, ``failed:guest:…``, ``exhausted:…``, ``timeout`` or ``unresolved:…``.
+        outcome: ``done``, ``suspended``, ``failed:trap:…``, ``failed:guest:…``, ``exhausted:…``, ``timeout`` or
+            ``unresolved:…``.
         output: the bytes of the output; empty unless the call is done.
         used: the units of fuel that it used.
-        instance: the state after the call if it is done, else the state before it; None if the module may not run.
+        instance: the state after the call if it is done, else the state before it, with the call if that is suspended;
+            None if the module may not run.
     """
 
     outcome: str
@@ -102,16 +106,29 @@ class Sandbox:
         return self._call(lowered, None, limits, world, start)
 
     def again(self, instance: Instance, limits: Limits) -> Call:
-        """Call the entry of an instance once more, and return the report."""
+        """Call the entry of an instance once more, or continue its suspended call, and return the report.
+
+        To continue a call means to repeat it from its start with more fuel, because the engine cannot leave a call and
+        come back. So a call that is divided into n equal parts takes about n / 2 times as long.
+        """
         return self._call(instance.module, instance, limits, instance.world)
 
     def _call(
         self, module: bytes, before: Instance | None, limits: Limits, world: World, start: str | None = None
     ) -> Call:
+        if before is None or before.suspended is None:
+            return self._attempt(module, before, limits, world, start)
+        kept = before.suspended
+        limits = replace(limits, pages=kept.pages, table=kept.table)
+        call = self._attempt(module, before, limits, world, kept.start)
+        has_failed = call.outcome not in ("done", "suspended")
+        return replace(call, instance=replace(before, suspended=None)) if has_failed else call
+
+    def _attempt(self, module: bytes, before: Instance | None, limits: Limits, world: World, start: str | None) -> Call:
         with self._lock:
             try:
                 if before is not None and limits.fuel is None and before.tank.left == 0:
-                    return Call("exhausted:fuel", b"", 0, before)
+                    return _spent(before, before.tank, limits, 0, start)
                 if before is not None and before.size > limits.pages:
                     raise failure("exhausted", "the memory is larger", rule="sandbox.pages.bound", detail="memory")
                 try:
@@ -163,6 +180,8 @@ class Sandbox:
         """Run the start function, if there is one, and the entry in a new instance of the engine."""
         tank = before.tank if before is not None and limits.fuel is None else Tank(limits.fuel)
         fuel = _MOST_FUEL if tank.left is None else tank.left
+        spent = 0 if before is None or before.suspended is None else before.suspended.spent
+        fuel += spent
         wasi = WasiCalls(world)
         store, running = _instantiate(prepared, before, wasi)
         running.fuel = fuel
@@ -174,12 +193,33 @@ class Sandbox:
         finally:
             self._ticker.stop()
         used = fuel - running.fuel
+        used = max(used - spent, 0)  # a repeated call may time out before it comes to where it was
         if outcome != "done":
             unchanged = before or _state(prepared, _instantiate(prepared, None, wasi)[1], world, {}, tank)
+            if outcome == "exhausted:fuel":
+                return _spent(unchanged, tank, limits, used, start)
             return Call(outcome, b"", used, unchanged)
         known = {} if before is None else before.pages
         tank.take(used)
         return Call(outcome, _output(running, wasi), used, _state(prepared, running, wasi.world, known, tank))
+
+
+def _spent(origin: Instance, tank: Tank, limits: Limits, used: int, start: str | None) -> Call:
+    """Return the report of a call whose fuel is spent.
+
+    Args:
+        origin: the state before the call, perhaps with the parts of it that have run.
+        tank: the tank that it draws on.
+        limits: its limits.
+        used: the units that this part of it used.
+        start: the export that runs before the entry, or None.
+    """
+    if not limits.suspend:
+        return Call("exhausted:fuel", b"", used, origin)
+    tank.take(used)
+    earlier = 0 if origin.suspended is None else origin.suspended.spent
+    suspended = Suspended(earlier + used, limits.pages, limits.table, start)
+    return Call("suspended", b"", used, replace(origin, tank=tank, suspended=suspended))
 
 
 def _outcome(running: EngineInstance, names: Sequence[str]) -> str:

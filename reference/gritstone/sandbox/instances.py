@@ -21,10 +21,10 @@ from gritstone.errors import Invalid, Malformed, Refusal
 from gritstone.sandbox.modules import MOST_PAGES, admit_probe
 from gritstone.sandbox.tanks import Tank
 from gritstone.sandbox.world import World, read_world, write_world
-from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.binary import PAGE_BYTES, Module
 from gritstone.wasm.reader import I32
 
-__all__ = ["MARK_BYTES", "NO_MARK", "Instance", "read_instance", "write_instance"]
+__all__ = ["MARK_BYTES", "NO_MARK", "Instance", "Suspended", "read_instance", "write_instance"]
 
 MARK_BYTES = 16
 NO_MARK = bytes(MARK_BYTES)
@@ -34,8 +34,27 @@ _MAGIC = b"gritstone sandbox 2\n"
 _DIGEST_BYTES = 32
 _U32, _U64 = 4, 8
 _NO_LIMIT = 2**64 - 1  # of a tank
+_FUNCTION_KIND = 0
+_MOST_SPENT = 2**62  # by the parts of a call
 _I32_BITS, _I64_BITS = 32, 64
 _RULE = "sandbox.import.checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A call whose fuel is spent. The instance has the state before it, from which it is repeated.
+
+    Attributes:
+        spent: the units that its parts used.
+        pages: its limit of pages.
+        table: its limit of table elements.
+        start: the export that runs before the entry, if the first call of a module with a start function is suspended.
+    """
+
+    spent: int
+    pages: int
+    table: int | None
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,7 @@ class Instance:
         pages: the pages that are not all zero, by number, ascending.
         world: what is granted.
         tank: the fuel that is left for it and its copies.
+        suspended: its suspended call, or None.
     """
 
     module: bytes
@@ -57,6 +77,7 @@ class Instance:
     pages: Mapping[int, bytes]
     world: World
     tank: Tank = field(default_factory=Tank, compare=False)
+    suspended: Suspended | None = None
 
     @property
     def weight(self) -> int:
@@ -85,6 +106,7 @@ def write_instance(instance: Instance, fuel: int = 0, mark: bytes = NO_MARK) -> 
         *(value.to_bytes(_U64, "little") for value in instance.globals),
         carried.to_bytes(_U64, "little"),
         mark,
+        *_write_suspended(instance.suspended),
         _u32(instance.size),
         _u32(len(instance.pages)),
         *(_u32(number) + page for number, page in instance.pages.items()),
@@ -107,13 +129,32 @@ def read_instance(data: bytes) -> Instance:
     module, world = reader.take(reader.u32()), read_world(reader.take(reader.u32()))
     values = tuple(int.from_bytes(reader.take(_U64), "little") for _ in range(reader.count(_U64)))
     carried, _ = int.from_bytes(reader.take(_U64), "little"), reader.take(MARK_BYTES)
+    suspended = _read_suspended(reader)
     size = reader.u32()
     pages = {reader.u32(): reader.take(PAGE_BYTES) for _ in range(reader.count(_U32 + PAGE_BYTES))}
     if reader.at != len(content):
         raise Malformed("bytes after the last page", rule=_RULE)
-    instance = Instance(module, values, size, pages, world, Tank(None if carried == _NO_LIMIT else carried))
+    tank = Tank(None if carried == _NO_LIMIT else carried)
+    instance = Instance(module, values, size, pages, world, tank, suspended)
     _check(instance)
     return instance
+
+
+def _write_suspended(call: Suspended | None) -> list[bytes]:
+    """Return the parts of a suspended call; zeros for none."""
+    if call is None:
+        return [bytes(_U64 + 3 * _U32)]
+    table, name = 0 if call.table is None else call.table + 1, (call.start or "").encode()
+    return [(call.spent + 1).to_bytes(_U64, "little"), _u32(call.pages), _u32(table), _u32(len(name)), name]
+
+
+def _read_suspended(reader: _Reader) -> Suspended | None:
+    spent, pages, table = int.from_bytes(reader.take(_U64), "little"), reader.u32(), reader.u32()
+    try:
+        name = reader.take(reader.u32()).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("the name of a start function is not text", rule=_RULE) from error
+    return Suspended(spent - 1, pages, table - 1 if table else None, name or None) if spent else None
 
 
 def _check(instance: Instance) -> None:
@@ -128,9 +169,17 @@ def _check(instance: Instance) -> None:
         and all(value >> width == 0 for value, width in zip(instance.globals, widths, strict=True))
         and module.memories[0].least <= instance.size <= (module.memories[0].most or MOST_PAGES)
         and all(number < instance.size for number in instance.pages)
+        and (instance.suspended is None or _can_continue(instance.suspended, instance.size, module))
     )
     if not fits:
         raise Invalid("an instance that does not fit its module", rule=_RULE)
+
+
+def _can_continue(call: Suspended, size: int, module: Module) -> bool:
+    """Return whether a suspended call is possible in an instance with so many pages."""
+    names = [one.name for one in module.exports if one.kind == _FUNCTION_KIND]
+    is_known = call.start is None or call.start in names
+    return is_known and size <= call.pages <= MOST_PAGES and call.spent <= _MOST_SPENT
 
 
 class _Reader:

@@ -1,4 +1,4 @@
-;; Run by sandbox/stop/memory-branch and 1 more.
+;; Run by sandbox/stop/memory-branch and 2 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func))

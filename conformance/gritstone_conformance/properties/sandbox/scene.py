@@ -47,12 +47,14 @@ class _How(TypedDict, total=False):
         rule: the rule that it judges.
         on: another process of the host.
         files: the files after the call, if files were granted.
+        suspend: whether the call is kept if its fuel is spent.
         or_ends: further outcomes that are right.
     """
 
     rule: str
     on: SubjectLike | None
     files: dict[str, Json]
+    suspend: bool
     or_ends: Sequence[str]
 
 
@@ -186,6 +188,8 @@ class SandboxScene:
     def _expect(self, op: str, args: dict[str, Json], expected: Prediction, more: dict[str, Json], how: _How) -> Report:
         if "files" in how:
             more = {**more, "files": how["files"]}
+        if "suspend" in how:
+            args = {**args, "suspend": how["suspend"]}
         output: Json = _ANY
         if expected.outcome == "done":
             output = to_base64(write_words(self.abi, expected.words))

@@ -14,7 +14,10 @@ FEATURES = (
     *("durable", "files", "shared", "transcode", "erase", "damage", "external", "schedule", "clock", "effects"),
     *("threads", "fault.kill", "wasm.executor", "wasm.continuation", "wasm.signature"),
     *(f"sandbox.abi.{name}" for name in ("memory", "wasi", "extism", "grit")),
-    *(f"sandbox.{name}" for name in ("fuel", "time", "table", "traps", "keep", "atomic", "snapshot", "export", "tank")),
+    *(
+        f"sandbox.{name}"
+        for name in ("fuel", "time", "table", "traps", "keep", "atomic", "snapshot", "export", "tank", "suspend")
+    ),
     *(f"sandbox.{name}" for name in ("files", "env", "random", "clock", "wide")),
 )
 

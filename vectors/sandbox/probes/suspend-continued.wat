@@ -1,0 +1,41 @@
+;; Run by sandbox/suspend/memory-continued and 1 more.
+(module
+  (type (;0;) (func (param i64)))
+  (type (;1;) (func (result i32)))
+  (type (;2;) (func))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.load offset=8
+    local.get 0
+    i64.store offset=16
+    i32.const 0
+    i32.const 0
+    i32.load offset=8
+    i32.const 8
+    i32.add
+    i32.store offset=8
+  )
+  (func (;1;) (type 1) (local i64)
+    loop
+      local.get 0
+      i64.const 1
+      i64.add
+      local.tee 0
+      i64.const 0x989680
+      i64.lt_u
+      br_if 0
+    end
+    local.get 0
+    call 0
+    i32.const 0
+  )
+  (func (;2;) (type 2)
+    i32.const 0
+    i32.const 0
+    i32.store offset=8
+    call 1
+    drop
+  )
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "run" (func 2)))
