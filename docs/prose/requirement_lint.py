@@ -2,8 +2,8 @@
 
 Outside rules, the prose of ``spec/`` defines and explains. A block (a paragraph, an item of a list, a table) that uses
 a word of requirement names the rule that requires it, by ``:rule:``. The words and the pages that only explain are
-data: ``requirements.toml``. A word with a literal in it is the class of an answer, for example "is ``missing``"; all other
-words are not searched in literals. Rules, examples and literal blocks are not checked.
+data: ``requirements.toml``. A word with a literal in it is the class of an answer, for example "is ``missing``"; all
+other words are not searched in literals. Rules, examples and literal blocks are not checked.
 """
 
 import re
