@@ -25,7 +25,8 @@ def main(directory: str) -> None:
         assert f"gritstone_conformance/_bundled/spec/{needed}" in names, f"{needed} is not in the wheel"
     assert "gritstone_conformance/_bundled/vectors/DIGEST" in names, "the vectors are not in the wheel"
     for scaffold in ("python/adapter.py", "javascript/adapter.js", "go/main.go", "rust/src/main.rs"):
-        assert f"gritstone_conformance/scaffolds/{scaffold}" in names, f"{scaffold} is not in the wheel"
+        for profile in ("", "sandbox/"):
+            assert f"gritstone_conformance/scaffolds/{profile}{scaffold}" in names, f"{scaffold} is not in the wheel"
     with tempfile.TemporaryDirectory() as away:
         environment = Path(away) / "venv"
         run(sys.executable, "-m", "uv", "venv", "-q", "--python", sys.executable, str(environment), cwd=away)

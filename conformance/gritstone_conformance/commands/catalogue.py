@@ -58,7 +58,11 @@ COMMANDS: Final = {
     "new-iut": CommandHelp(
         "create an adapter",
         "Create an adapter that answers hello and claims nothing yet, and print the next commands.",
-        ("gritstone new-iut python my-runtime", "gritstone new-iut rust my-runtime/adapter"),
+        (
+            "gritstone new-iut python my-runtime",
+            "gritstone new-iut rust my-runtime/adapter",
+            "gritstone new-iut --profile sandbox python my-sandbox",
+        ),
     ),
     "replay": CommandHelp(
         "repeat a failed case",

@@ -16,7 +16,7 @@ from typing import Any, Final
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.commands.catalogue import COMMANDS
 from gritstone_conformance.commands.completion import SHELLS
-from gritstone_conformance.commands.new_iut import SCAFFOLDS
+from gritstone_conformance.commands.new_iut import PROFILES, SCAFFOLDS
 from gritstone_conformance.commands.parser import EXIT_CODES, CommandParser, examples
 from gritstone_conformance.results.expectations import KINDS
 
@@ -355,6 +355,12 @@ def _wast(parser: argparse.ArgumentParser) -> None:
 def _new_iut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("language", choices=sorted(SCAFFOLDS), metavar="LANGUAGE", help=", ".join(sorted(SCAFFOLDS)))
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder to write to; created if necessary")
+    parser.add_argument(
+        "--profile",
+        choices=sorted(PROFILES),
+        metavar="PROFILE",
+        help="write an adapter for this profile, with functions to fill in: sandbox, for hosts of WebAssembly modules",
+    )
 
 
 def _campaign(parser: argparse.ArgumentParser) -> None:
