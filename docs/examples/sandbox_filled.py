@@ -25,7 +25,7 @@ FUEL_SLACK = 0
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a call. ``pages`` always holds; ignore another one if it is None or its feature is not claimed."""
+    """The limits of a call. ``pages`` always holds; None is no limit. Ignore those that are not claimed."""
 
     pages: int  # of 64 KiB: of the memory
     ms: int | None  # sandbox.time: milliseconds
@@ -42,7 +42,8 @@ class Ended:
             (``failed:trap:<t>`` with sandbox.traps). ``timeout``, ``exhausted:fuel``, ``exhausted:stack``: a limit.
         output: if the outcome is ``done``, what the module wrote; its ABI defines where this is.
         used: with sandbox.fuel, the units that the call used.
-        instance: with sandbox.keep, what ``again`` needs for the next call; None if nothing is left to be called.
+        instance: with sandbox.keep, what ``again`` needs for the next call; None if nothing is left to be called. If
+            the request does not keep it, the adapter passes it to ``close``.
         files: with sandbox.files, if files were granted: all files after the call.
     """
 

@@ -216,7 +216,7 @@ def _ask(subject: Subject, rung: Rung) -> str:
 
 
 def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lacking: bool) -> Sequence[str]:
-    sides = show_difference(difference.path, difference.expected, difference.got, 100)
+    sides = _outcomes(difference) or show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in sides]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
     advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
@@ -224,6 +224,16 @@ def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lac
         advice = "`error` means that the adapter failed or rejected the arguments: see its message"
     first = f"{rung.name} BAD: {show_request(step.op, step.args, 100)}"
     return first, *seen, f"advice    {advice}", *_rule_line(step.rule)
+
+
+def _outcomes(difference: Difference) -> list[tuple[str, str]]:
+    """Return the expected outcomes of a sandbox and the received one; empty if the difference is another one."""
+    match difference.expected, difference.got:
+        case {"any": [*options]}, {"ok": {"outcome": str(outcome)}}:
+            known = [option["ok"]["outcome"] for option in options if "outcome" in option.get("ok", {})]
+            if len(known) == len(options) and outcome not in known:
+                return [("path", "/outcome"), ("expected", " or ".join(known)), ("got", printable(outcome))]
+    return []
 
 
 def _rule_line(rule: str | None) -> tuple[str, ...]:

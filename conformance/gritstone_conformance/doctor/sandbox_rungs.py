@@ -23,6 +23,7 @@ _OUTPUT: Final = {
     "grit": "`output` is the data of the blob `out` of the new core",
 }
 _DIED: Final = "this module must not end or block the process of the sandbox: catch the error of the engine"
+_BLOCKED: Final = "this request is answered at once: find the call of the sandbox that does not return"
 _ENDLESS: Final = "this loop has no end: stop the call after `ms` milliseconds, or when its `fuel` is spent"
 _OF_FEATURES: Final = (
     (
@@ -49,7 +50,7 @@ def sandbox_rungs(claims: Claims) -> Iterator[Rung]:
     yield from _of_runs(vectors, abi, claims)
     for name, feature, topic, case, advice in _OF_FEATURES:
         if _has(claims, feature):
-            yield Rung(f"{name} {abi}", vectors.judging(topic, f"{abi}-{case}"), advice)
+            yield Rung(f"{name} {abi}", vectors.judging(topic, f"{abi}-{case}"), advice, _BLOCKED)
 
 
 def _of_runs(vectors: GoldenSteps, abi: str, claims: Claims) -> Iterator[Rung]:

@@ -142,6 +142,13 @@ def test_probe_is_made_for_the_claimed_abi(tmp_path: Path, capfd: pytest.Capture
     assert "`output` is the output of the plug-in's call; a `run` that returns 0 is `done`" in out
 
 
+def test_expected_outcomes_are_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    body = 'if "exhausted" in outcome: return {"seq": seq, "ok": {**reply["ok"], "outcome": "failed"}}'
+    code, out = doctor(host(tmp_path, body, features="fuel"), capfd)
+    assert code == 1
+    assert "   path      /outcome\n   expected  exhausted:fuel or timeout\n   got       failed\n" in out
+
+
 def test_host_is_asked_only_what_it_claims(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out = doctor(host(tmp_path, features="time"), capfd)
     assert code == 0, out

@@ -87,6 +87,8 @@ func runModule(args members) (object, error) {
 	reply["instance"] = nil
 	if keep && ended.Instance != nil && !strings.HasPrefix(ended.Outcome, "unresolved") {
 		reply["instance"] = kept("i", instances, ended.Instance)
+	} else if ended.Instance != nil {
+		closeInstance(ended.Instance)
 	}
 	return reply, nil
 }

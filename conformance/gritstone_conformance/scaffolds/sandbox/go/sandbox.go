@@ -46,7 +46,7 @@ type Ended struct {
 	Outcome  string
 	Output   []byte            // if the outcome is "done", what the module wrote; its ABI defines where this is
 	Used     uint64            // with sandbox.fuel, the units that the call used
-	Instance *Instance         // with sandbox.keep; nil if nothing is left to be called
+	Instance *Instance         // with sandbox.keep; nil if nothing is left. What is not kept is passed to closeInstance
 	Files    map[string][]byte // with sandbox.files, if files were granted: all files after the call
 }
 

@@ -44,6 +44,7 @@ async function run({ module, limits, grants, keep }) {
     throw new TypeError("keep is invalid or not claimed");
   const ended = await sandbox.run(bytesOf(module), limitsOf(limits), grantsOf(grants));
   const isKept = keep && ended.instance != null && !ended.outcome.startsWith("unresolved");
+  if (!isKept && ended.instance != null) await sandbox.close(ended.instance);
   return { ...report(ended), instance: isKept ? kept("i", ended.instance) : null };
 }
 

@@ -29,7 +29,8 @@ export class Refused extends Error {}
 //             ("failed:trap:<t>" with sandbox.traps). "timeout", "exhausted:fuel", "exhausted:stack": a limit.
 //   output    if the outcome is "done", the bytes that the module wrote; its ABI defines where they are.
 //   used      with sandbox.fuel, the units that the call used.
-//   instance  with sandbox.keep, what `again` needs for the next call; omitted if nothing is left to be called.
+//   instance  with sandbox.keep, what `again` needs for the next call; omitted if nothing is left to be called. If
+//             the request does not keep it, the adapter passes it to `close`.
 //   files     with sandbox.files, if files were granted: an object of all files after the call.
 
 // Instantiates a module, calls its entry once and reports how this ended. The entry is `run` (WASI: `_start`). A module

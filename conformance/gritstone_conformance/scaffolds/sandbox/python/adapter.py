@@ -54,8 +54,10 @@ def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bo
     if type(keep) is not bool or (keep and "sandbox.keep" not in sandbox.FEATURES):
         raise ValueError("keep is invalid or not claimed")
     ended = sandbox.run(bytes_of(module), limits_of(limits), grants_of(grants))
-    instance = ended.instance if keep and not ended.outcome.startswith("unresolved") else None
-    return {**report(ended), "instance": None if instance is None else kept("i", instance)}
+    if ended.instance is None or (keep and not ended.outcome.startswith("unresolved")):
+        return {**report(ended), "instance": None if ended.instance is None else kept("i", ended.instance)}
+    sandbox.close(ended.instance)
+    return {**report(ended), "instance": None}
 
 
 def again(*, instance: str, limits: dict[str, Any]) -> dict[str, Any]:
