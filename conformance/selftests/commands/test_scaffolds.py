@@ -103,6 +103,16 @@ def test_scaffold_answers_before_it_reads_the_next_line(run: Run, monkeypatch: p
     assert json.loads(answer) == {"seq": 7, "ok": {}}
 
 
+@pytest.mark.rule("suite.scaffold.climbs")
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_bye_with_a_member_without_a_name_does_not_end_the_scaffold(run: Run, language: str) -> None:
+    command = shlex.split(written(run, language))
+    lines = request_line(1, "bye", {"": 1}) + request_line(2, "ping", {}) + request_line(3, "bye", {})
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=True)
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [[*reply][1] for reply in replies] == ["error", "ok", "ok"]
+
+
 @pytest.mark.rule("suite.scaffold.climbs", slow=True)
 @pytest.mark.parametrize("language", ["go", "rust"])
 def test_compiled_scaffold_passes_too(run: Run, language: str) -> None:
@@ -296,6 +306,8 @@ FAULTY: list[tuple[str, Any]] = [
     ("sandbox.import", {"bytes": None}),
     ("sandbox.close", {"handle": "i1", "more": 1}),
     ("ping", {"more": 1}),
+    ("bye", {"": 1}),
+    ("sandbox.close", {"handle,more": 1}),
 ]
 
 

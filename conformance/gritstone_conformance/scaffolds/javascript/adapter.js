@@ -68,8 +68,9 @@ function answer(op, args) {
   const [members, operation] = OPERATIONS.get(op);
   try {
     if (args?.constructor !== Object) throw new TypeError("args are missing or are not an object");
-    const given = Object.keys(args).sort().join();
-    if (given !== [...members].sort().join()) throw new TypeError(`${op} takes (${members}), got (${given})`);
+    const given = Object.keys(args);
+    if (given.length !== members.length || !members.every((name) => Object.hasOwn(args, name)))
+      throw new TypeError(`${op} takes (${members}), got (${given})`);
     return { ok: operation(args) };
   } catch (fault) {
     if (fault instanceof Refused) return { refused: fault.answer };

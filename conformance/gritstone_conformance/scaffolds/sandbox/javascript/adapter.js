@@ -135,8 +135,9 @@ function bytesOf(text) {
 // An object has these members and no others.
 function takes(value, members) {
   if (value?.constructor !== Object) throw new TypeError("expected an object");
-  const given = Object.keys(value).sort().join();
-  if (given !== [...members].sort().join()) throw new TypeError(`expected (${members}), got (${given})`);
+  const given = Object.keys(value);
+  if (given.length !== members.length || !members.every((name) => Object.hasOwn(value, name)))
+    throw new TypeError(`expected (${members}), got (${given})`);
 }
 
 // The operations: the feature that each needs, the members of its arguments, and a function. Others are answered
