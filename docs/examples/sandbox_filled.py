@@ -16,7 +16,7 @@ NAME, VERSION = "wasmtime", version("wasmtime")
 # Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 # ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 # Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-# sandbox.export, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+# sandbox.export, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
 FEATURES = ["sandbox.abi.memory", "sandbox.time", "sandbox.keep"]
 
 # For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.

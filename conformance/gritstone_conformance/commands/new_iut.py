@@ -69,7 +69,7 @@ _TO_FILL: Final = {
 PROFILES: Final = {
     "sandbox": {language: replace(SCAFFOLDS[language], to_fill=file) for language, file in _TO_FILL.items()},
 }
-"""Scaffolds of profiles that have their own. Files that they share with :data:`SCAFFOLDS` exist once."""
+"""Scaffolds of profiles that have their own. Files that they share with ``SCAFFOLDS`` exist once."""
 
 
 def run_command(options: argparse.Namespace) -> int:
