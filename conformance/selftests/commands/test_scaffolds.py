@@ -328,10 +328,8 @@ def sandbox_answers(run: Run, language: str) -> None:
     faulty = [(request, None) for request in FAULTY]
     asked = [*ANSWERS, *faulty, (("sandbox.fork", {}), {"unsupported": {"feature": "sandbox.fork"}})]
     asked += [(("ping", {}), {"ok": {}}), (("bye", {}), {"ok": {}})]
-    lines = [json.dumps({"seq": at, "op": op, "args": args}) for at, ((op, args), _) in enumerate(asked)]
-    done = subprocess.run(
-        command, input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60, check=True
-    )
+    lines = [request_line(at, op, args) for at, ((op, args), _) in enumerate(asked)]
+    done = subprocess.run(command, input="".join(lines), capture_output=True, text=True, timeout=60, check=True)
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [reply.pop("seq") for reply in replies] == [*range(len(asked))], done.stderr
     for reply, ((op, args), expected) in zip(replies, asked, strict=True):
