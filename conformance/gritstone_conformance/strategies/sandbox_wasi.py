@@ -23,6 +23,7 @@ __all__ = [
     "looking",
     "opening",
     "reading",
+    "seeking",
     "sleeping",
 ]
 
@@ -36,6 +37,7 @@ _TYPES: Final = {
     "fd_close": "i32",
     "fd_prestat_get": "i32 i32",
     "fd_read": "i32 i32 i32 i32",
+    "fd_seek": "i32 i64 i32 i32",
     "fd_write": "i32 i32 i32 i32",
     "path_open": "i32 i32 i32 i32 i32 i64 i64 i32 i32",
     "path_rename": "i32 i32 i32 i32 i32 i32",
@@ -48,6 +50,7 @@ _TYPES: Final = {
 _TABLE, _TEXTS = DATA + 1_024, DATA + 2_048
 _COUNT, _SIZE, _RESULT, _VECTOR, _BUFFER = DATA, DATA + 4, DATA + 8, DATA + 16, DATA + 4_096
 _PATHS: Final = DATA + 16_384
+_PLACE: Final = DATA + 32
 _RIGHTS: Final = number((1 << 29) - 1, "i64")
 _MAY_READ: Final = number(1 << 1 | 1 << 5, "i64")
 _CREATE, _TRUNCATE, _APPEND = 1, 8, 1
@@ -214,6 +217,36 @@ def reading(paths: Sequence[str], words: int = 4) -> Build:
                 ("drop", probe.call("fd_close", _DESCRIPTOR)),
             ]
         return probe.made(code)
+
+    return build
+
+
+def seeking(path: str, moves: Sequence[tuple[int, int]]) -> Build:
+    """Return a probe that moves in a file and reads 3 bytes after each move, and then closes the file twice.
+
+    It emits for each move whether it succeeded, the place, the number of bytes read, and the bytes; then for each
+    attempt to close whether it succeeded.
+
+    Args:
+        path: of the file.
+        moves: distances, each with its origin: 0 the begin, 1 the place, 2 the end.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open", "fd_read", "fd_seek", "fd_close")
+        code: list[Any] = [("drop", probe.open(path)), *probe.buffer(_BUFFER, 3)]
+        for distance, origin in moves:
+            move = probe.call("fd_seek", _DESCRIPTOR, number(distance % (1 << 64), "i64"), origin, _PLACE)
+            code += [
+                ("i64.store", number(_PLACE), number(0, "i64")),
+                ("i64.store", number(_BUFFER), number(0, "i64")),
+                probe.number(("i32.eqz", move)),
+                probe.word(("i64.load", number(_PLACE))),
+                ("drop", probe.call("fd_read", _DESCRIPTOR, _VECTOR, 1, _SIZE)),
+                probe.number(("i32.load", number(_SIZE))),
+                probe.word(("i64.load", number(_BUFFER))),
+            ]
+        return probe.made([*code, *[probe.number(("i32.eqz", probe.call("fd_close", _DESCRIPTOR)))] * 2])
 
     return build
 

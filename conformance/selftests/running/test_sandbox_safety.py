@@ -16,7 +16,7 @@ from selftests.paths import CHECKOUT
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("wasmtime") is None, reason="needs wasmtime")
 
 _EXAMPLE = CHECKOUT / "docs" / "examples" / "sandbox_wasmtime.py"
-_SIZES = '    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=limits["table"] or -1)\n'
+_SIZES = '    store.set_limits(memory_size=limits["pages"] * PAGE, table_elements=table)\n'
 _NO_SIZES = ((_SIZES, ""),)
 _NO_LIMITS = (
     *_NO_SIZES,

@@ -20,6 +20,7 @@ from gritstone_conformance.strategies.sandbox_wasi import (
     looking,
     opening,
     reading,
+    seeking,
     sleeping,
 )
 
@@ -130,6 +131,11 @@ def _read(data: bytes | None) -> list[int]:
     return [1, len(first), len(second), *_padded(first.ljust(29, b"\0") + second, 4)]
 
 
+def _moved(data: bytes, place: int, at: int) -> list[int]:
+    """Return what ``seeking`` emits of a move that succeeds."""
+    return [1, place, 3, int.from_bytes(data[at : at + 3], "little")]
+
+
 def files(scene: SandboxScene) -> None:
     """A guest reads the bytes of every file, and the reply has every file that it left."""
     binary = bytes(range(256))
@@ -138,6 +144,10 @@ def files(scene: SandboxScene) -> None:
     words = [word for path in paths for word in _read(before.get(path))]
     _with_files(scene, reading(paths), words, before, before)
     _with_files(scene, reading(["x"]), _read(None), {}, {})
+    moves = [(-5, 2), (-2, 1), (1, 0), (0, 1), (-1, 0), (2, 2)]  # begin, place, end
+    words = [word for found in ((251, 251), (252, 252), (1, 1), (4, 4)) for word in _moved(binary, *found)]
+    words += [0, 0, 3, int.from_bytes(binary[7:10], "little"), 1, 258, 0, 0, 1, 0]
+    _with_files(scene, seeking("b/c/d.bin", moves), words, before, before)
     changes = [
         ("write", "a.txt", "new"),
         ("append", "z", " and more"),
