@@ -32,7 +32,10 @@ METHODS: Final = {
 """The methods of ``Pair`` that make a request; that for an import has the name of a method of a tape."""
 
 NEEDED: Final = {
-    "prune": {"ref/two-handles-pruned": "the rule is about every operation on another handle"},
+    "prune": {
+        "id/zero-arguments": "the rule is about every operation with an id",
+        "ref/two-handles-pruned": "the rule is about every operation on another handle",
+    },
     "export": {
         "bundle/*": "the rules of the topic are about bundles",
         "crash/import": "what an import left is seen in an export",
@@ -51,8 +54,12 @@ NEEDED: Final = {
         "crash/import": "the bundle has tombstones",
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",
+        "id/zero-arguments": "the rule is about every operation with an id",
     },
-    "damage": {"crossing/*": "only rows that need the feature damage"},
+    "damage": {
+        "crossing/*": "only rows that need the feature damage",
+        "id/zero-arguments": "the rule is about every operation with an id",
+    },
 }
 """What a case needs an operation for that none of its rules names."""
 
@@ -106,7 +113,15 @@ def test_each_listed_need_is_in_use(operation: str) -> None:
     assert set(NEEDED[operation]) - used == set()
 
 
-PRUNING: Final = ("prune", "store/rewritten", "graph/long-chain", "graph/deep-trees", "store/commands", "crossing/")
+PRUNING: Final = (
+    "prune",
+    "store/rewritten",
+    "graph/long-chain",
+    "graph/deep-trees",
+    "store/commands",
+    "crossing/",
+    "id/zero",
+)
 
 
 def test_cases_that_prune_have_prune_in_their_name() -> None:
