@@ -69,7 +69,10 @@ _ACTS: Final = {
     "stop": 46,  # end with this number and no step
     "trap": 47,
     "silent": 48,  # end with 0 and what the script gave as its result
+    "wait": 49,  # only in a guest that waits: be suspended, and resume with the next record
 }
+_SAVED: Final = 0x6820  # the record and their number while a guest waits
+_UNWINDING, _REWINDING = 1, 2
 
 
 def slot(number: int) -> int:
@@ -101,7 +104,7 @@ class CallScript:
         return self._add(FUNCTIONS.index(name), *args)
 
     def act(self, name: str, *args: int) -> CallScript:
-        """Run an action other than a host call: one of ``grow store load fill set get stop trap silent``."""
+        """Run an action other than a host call: one of ``grow store load fill set get stop trap silent wait``."""
         return self._add(_ACTS[name], *args)
 
     def text(self, content: bytes) -> int:
@@ -132,6 +135,14 @@ class CallScript:
         self.call("step", slot(241), slot(240), *boxes, slot(core), slot(244))
         return self.call("result", slot(244)).act("silent")
 
+    def join(self, other: CallScript) -> CallScript:
+        """Continue with another script; there are no buffers before its own."""
+        if self._buffers:
+            raise ValueError("the pointers of the other script would be wrong")
+        self.records += other.records
+        self._buffers += other._buffers
+        return self
+
     def data(self) -> bytes:
         """Return the script."""
         if len(self.records) > _MOST:
@@ -145,18 +156,23 @@ class CallScript:
 
 
 @cache
-def script_guest(pages: int = 1, maximum: int | None = None, *, initializes: bool = False) -> bytes:
+def script_guest(
+    pages: int = 1, maximum: int | None = None, *, initializes: bool = False, waits: bool = False
+) -> bytes:
     """Return the module of the script guest.
 
     Args:
         pages: the initial size of its memory.
         maximum: the largest that it declares.
         initializes: whether it has an ``_initialize``, which adds 1 to its global.
+        waits: whether it can run ``wait``; it then has a second global.
     """
     guest = Assembly()
-    imports = {name: guest.grit(name) for name in FUNCTIONS}
+    imports = {name: guest.grit(name) for name in (*FUNCTIONS, *(("wait",) if waits else ()))}
     guest.memory(pages, maximum)
     guest.global_("i32", 7, mutable=True)
+    if waits:
+        _add_winding(guest)
     guest.data(_REPORT_NAME, b"report")
     guest.data(_SCRIPT_NAME, b"script")
     guest.data(SPARE, b"segment of data ")
@@ -166,6 +182,16 @@ def script_guest(pages: int = 1, maximum: int | None = None, *, initializes: boo
     if initializes:
         guest.function([], [], (), [("global.set", 0, ("i32.add", ("global.get", 0), ("i32.const", 1)))], "_initialize")
     return guest.binary()
+
+
+def _add_winding(guest: Assembly) -> None:
+    """Add the state of winding and the exports that a guest needs which waits; its stack is not worth keeping."""
+    state = guest.global_("i32", 0, mutable=True)
+    guest.export("grit_wait_area", guest.global_("i32", _SAVED), 3)
+    for kind, value in (("unwind", _UNWINDING), ("rewind", _REWINDING)):
+        guest.function(["i32"], [], [], [("global.set", state, _const(value))], f"asyncify_start_{kind}")
+        guest.function([], [], [], [("global.set", state, _const(0))], f"asyncify_stop_{kind}")
+    guest.function([], ["i32"], [], [("global.get", state)], "asyncify_get_state")
 
 
 _QUERY, _COUNT, _I, _AT, _TO = range(5)
@@ -212,13 +238,29 @@ def _main(imports: dict[str, int]) -> list[Any]:
         ("local.set", _TO, ("i32.mul", _get(_I), _const(_ROW))),
         *(_when(number, _called(imports[name], name)) for number, name in enumerate(FUNCTIONS)),
         *(_when(_ACTS[name], code) for name, code in _acts().items()),
+        *([_when(_ACTS["wait"], _waiting(imports["wait"]))] if "wait" in imports else ()),
         ("i64.store", 8, _get(_TO), host("fuel")),
         ("local.set", _I, ("i32.add", _get(_I), _const(1))),
         ("br", 0),
     ]
     done = ("br_if", 1, ("i32.ge_u", _get(_I), _get(_COUNT)))
     loop = ("block", None, [("loop", None, [done, *turn])])
-    return [*read, loop, *_ending(host, quiet)]
+    begin = [("if", None, _is_winding(_REWINDING), _restored(), read)] if "wait" in imports else read
+    return [*begin, loop, *_ending(host, quiet)]
+
+
+def _is_winding(state: int) -> tuple[Any, ...]:
+    return "i32.eq", ("global.get", 1), _const(state)
+
+
+def _restored() -> list[Any]:
+    return [("local.set", local, ("i32.load", _const(_SAVED + 4 * place))) for place, local in enumerate((_I, _COUNT))]
+
+
+def _waiting(index: int) -> list[Any]:
+    """Return the code that is suspended, and that continues here when it is resumed."""
+    saved = [("i32.store", _const(_SAVED + 4 * place), _get(local)) for place, local in enumerate((_I, _COUNT))]
+    return [*saved, ("drop", ("call", index)), ("if", None, _is_winding(_UNWINDING), [_const(0), "return"])]
 
 
 def _ending(host: Callable[..., tuple[Any, ...]], quiet: Callable[..., tuple[Any, ...]]) -> list[Any]:

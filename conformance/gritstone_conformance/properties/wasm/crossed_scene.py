@@ -49,10 +49,12 @@ class GuestScene(GuestBench):
         rule: the rule that a difference counts against.
         core: the core before.
         head: the step before, or None for a genesis message.
+        code: the module that runs.
     """
 
-    def __init__(self, trial: Trial, fmt: Format, entry: str, rule: str) -> None:
+    def __init__(self, trial: Trial, fmt: Format, entry: str, rule: str, *, waits: bool = False) -> None:
         super().__init__(trial, fmt)
+        self.code = script_guest(waits=waits)
         self.entry = entry
         self.rule = rule
         self.core = b""
@@ -61,13 +63,13 @@ class GuestScene(GuestBench):
     @property
     def module(self) -> bytes:
         """The id of the blob of the module."""
-        return add_module(self.stage.graph, script_guest())
+        return add_module(self.stage.graph, self.code)
 
     def begin(self, manifest: Mapping[str, Any], script: CallScript, **entries: bytes) -> None:
         """Set the core and head of the actor; entries of ``wasm`` are given as ``wasm_<name>``."""
         members = {"pages": BOUND, **manifest}
         data = self.stage.blob(script.data())
-        self.core = self.guest_core(script_guest(), members, script=data, **entries)
+        self.core = self.guest_core(self.code, members, script=data, **entries)
         self.head = None
         if self.entry != "genesis":
             genesis = self.add(Message(None, (("mt", "genesis"),), self.core))
