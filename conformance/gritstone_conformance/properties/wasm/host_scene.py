@@ -198,7 +198,7 @@ class HostScene(GuestScene):
 
 
 class Writer:
-    """Writes the script of a row: what is fetched, the host call, and what is looked at after it.
+    """Writes the script of a row: what is fetched, the host call, and what is read after it.
 
     Attributes:
         script: what is written.
