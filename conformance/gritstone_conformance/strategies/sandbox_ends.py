@@ -76,7 +76,7 @@ ENDS: Final[dict[str, End]] = {
     "loop of bulk instructions": End(
         lambda probe: [("loop", None, [("memory.fill", number(DATA), zero, number(50_000)), ("br", 0)])], _STOPPED
     ),
-    "exit": End(lambda probe: [number(_EXIT)], (f"failed:guest:{_EXIT}",), ("wasi", "extism", "grit")),
+    "exit": End(lambda probe: [number(_EXIT)], (f"failed:guest:{_EXIT}", "failed"), ("wasi", "extism", "grit")),
 }
 """The ways to end that are not ``done``, by name."""
 

@@ -17,6 +17,7 @@ __all__ = [
     "LOOPS",
     "RECURSIONS",
     "endless",
+    "failing",
     "growing",
     "leaving",
     "once",
@@ -112,6 +113,15 @@ def unsteady(abi: str) -> bytes:
     Its state is a counter in memory from 100 on, a global, and the size of the memory. So the limit of a call decides
     whether it fails, after it has changed everything.
     """
+    return _changing(abi, ("if", None, ("i32.lt_s", ("memory.grow", number(24)), zero), ["unreachable"]))
+
+
+def failing(abi: str) -> bytes:
+    """Return :func:`unsteady`, but it always traps: also on a host that does not limit the memory."""
+    return _changing(abi, "unreachable")
+
+
+def _changing(abi: str, ending: Any) -> bytes:
     probe = SandboxProbe(abi)
     module, at = probe.module, number(DATA)
     module.data(DATA, (100).to_bytes(8, "little"))
@@ -124,7 +134,7 @@ def unsteady(abi: str) -> bytes:
             ("i64.store", at, ("i64.add", ("i64.load", at), number(1, "i64"))),
             _global(calls, ("i64.add", ("global.get", calls), number(1, "i64"))),
             ("drop", ("memory.grow", number(1))),
-            ("if", None, ("i32.lt_s", ("memory.grow", number(24)), zero), ["unreachable"]),
+            ending,
         ]
     )
 

@@ -38,8 +38,11 @@ SHORT: Final[dict[str, Json]] = {**LIMITS, "fuel": 1_000_000, "ms": 100}
 ANY: Final[dict[str, Json]] = {"$": "any"}
 UNRESOLVED: Final = tuple(f"unresolved:{what}" for what in ("module", "import", "export", "limit"))
 STOPPED: Final = ("exhausted:fuel", "timeout")
+ENDED: Final = ("exhausted:memory", "failed")
+"""The outcomes of a call that a host ends because the memory would grow beyond the limit."""
+
 FULL_STACK: Final = ("exhausted:stack", "failed:trap:stack-overflow", "failed", *STOPPED)
-Expected = Prediction | Sequence[str]
+Expected = Prediction | Sequence[str | Prediction]
 
 
 @dataclass(slots=True)
@@ -123,11 +126,14 @@ class Script:
         return self
 
     def _reported(self, expected: Expected, more: dict[str, Json]) -> dict[str, Json]:
-        if isinstance(expected, Prediction) and expected.outcome == "done":
-            output = to_base64(write_words(self.abi, expected.words))
-            return {"ok": {"outcome": "done", "output": output, "used": ANY, **more}}
-        outcomes = _spelled(expected.outcome) if isinstance(expected, Prediction) else tuple(expected)
-        return _one_of([{"ok": {"outcome": one, "output": ANY, "used": ANY, **more}} for one in outcomes])
+        forms: list[dict[str, Json]] = []
+        for one in [expected] if isinstance(expected, Prediction) else expected:
+            output: Json = ANY
+            if isinstance(one, Prediction) and one.outcome == "done":
+                output = to_base64(write_words(self.abi, one.words))
+            names = _spelled(one.outcome) if isinstance(one, Prediction) else (one,)
+            forms += [{"ok": {"outcome": name, "output": output, "used": ANY, **more}} for name in names]
+        return _one_of(forms)
 
 
 def _spelled(outcome: str) -> tuple[str, ...]:
@@ -210,6 +216,21 @@ def _results() -> Iterator[Draft]:
     yield Draft("result/from-the-end-of-the-memory", ("result.whole",), at_end, abis=("wasi",))
 
 
+def _codes() -> Iterator[Draft]:
+    """Yield the cases of entries that end with a number."""
+    results = ("extism", "grit")
+    for code in (0, 1, 2, 125, 255, 65_536, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
+        exits = probes.exiting(code)
+        expected = predict(exits)[0]
+        runs = _runs((exits, expected))
+        if code <= 125:
+            yield Draft(f"outcome/exit-{code}", ("outcome.exit", "outcome.class"), runs, abis=("wasi",))
+        either = _runs((exits, (expected, "failed") if code else expected))
+        yield Draft(f"outcome/result-{code}", ("outcome.class",), either, abis=results)
+        if code:
+            yield Draft(f"trap/result-{code}", ("outcome.trap",), runs, ("traps",), abis=results)
+
+
 def _outcomes() -> Iterator[Draft]:
     word = probes.every_word(1)
     valid = word, predict(word)[0]
@@ -224,12 +245,6 @@ def _outcomes() -> Iterator[Draft]:
             yield Draft(f"trap/{trap}-{_slug(cause)}", ("outcome.trap",), runs, ("traps",))
     runs = _runs((working("calls", 1 << 31), STOPPED, SHORT), valid)
     yield Draft("outcome/more-work-than-the-limit", ("outcome.class",), runs)
-    for code in (0, 1, 2, 125, 255, 65_536, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
-        exits = probes.exiting(code)
-        runs = _runs((exits, predict(exits)[0]))
-        if code <= 125:
-            yield Draft(f"outcome/exit-{code}", ("outcome.exit", "outcome.class"), runs, abis=("wasi",))
-        yield Draft(f"outcome/result-{code}", ("outcome.class",), runs, abis=("extism", "grit"))
     for kind in states.RECURSIONS:
         runs = _runs((states.recursing(kind), FULL_STACK), valid)
         yield Draft(f"stack/{_slug(kind)}", ("stack.bound",), runs)
@@ -309,7 +324,7 @@ def _instances() -> Iterator[Draft]:
         ("fail.apart",),
         lambda script: (
             script.run(probes.counter, counts[0], "a")
-            .run(states.unsteady, trap)
+            .run(states.failing, trap)
             .again("a", counts[1])
             .run(states.endless("branch"), STOPPED, limits=SHORT)
             .again("a", counts[2])
@@ -348,7 +363,7 @@ def _limits() -> Iterator[Draft]:
         yield Draft(
             f"pages/grown-beyond-{pages}",
             ("pages.bound",),
-            _runs((probes.grows(pages + 4), beyond, within)),
+            _runs((probes.grows(pages + 4), (beyond, *ENDED), within)),
         )
         yield Draft(
             f"pages/grown-to-{pages}",
@@ -356,21 +371,27 @@ def _limits() -> Iterator[Draft]:
             _runs((probes.grows(pages - 1), exact, within)),
         )
         first = predict(states.sized(pages), 1, pages)[0]
+        full = predict(states.growing(pages), 1, pages)[0]
+        yield Draft(
+            f"pages/one-more-than-an-initial-{pages}",
+            ("pages.bound",),
+            _runs((states.growing(pages), (full, *ENDED), within)),
+        )
         yield Draft(f"pages/initial-{pages}", ("pages.reached",), _runs((states.sized(pages), first, within)))
         yield Draft(
             f"pages/initial-beyond-{pages}",
             ("pages.bound",),
             _runs(
                 (states.sized(pages - 1), predict(states.sized(pages - 1), 1, pages)[0], within),
-                (states.sized(pages + 1), (*UNRESOLVED, "exhausted:memory"), within),
+                (states.sized(pages + 1), (*UNRESOLVED, *ENDED), within),
             ),
         )
     declared = predict(states.growing(15, 100), 1, 16)[0]
-    refused = (0xFFFFFFFF, 16)
+    refused = (Prediction("done", (0xFFFFFFFF, 16)), *ENDED)
     yield Draft(
         "pages/declared-maximum",
         ("pages.bound",),
-        lambda script: script.run(states.growing(15, 100), declared, "a").again("a", Prediction("done", refused)),
+        lambda script: script.run(states.growing(15, 100), declared, "a").again("a", refused),
         ("keep",),
     )
     yield Draft(
@@ -378,10 +399,11 @@ def _limits() -> Iterator[Draft]:
         ("limits.own",),
         lambda script: (
             script.run(states.growing(15), declared, "a")
-            .again("a", Prediction("done", refused))
-            .again("a", Prediction("done", (16, 17)), {**LIMITS, "pages": 32})
-            .run(states.growing(15), Prediction("done", (15, 16)), "b", {**LIMITS, "pages": 64})
-            .again("b", Prediction("done", refused))
+            .again("a", refused)
+            .run(states.growing(15), declared, "b")
+            .again("b", Prediction("done", (16, 17)), {**LIMITS, "pages": 32})
+            .run(states.growing(15), declared, "c", {**LIMITS, "pages": 64})
+            .again("c", refused)
         ),
         ("keep",),
     )
@@ -389,7 +411,7 @@ def _limits() -> Iterator[Draft]:
         "table/elements",
         ("table.bound",),
         lambda script: script.run(states.tables(40), predict(states.tables(40))[0], limits={**LIMITS, "table": 40}).run(
-            states.tables(41), (*UNRESOLVED, "exhausted:table"), limits={**LIMITS, "table": 40}
+            states.tables(41), (*UNRESOLVED, "exhausted:table", "failed"), limits={**LIMITS, "table": 40}
         ),
         ("table",),
     )
@@ -755,6 +777,7 @@ def sandbox_files() -> list[VectorFile]:
     drafts = [
         *_modules(),
         *_results(),
+        *_codes(),
         *_outcomes(),
         *_instances(),
         *_limits(),

@@ -1,4 +1,4 @@
-;; Run by sandbox/outcome/extism-result-2147483647.
+;; Run by sandbox/outcome/extism-result-2147483647 and 1 more.
 (module
   (type (;0;) (func (param i64) (result i64)))
   (type (;1;) (func (param i64 i64)))

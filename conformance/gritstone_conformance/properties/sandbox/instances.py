@@ -14,7 +14,15 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.sandbox_defects import defective
 from gritstone_conformance.strategies.sandbox_ends import ENDS, ending
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
-from gritstone_conformance.strategies.sandbox_states import growing, leaving, scattered, sized, turning, unsteady
+from gritstone_conformance.strategies.sandbox_states import (
+    failing,
+    growing,
+    leaving,
+    scattered,
+    sized,
+    turning,
+    unsteady,
+)
 from gritstone_conformance.strategies.sandbox_wide import floating
 from gritstone_conformance.trial import SubjectLike
 
@@ -80,7 +88,7 @@ class _World:
         if drawn % 2 and copies and self.scene.claims("atomic"):
             self.scene.calling(copies[drawn % len(copies)].handle, trap, limits(pages=32), rule="sandbox.fail.atomic")
         else:
-            self.scene.running(unsteady, trap, rule="sandbox.fail.apart")
+            self.scene.running(failing, trap, rule="sandbox.fail.apart")
 
     def snapshot(self, drawn: int) -> None:
         """Make a snapshot of an instance."""
@@ -245,7 +253,7 @@ def each_refusal(scene: SandboxScene) -> None:
     for build in defective(every_word(1)).values():
         scene.ending(build, _UNRESOLVED, keep=True)
         bystanders.look()
-    scene.ending(sized(17), (*_UNRESOLVED, "exhausted:memory"), keep=True)
+    scene.ending(sized(17), (*_UNRESOLVED, *_FULL_MEMORY), keep=True, rule="sandbox.pages.bound")
     bystanders.look()
     for refused in ("again", "close"):
         closed = str(scene.running(counter, predict(counter)[0], keep=True).instance)

@@ -169,11 +169,17 @@ class SandboxScene:
         return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, how)
 
     def ending(
-        self, build: Build, outcomes: Sequence[str], within: dict[str, Json] = SHORT, *, keep: bool = False
+        self,
+        build: Build,
+        outcomes: Sequence[str],
+        within: dict[str, Json] = SHORT,
+        *,
+        keep: bool = False,
+        rule: str | None = None,
     ) -> Report:
         """Run a probe that ends in one of several ways, whatever it emits."""
         args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": {}, "keep": keep}
-        return self._ends("sandbox.run", args, outcomes, {"instance": _ANY if keep else None}, None)
+        return self._ends("sandbox.run", args, outcomes, {"instance": _ANY if keep else None}, rule)
 
     def ending_again(self, instance: str, outcomes: Sequence[str], *, rule: str | None = None) -> Report:
         """Call an instance that ends in one of several ways."""
