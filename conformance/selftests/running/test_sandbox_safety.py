@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def _verify(folder: Path, edits: tuple[tuple[str, str], ...]) -> list[dict[str, 
         assert was in source
         source = source.replace(was, now)
     (folder / "host.py").write_text(source, encoding="utf-8")
+    shutil.copy(_EXAMPLE.with_name("sandbox_loop.py"), folder)
     iut = shlex.join([sys.executable, "host.py"])
     options = ["--profile", "sandbox", "--max-rss", _ALLOWED, "--deadline-scale", "0.05", "--quiet", "--iut", iut]
     done = subprocess.run(
@@ -69,7 +71,7 @@ def test_run_ends_with_bounded_memory_and_leaves_nothing(tmp_path: Path, edits: 
     assert lines[-1]["type"] == "footer"
     assert [case["case"] for case in cases if str(case.get("cause", "")).startswith(("memory", "dead"))] == []
     assert _processes(tmp_path) == []
-    assert {path.name for path in tmp_path.iterdir()} == {"host.py", ".gritstone"}
+    assert {path.name for path in tmp_path.iterdir()} == {"host.py", "sandbox_loop.py", "__pycache__", ".gritstone"}
     if edits is _NO_SIZES:
         assert "sandbox.pages.bound" in {case.get("rule") for case in cases if case["verdict"] == "fail"}
     else:
