@@ -10,8 +10,8 @@ class Refused extends Error {}
 
 function checkArguments(args, members) {
   if (args?.constructor !== Object) throw new TypeError("args are missing or are not an object");
-  const given = Object.keys(args).sort().join();
-  if (given !== [...members].sort().join()) throw new TypeError(`expected (${members}), got (${given})`);
+  const given = Object.keys(args);
+  if (given.length !== members.length || !members.every((each) => Object.hasOwn(args, each))) throw new TypeError(`expected (${members}), got (${given})`);
 }
 
 function checkLimits(limits) {
