@@ -27,6 +27,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "spec_rules",
     "trace_tables",
+    "host_tables",
     "detection_tables",
     "spec_examples",
     "state_tables",

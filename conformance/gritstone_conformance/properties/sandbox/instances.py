@@ -386,7 +386,7 @@ PROPERTIES: Final = (
         *("sandbox/fail/each-end-wasi", each_end, _FAIL_APART, "sandbox.fail.atomic"), features=("keep",), abi="wasi"
     ),
     of_sandboxes(
-        *("sandbox/fail/each-refusal", each_refusal, _FAIL_APART, "sandbox.keep.closed", "sandbox.import.checked"),
+        *("sandbox/fail/each-refusal", each_refusal, _FAIL_APART, "sandbox.keep.closed"),
         features=("keep",),
     ),
     of_sandboxes(
