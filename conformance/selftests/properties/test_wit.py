@@ -27,7 +27,12 @@ ALL = [prop for prop in load_properties() if prop.name.startswith(("wit/", "runt
 TIMED = ("runtime/head/serial-*", "runtime/retry/delay-system-*", "runtime/receipt/out-of-time-*", "wit/channel/flat-*")
 """They measure time, and the model takes none, or as much as is easy to read."""
 DURING = (
-    *("runtime/away/meanwhile-*", "runtime/shared/collected-*", "runtime/shared/mark-then-update-*"),
+    *(
+        "runtime/stop/bye-*",
+        "runtime/away/meanwhile-*",
+        "runtime/shared/collected-*",
+        "runtime/shared/mark-then-update-*",
+    ),
     "runtime/stop/drained-together-*",
 )
 """They act while a run is in progress, and a run of the model takes no time."""
