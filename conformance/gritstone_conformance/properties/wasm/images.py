@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from gritstone_conformance.model.cores import WorkingTree
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.values import Blob
+from gritstone_conformance.model.values import Blob, Message, Step
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import BenchActor
+from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.guest_modules import wiping
 from gritstone_conformance.strategies.guests import add_module
 from gritstone_conformance.strategies.host_calls import PAGE, SPARE, CallScript, script_guest, slot
@@ -135,6 +136,24 @@ def residue(trial: Trial, fmt: Format) -> None:
     grown = CallScript().act("grow", 1).act("load", PAGE).act("load", 2 * PAGE - 4)
     for actor in (actors[0], plain):
         actor.tell(bench.stage.blob(grown.data()), rule=rule)
+    bench.flush()
+
+
+def without_memory(trial: Trial, fmt: Format) -> None:
+    """The image of a module without a memory has no pages, and a call and a query continue from it."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.image.complete"
+    guest = Assembly()
+    main = guest.function([], ["i32"], [], [("i32.const", 0)])
+    for entry in ("wit", "wit_query"):
+        guest.export(entry, main)
+    state = bench.document({"v": 1, "used": 5, "pages": 0, "globals": []})
+    module = add_module(bench.stage.graph, guest.binary())
+    core = bench.guest_core(guest.binary(), {"image": True, "fuel": 1_000}, wasm_state=state, wasm_module=module)
+    genesis, message = (bench.add(Message(None, headers, core)) for headers in ((("mt", "genesis"),), ()))
+    head = bench.add(Step(None, core, bench.box((bench.outside, genesis)), None, core))
+    bench.step(core, head, [(bench.outside, message)], rule=rule)
+    bench.query(head, "q", rule=rule)
     bench.flush()
 
 
@@ -374,6 +393,7 @@ PROPERTIES: Final = (
     *in_one_format("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
     *in_one_format("wasm/image/zero", zero_pages_absent, "wasm.image.zero", "wasm.image.nodes"),
     *in_one_format("wasm/image/residue", residue, "wasm.image.residue"),
+    *of_executors("wasm/image/no-memory", without_memory, "wasm.image.complete"),
     *of_executors("wasm/image/prepared", image_in_genesis_core, "wasm.image.prepared"),
     *of_executors("wasm/image/strict", each_image_defect, "wasm.image.strict"),
     *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
