@@ -544,7 +544,12 @@ PROPERTIES: Final = (
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
     *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),
     *in_each_format(
-        *("runtime/stop/bye", ended, "runtime.stop.bye", *HISTORY_RULES), features=("external", "durable"), once=True
+        "runtime/stop/bye",
+        ended,
+        "runtime.stop.bye",
+        *HISTORY_RULES,
+        features=("external", "durable"),
+        once=True,
     ),
     *in_each_format("runtime/stop/handles", handles, "runtime.stop.clean"),
     *in_each_format("runtime/retry/delay-system", delays, "runtime.retry.delay-system", "runtime.retry.count"),
