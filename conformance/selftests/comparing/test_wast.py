@@ -145,9 +145,8 @@ def test_calls_after_a_trap_of_a_module_with_state_are_not_expressed(run: Run) -
 
 
 def test_module_outside_the_floor_language_is_refused_and_does_not_fail(run: Run) -> None:
-    module = Assembly()
-    module.start = module.function([], [], [], [])
-    code, out = run(MODULE, m=module.binary())
+    two_tables = b"\x04\x07\x02" + 2 * b"\x70\x00\x00"
+    code, out = run(MODULE, m=b"\0asm\1\0\0\0" + two_tables)
     assert (code, "0 passed, 0 failed, 1 refused" in out) == (3, True)
 
 

@@ -75,10 +75,10 @@ def counts_the_dead(scope: Any, kind: Any, body: Body, live: tuple[bool, ...]) -
     return check_body(scope, kind, body, (True,) * len(live))
 
 
-def validates_first(data: bytes, pages: int) -> Any:
+def validates_first(data: bytes, pages: int, wide: bool) -> Any:
     with patch.dict(LIMITS, dict.fromkeys(LIMITS, 1 << 40)):
-        plain_examine(data, 1 << 40)
-    return plain_examine(data, pages)
+        plain_examine(data, 1 << 40, wide)
+    return plain_examine(data, pages, wide)
 
 
 def ends_segments_at_calls(body: Body) -> Segments:
