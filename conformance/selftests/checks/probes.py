@@ -33,7 +33,7 @@ SELFTESTS: Final = {
     ),
     "model": (
         *("model/test_checks.py", "model/test_code_checks.py", "model/test_store.py", "model/test_bundle.py"),
-        "model/test_wit.py",
+        *("model/test_wit.py", "model/test_agent.py"),
     ),
     "model/pieces": ("model/test_odd_answers.py::test_export_without_end_is_aborted",),
     "model/recompute": ("model/test_history.py::test_forged_history_is_reported",),
@@ -43,6 +43,7 @@ SELFTESTS: Final = {
             "model/test_wasm_parts.py",
             "model/test_wasm_engine.py",
             "model/test_history_wasm.py",
+            "model/test_wasm_wide.py",
         ),
         "strategies/test_wasm_twins.py::test_each_twin_has_exactly_its_defect",
         "strategies/test_wasm_twins.py::test_module_size_is_limited",
