@@ -19,11 +19,16 @@ __all__ = [
     "clocks",
     "drawing",
     "ending_at_the_end",
+    "folders",
+    "gathering",
     "listing",
     "looking",
+    "misusing",
     "opening",
     "reading",
+    "scattering",
     "seeking",
+    "seeking_nowhere",
     "sleeping",
 ]
 
@@ -31,10 +36,12 @@ _MODULE: Final = "wasi_snapshot_preview1"
 _TYPES: Final = {
     "args_get": "i32 i32",
     "args_sizes_get": "i32 i32",
+    "clock_res_get": "i32 i32",
     "clock_time_get": "i32 i64 i32",
     "environ_get": "i32 i32",
     "environ_sizes_get": "i32 i32",
     "fd_close": "i32",
+    "fd_prestat_dir_name": "i32 i32 i32",
     "fd_prestat_get": "i32 i32",
     "fd_read": "i32 i32 i32 i32",
     "fd_seek": "i32 i64 i32 i32",
@@ -51,6 +58,7 @@ _TABLE, _TEXTS = DATA + 1_024, DATA + 2_048
 _COUNT, _SIZE, _RESULT, _VECTOR, _BUFFER = DATA, DATA + 4, DATA + 8, DATA + 16, DATA + 4_096
 _PATHS: Final = DATA + 16_384
 _PLACE: Final = DATA + 32
+_VECTORS: Final = DATA + 64  # of several buffers
 _RIGHTS: Final = number((1 << 29) - 1, "i64")
 _MAY_READ: Final = number(1 << 1 | 1 << 5, "i64")
 _CREATE, _TRUNCATE, _APPEND = 1, 8, 1
@@ -76,10 +84,10 @@ class _WasiProbe(SandboxProbe):
         self._texts += data
         return at, len(data)
 
-    def made(self, code: Code) -> bytes:
+    def made(self, code: Code, local_types: Sequence[str] = ()) -> bytes:
         """Return the probe with its texts."""
         self.module.data(_PATHS, self._texts)
-        return self.binary(code)
+        return self.binary(code, local_types)
 
     def open(self, path: str, flags: int = 0, mode: int = 0, folder: int = _FOLDER) -> tuple[Any, ...]:
         """Return code that opens a file and leaves the error number; the descriptor is at ``_RESULT``."""
@@ -90,7 +98,40 @@ class _WasiProbe(SandboxProbe):
         """Return code that makes the one buffer of a read or write."""
         return [("i32.store", number(_VECTOR), number(at)), ("i32.store", number(_VECTOR + 4), number(size))]
 
+    def buffers(self, buffers: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return code that makes several buffers; each has a place and a size."""
+        numbers = [each for buffer in buffers for each in buffer]
+        return [("i32.store", number(_VECTORS + 4 * at), number(each)) for at, each in enumerate(numbers)]
 
+    def through(self, name: str, descriptor: Any, count: int) -> list[Any]:
+        """Return code that reads or writes through several buffers, and leaves the sum of the sizes in the local 2.
+
+        A host may return before it has used all buffers; the code then calls it again with the rest. It ends at an
+        error number (local 3) and when nothing more is read or written. It uses the locals 0 to 3, which are i32.
+        """
+        buffer, moved, total, fails = (("local.get", local) for local in range(4))
+        place = ("i32.add", number(_VECTORS), ("i32.shl", buffer, number(3)))
+        size = ("i32.load", 4, place)
+        is_left = ("i32.lt_u", buffer, number(count))
+        skip = [("local.set", 1, ("i32.sub", moved, size)), ("local.set", 0, ("i32.add", buffer, number(1))), ("br", 1)]
+        skipping = ("if", None, ("i32.and", is_left, ("i32.ge_u", moved, size)), skip)
+        call = self.call(name, descriptor, place, ("i32.sub", number(count), buffer), _SIZE)
+        continues = ("i32.and", is_left, ("i32.and", ("i32.eqz", fails), ("i32.ne", ("i32.load", number(_SIZE)), zero)))
+        step = [
+            ("i32.store", number(_SIZE), zero),
+            ("local.set", 3, call),
+            ("local.set", 1, ("i32.load", number(_SIZE))),
+            ("local.set", 2, ("i32.add", total, moved)),
+            ("loop", None, [skipping]),
+            ("i32.store", place, ("i32.add", ("i32.load", place), moved)),
+            ("i32.store", 4, place, ("i32.sub", size, moved)),
+            ("br_if", 0, continues),
+        ]
+        return [("local.set", 0, zero), ("local.set", 2, zero), ("loop", None, step)]
+
+
+_TOTAL: Final = ("local.get", 2)
+_FOUR: Final = ["i32"] * 4
 _DESCRIPTOR: Final = ("i32.load", number(_RESULT))
 
 
@@ -215,6 +256,121 @@ def reading(paths: Sequence[str], words: int = 4) -> Build:
                 *read,
                 *(probe.word(("i64.load", number(_BUFFER + 8 * at))) for at in range(words)),
                 ("drop", probe.call("fd_close", _DESCRIPTOR)),
+            ]
+        return probe.made(code)
+
+    return build
+
+
+def scattering(path: str, sizes: Sequence[int], words: int) -> Build:
+    """Return a probe that reads a file into several buffers, and emits the sum of the sizes and the bytes.
+
+    Args:
+        path: of the file.
+        sizes: of the buffers; the bytes between two of them belong to none, and stay 0.
+        words: how many words of the memory from the first buffer on.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open", "fd_read")
+        places = [_BUFFER + sum(sizes[:at]) + at for at in range(len(sizes))]
+        code: list[Any] = [
+            ("drop", probe.open(path)),
+            *probe.buffers([*zip(places, sizes, strict=True)]),
+            *probe.through("fd_read", _DESCRIPTOR, len(sizes)),
+            probe.number(_TOTAL),
+            *(probe.word(("i64.load", number(_BUFFER + 8 * at))) for at in range(words)),
+        ]
+        return probe.made(code, _FOUR)
+
+    return build
+
+
+def gathering(path: str | None, texts: Sequence[str]) -> Build:
+    """Return a probe that writes texts from several buffers, in the opposite order of their places in memory.
+
+    Args:
+        path: of the file, which may be new; None for standard output. The probe emits the sum of the sizes, but not if
+            it writes to standard output.
+        texts: one for each buffer.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe(*(["fd_write"] if path is None else ["path_open", "fd_write"]))
+        buffers = [probe.text(text) for text in reversed(texts)][::-1]
+        code: list[Any] = probe.buffers(buffers)
+        if path is None:
+            return probe.made([*code, *probe.through("fd_write", 1, len(texts))], _FOUR)
+        code += [("drop", probe.open(path, _CREATE | _TRUNCATE)), *probe.through("fd_write", _DESCRIPTOR, len(texts))]
+        return probe.made([*code, probe.number(_TOTAL)], _FOUR)
+
+    return build
+
+
+def folders(abi: str) -> bytes:
+    """Return a probe that looks for folders that were opened for it.
+
+    It emits for each descriptor 0 to 9 except 3 whether it is one, and whether it has a name. Then it emits whether 3
+    is one, and if so: the kind, whether the name has a length, whether it is written, whether its first and last byte
+    are there, the byte behind it, and the byte behind the kind and the length. No host writes the last two.
+    """
+    probe = _WasiProbe("fd_prestat_get", "fd_prestat_dir_name")
+    size = ("i32.load", number(_SIZE))
+    code: list[Any] = []
+    for descriptor in (0, 1, 2, *range(4, 10)):
+        code.append(probe.number(("i32.eqz", probe.call("fd_prestat_get", descriptor, _COUNT))))
+        code.append(probe.number(("i32.eqz", probe.call("fd_prestat_dir_name", descriptor, _BUFFER, 1))))
+    name = probe.call("fd_prestat_dir_name", _FOLDER, _BUFFER, size)
+    last = ("i32.sub", ("i32.add", number(_BUFFER), size), number(1))
+    found = [
+        probe.number(("i32.load8_u", number(_COUNT))),
+        probe.number(("i32.ne", size, zero)),
+        probe.number(("i32.eqz", name)),
+        *(probe.number(("i32.ne", ("i32.load8_u", each), number(255))) for each in (number(_BUFFER), last)),
+        probe.number(("i32.load8_u", 1, last)),
+        probe.number(("i32.load8_u", number(_COUNT + 8))),
+    ]
+    code += [
+        ("memory.fill", number(_COUNT), number(255), number(16)),
+        ("memory.fill", number(_BUFFER), number(255), number(4_096)),
+        ("local.set", 0, ("i32.eqz", probe.call("fd_prestat_get", _FOLDER, _COUNT))),
+        probe.number(("local.get", 0)),
+        ("if", None, ("i32.and", ("local.get", 0), ("i32.le_u", size, number(4_095))), found),
+    ]
+    return probe.made(code, ["i32"])
+
+
+def misusing(abi: str) -> bytes:
+    """Return a probe that uses clocks and descriptors that do not exist, and emits whether each use succeeded."""
+    names = ("clock_time_get", "clock_res_get", "fd_read", "fd_write", "fd_seek", "fd_close")
+    probe = _WasiProbe(*names)
+    calls = [probe.call("clock_time_get", clock, number(1, "i64"), _RESULT) for clock in (4, 99, (1 << 31) - 1)] + [
+        probe.call("clock_res_get", clock, _RESULT) for clock in (4, 99)
+    ]
+    for descriptor in (50, (1 << 31) - 1):
+        calls += [probe.call(name, descriptor, _VECTOR, 1, _SIZE) for name in ("fd_read", "fd_write")]
+        calls += [probe.call("fd_seek", descriptor, number(0, "i64"), 0, _PLACE), probe.call("fd_close", descriptor)]
+    return probe.made([*probe.buffer(_BUFFER, 3), *(probe.number(("i32.eqz", each)) for each in calls)])
+
+
+def seeking_nowhere(path: str, origins: Sequence[int]) -> Build:
+    """Return a probe that moves to 2 in a file, then uses origins that do not exist, and emits whether each succeeded.
+
+    It emits the place in the file after each of them.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("path_open", "fd_seek")
+
+        def move(distance: int, origin: int) -> Any:
+            return probe.call("fd_seek", _DESCRIPTOR, number(distance, "i64"), origin, _PLACE)
+
+        code: list[Any] = [("drop", probe.open(path)), ("drop", move(2, 0))]
+        for origin in origins:
+            code += [
+                probe.number(("i32.eqz", move(1, origin))),
+                ("drop", move(0, 1)),
+                probe.word(("i64.load", number(_PLACE))),
             ]
         return probe.made(code)
 

@@ -10,17 +10,23 @@ from typing import Any, Final
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.sandbox_abi import write_words
 from gritstone_conformance.strategies.sandbox_probes import Prediction, every_word, predict
 from gritstone_conformance.strategies.sandbox_wasi import (
     OUTSIDE,
     changing_files,
     clocks,
     drawing,
+    folders,
+    gathering,
     listing,
     looking,
+    misusing,
     opening,
     reading,
+    scattering,
     seeking,
+    seeking_nowhere,
     sleeping,
 )
 
@@ -168,6 +174,60 @@ def files(scene: SandboxScene) -> None:
     _with_files(scene, changing_files(changes), [1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1], before, after)
 
 
+def buffers(scene: SandboxScene) -> None:
+    """A guest reads into several buffers and writes from several; buffers may be empty, and larger than the file."""
+    data = bytes(range(1, 41))
+    for sizes in ((7, 0, 20, 30), (40, 5), (1, 39), (0, 0, 3)):
+        rest, parts = data, list[bytes]()
+        for size in sizes:
+            parts.append(rest[:size].ljust(size, b"\0"))
+            rest = rest[size:]
+        words = [len(data) - len(rest), *_padded(b"\0".join(parts), 8)]
+        _with_files(scene, scattering("f", sizes, 8), words, {"f": data}, {"f": data})
+    for texts in (("several ", "", "buffers", "!"), ("", "end"), ("a", "b")):
+        text = "".join(texts).encode()
+        _with_files(scene, gathering("new", texts), [len(text)], {"f": data}, {"f": data, "new": text})
+
+
+def pieces(scene: SandboxScene) -> None:
+    """Words that are written from several buffers are in the output, in order."""
+    words = (0x0123456789ABCDEF, 0, 7)
+    text = write_words("wasi", words).decode()
+    for ends in ((20, 20, 51), (0, 51), (1, 50, 51), (17, 34, 51)):
+        texts = [text[first:end] for first, end in zip((0, *ends), ends, strict=False)]
+        scene.running(gathering(None, texts), Prediction("done", words))
+
+
+_NO_FOLDERS: Final = (0,) * (2 * 9)
+
+
+def folder(scene: SandboxScene) -> None:
+    """The granted files are in a folder at the descriptor 3, which has a name; there are no other folders."""
+    for files in ({"a": b"1"}, {}):
+        _with_files(scene, folders, [*_NO_FOLDERS, 1, 0, 1, 1, 1, 1, 255, 255], files, files)
+    scene.running(folders, Prediction("done", (*_NO_FOLDERS, 0)), rule="sandbox.grant.nothing")
+
+
+_MISUSES: Final = 5 + 2 * 4
+_ORIGINS: Final = (3, 4, 99, (1 << 31) - 1)
+
+
+def misuses(scene: SandboxScene) -> None:
+    """Clocks, descriptors and origins that do not exist are errors, also if clocks and files are granted."""
+    grants: dict[str, Json] = {}
+    if scene.claims("clock"):
+        grants["clock"] = 1_700_000_000
+    if scene.claims("files"):
+        grants["files"] = {"f": to_base64(b"content")}
+        words = tuple(word for _ in _ORIGINS for word in (0, 2))
+        scene.running(seeking_nowhere("f", _ORIGINS), Prediction("done", words), grants=grants, files=grants["files"])
+    for granted in ({}, grants):
+        report = scene.run(misusing, grants=granted)
+        if report.kind != "unresolved" and (report.outcome, report.words) != ("done", (0,) * _MISUSES):
+            found: Json = [report.outcome, *(report.words or ())]
+            scene.trial.fail(["done", *[0] * _MISUSES], found, path="/ok/output", words="what is not there was used")
+
+
 def inside(scene: SandboxScene) -> None:
     """No path, link or renaming leads out of the folder, and nothing appears outside."""
     folder = Path(scene.trial.directory())
@@ -220,10 +280,18 @@ PROPERTIES: Final = (
     of_sandboxes("sandbox/grant/nothing", nothing, "sandbox.grant.nothing", abi="wasi"),
     of_sandboxes("sandbox/grant/nothing-changes", nothing_changes, "sandbox.grant.nothing", abi="wasi"),
     of_sandboxes("sandbox/stop/blocked", blocked, "sandbox.stop.blocked", abi="wasi"),
+    of_sandboxes("sandbox/result/buffers", pieces, "sandbox.result.whole", abi="wasi"),
     of_sandboxes("sandbox/grant/env", environment, "sandbox.grant.env", features=("env",), abi="wasi"),
     of_sandboxes("sandbox/grant/clock", clock, "sandbox.grant.clock", features=("clock",), abi="wasi"),
     of_sandboxes("sandbox/grant/random", randomness, "sandbox.grant.random", features=("random",), abi="wasi"),
     of_sandboxes("sandbox/files/kept", files, "sandbox.files.kept", features=("files",), abi="wasi"),
+    of_sandboxes("sandbox/files/buffers", buffers, "sandbox.files.kept", features=("files",), abi="wasi"),
+    of_sandboxes(
+        *("sandbox/files/folder", folder, "sandbox.files.folder", "sandbox.grant.nothing"),
+        features=("files",),
+        abi="wasi",
+    ),
+    of_sandboxes("sandbox/grant/misused", misuses, "sandbox.grant.misused", abi="wasi"),
     of_sandboxes("sandbox/files/inside", inside, "sandbox.files.inside", features=("files",), abi="wasi"),
     of_sandboxes(
         *("sandbox/files/state", files_kept, "sandbox.keep.state", "sandbox.files.kept"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
 from gritstone_conformance.strategies.sandbox_probes import Prediction, counter, predict
-from gritstone_conformance.strategies.sandbox_states import unsteady
+from gritstone_conformance.strategies.sandbox_states import sized, unsteady
 from gritstone_conformance.trial import SubjectLike
 
 __all__ = ["PROPERTIES"]
@@ -215,6 +215,19 @@ def emptied(scene: SandboxScene) -> None:
         scene.calling(copy, expected[following + 1], _REST)
 
 
+def emptied_large(scene: SandboxScene) -> None:
+    """A call out of an empty tank is exhausted, also where the memory is larger than the limit of the call."""
+    build, large = sized(17), limits(pages=32)
+    expected = predict(build, 2, 32)
+    kept = scene.running(build, expected[0], large, keep=True)
+    kept = scene.running(build, expected[0], limits(pages=32, fuel=_used(scene, kept)), keep=True)
+    for pages in (16, 32):
+        copy = scene.resume(scene.snapshot(str(kept.instance)))
+        used = _used(scene, scene.calling(copy, _SPENT, limits(pages=pages, fuel=None)))
+        if used:
+            scene.trial.fail(0, used, path="/ok/used", words="fuel out of an empty tank")
+
+
 def equal_amounts(scene: SandboxScene) -> None:
     """Two exports with the same fuel carry it twice, and two imports of one of them carry it once."""
     costs, expected = _costs(scene), predict(counter, _CALLS)
@@ -265,6 +278,7 @@ PROPERTIES: Final = (
         examples=12,
     ),
     of_sandboxes("sandbox/tank/emptied", emptied, _CARRIED, features=("tank",)),
+    of_sandboxes("sandbox/tank/emptied-large", emptied_large, _CARRIED, features=("tank",)),
     of_sandboxes("sandbox/tank/equal-amounts", equal_amounts, _MOVED, features=("tank", "export")),
     of_sandboxes("sandbox/tank/failed", failed, "sandbox.fail.atomic", features=("tank", "atomic")),
 )
