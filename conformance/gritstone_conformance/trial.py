@@ -160,6 +160,7 @@ class Trial:
         rule: str,
         spawn: Callable[[], SubjectLike] | None = None,
         instead: Callable[[Asked], Sequence[Asked]] | None = None,
+        companion: Callable[[], SubjectLike] | None = None,
     ) -> None:
         self.subject = subject
         self.claims = subject.claims
@@ -170,10 +171,12 @@ class Trial:
         self._rule = rule
         self._spawn = spawn
         self._instead = instead
+        self._companion = companion
+        self._other: SubjectLike | None = None
         self._extra: list[SubjectLike] = []
         self._roots: dict[str, str] = {}  # absolute directory -> its placeholder in a case
         self._handles: list[str] = []
-        self._copies: list[str] = []  # handles of instances and snapshots
+        self._copies: list[tuple[SubjectLike, str]] = []  # processes and their handles of instances and snapshots
         self._replayable = True
         self._message: str | None = None  # of the last refusal, until the next observation
 
@@ -239,8 +242,8 @@ class Trial:
             if difference is not None:
                 raise self._divergence(difference, judged, around=diff_context(reply, difference.path))
             values.append(reply.value if isinstance(reply, Ok) else {})
-            if target is self.subject:
-                self._note_copies(op, args, values[-1])
+            if target is self.subject or target is self._other:
+                self._note_copies(target, op, args, values[-1])
         return values
 
     def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
@@ -310,6 +313,17 @@ class Trial:
         self._replayable = False
         return process
 
+    def other(self) -> SubjectLike:
+        """Return another process of the same command that all trials share, or a new one where there is none.
+
+        Instances and snapshots that a trial made there are closed with the trial.
+        """
+        if self._companion is None:
+            return self.spawn()
+        self._replayable = False
+        self._other = self._companion()
+        return self._other
+
     def directory(self) -> str:
         """Return a fresh, empty, absolute directory that is removed with the trial."""
         return self._fresh("dir")
@@ -327,8 +341,9 @@ class Trial:
                 process.close()
             if handles:
                 self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
-            if copies:
-                self.subject.ask_many([("sandbox.close", {"handle": handle}) for handle in copies])
+            for process in {id(process): process for process, _ in copies}.values():
+                own = [handle for each, handle in copies if each is process]
+                process.ask_many([("sandbox.close", {"handle": handle}) for handle in own])
         except SubjectFault:
             pass  # the subject records it in its faults, which the caller checks
         finally:
@@ -378,11 +393,12 @@ class Trial:
         elif op == "grit.close" and args["store"] in self._handles:
             self._handles.remove(args["store"])
 
-    def _note_copies(self, op: str, args: dict[str, Json], value: dict[str, Json]) -> None:
-        if op == "sandbox.close" and args["handle"] in self._copies:
-            self._copies.remove(args["handle"])
+    def _note_copies(self, on: SubjectLike, op: str, args: dict[str, Json], value: dict[str, Json]) -> None:
+        if op == "sandbox.close" and (on, args["handle"]) in self._copies:
+            self._copies.remove((on, str(args["handle"])))
         elif op.startswith("sandbox."):
-            self._copies += [value[name] for name in ("instance", "snapshot") if isinstance(value.get(name), str)]
+            handles = (value.get(name) for name in ("instance", "snapshot"))
+            self._copies += [(on, handle) for handle in handles if isinstance(handle, str)]
 
     def _divergence(self, difference: Difference, rule: str | None, **members: Any) -> Divergence:
         return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **members)

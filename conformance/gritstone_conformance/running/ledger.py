@@ -154,6 +154,7 @@ class ObservedSubject:
         self.claims: Claims = subject.claims
         self.ledger = ledger
         self.history = RequestHistory()
+        self._companion: ObservedSubject | None = None
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request; see :class:`~gritstone_conformance.trial.SubjectLike`."""
@@ -191,6 +192,12 @@ class ObservedSubject:
             raise CannotRestartError
         return ObservedSubject(self.subject.spawn(), self.ledger)
 
+    def companion(self) -> ObservedSubject:
+        """Return another process of the same command that stays until this one is closed; the first call starts it."""
+        if self._companion is None:
+            self._companion = self.spawn()
+        return self._companion
+
     def apart(self) -> ObservedSubject:
         """Start another process whose faults and requests do not count for the run, to search for a cause."""
         if self.subject.attached:
@@ -223,7 +230,9 @@ class ObservedSubject:
         self.subject.kill()
 
     def close(self) -> None:
-        """Send bye and wait for the process to end."""
+        """Send bye and wait for the process to end, and for its companion."""
+        if self._companion is not None:
+            self._companion.close()
         self.subject.close()
 
     def peak_rss_bytes(self) -> int | None:

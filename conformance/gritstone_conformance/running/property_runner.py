@@ -160,7 +160,7 @@ class _Runner:
             raise _EnoughError
         faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths
         instead = set_up_of(self._prop.name, self._subject)
-        trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn, instead)
+        trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn, instead, self._subject.companion)
         try:
             self._prop.body(trial, **drawn)
             self._check_landed(deaths)

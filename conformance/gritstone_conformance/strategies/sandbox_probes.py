@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from gritstone_conformance.model.wasm.admission import admit
@@ -29,6 +30,7 @@ Build = Callable[[str], bytes]
 
 _PAGES: Final = 16
 _FUEL: Final = 1 << 40
+_KEPT: Final = 256  # predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,13 @@ def predict(
         fuel: units of the interpreter for all calls.
         wide: whether the probe may be wide.
     """
+    return list(_predicted(build, calls, pages, fuel, wide))
+
+
+@lru_cache(_KEPT)
+def _predicted(build: Build, calls: int, pages: int, fuel: int, wide: bool) -> tuple[Prediction, ...]:
     machine = Machine(admit(build(MODEL), "wit", pages, wide), pages, fuel, _NoHost())  # type: ignore[arg-type]
-    return [_call(machine, is_run=number == 0) for number in range(calls)]
+    return tuple(_call(machine, is_run=number == 0) for number in range(calls))
 
 
 def _call(machine: Machine, *, is_run: bool) -> Prediction:

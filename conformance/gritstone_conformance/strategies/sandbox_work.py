@@ -121,7 +121,7 @@ def _body(code: bytes, groups: bytes = b"\0") -> bytes:
 def _many_functions() -> bytes:
     module = Assembly()
     module.memory(1)
-    for _ in range(8_000):
+    for _ in range(2_500):
         module.function([], [], (), [])
     module.export("run", 0)
     module.export("memory", 0, 2)
@@ -134,7 +134,7 @@ def _nested(depth: int) -> bytes:
 
 HEAVY: Final[dict[str, Callable[[], bytes]]] = {
     "nested blocks": lambda: _nested(10_000),
-    "nested loops": lambda: _body(b"\x03\x40" * 5_000 + b"\x0b" * 5_000),
+    "nested loops": lambda: _body(b"\x03\x40" * 2_500 + b"\x0b" * 2_500),
     "an open block at the end": lambda: _body(b"\x02\x40" * 10_000),
     "locals": lambda: _body(b"", uleb(1) + uleb(40_000) + b"\x7e"),
     "too many locals": lambda: _body(b"", uleb(1) + uleb(0xFFFF_FFFF) + b"\x7e"),

@@ -48,7 +48,7 @@ def repeats(scene: SandboxScene) -> None:
     """A call uses the same fuel in each run, after other calls, in other processes and environments, and under load."""
     builds = {**_BUILDS, "a counter": counter}
     expected = {name: predict(build)[0] for name, build in builds.items()}
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     amounts = {}
     for name, build in builds.items():
         amounts[name] = _used(scene, scene.running(build, expected[name]))

@@ -53,7 +53,7 @@ def nothing(scene: SandboxScene) -> None:
 
 def nothing_changes(scene: SandboxScene) -> None:
     """Without grants clocks and random bytes are absent, or constants that are equal in every run and process."""
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     for build in (clocks, drawing):
         seen = []
         for process in (None, None, other):
@@ -97,7 +97,7 @@ def environment(scene: SandboxScene) -> None:
 
 def clock(scene: SandboxScene) -> None:
     """Every clock shows the time that was granted, in each process."""
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     for now in (0, 1_700_000_000_123_456_789 >> 10, (1 << 53) - 1):
         for process in (None, other):
             expected = Prediction("done", (0, now, 0, now))
@@ -106,7 +106,7 @@ def clock(scene: SandboxScene) -> None:
 
 def randomness(scene: SandboxScene) -> None:
     """A seed gives the same random bytes everywhere, and another seed gives others."""
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     found = []
     for seed in (bytes(32), bytes(range(32)), b"\xff" * 32):
         grants: dict[str, Json] = {"random": to_base64(seed)}

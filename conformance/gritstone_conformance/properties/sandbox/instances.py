@@ -320,7 +320,7 @@ def equal(scene: SandboxScene) -> None:
 
 def exported(scene: SandboxScene) -> None:
     """An export continues in another process with the same calls, and equal snapshots have equal exports."""
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     for build in _KINDS:
         expected = predict(build, 3, 256)
         kept = str(scene.running(build, expected[0], _LARGE, keep=True).instance)

@@ -31,7 +31,7 @@ def drawn(scene: SandboxScene, tape: Tape) -> None:
 
 def same(scene: SandboxScene) -> None:
     """A probe has the same outcome and the same words in each run, instance and process."""
-    other = scene.trial.spawn()
+    other = scene.trial.other()
     again = scene.trial.spawn()
     builds = [counter, leaving, every_word(64), trapping("unreachable", "unreachable")]
     for build in builds:

@@ -91,6 +91,7 @@ class SandboxScene:
     def __init__(self, trial: Trial, abi: str | None = None) -> None:
         self.trial = trial
         self.abi = abi or next(name for name in ABIS if f"sandbox.abi.{name}" in trial.claims.features)
+        self._modules: dict[Build, str] = {}  # a probe is assembled once
 
     def claims(self, feature: str) -> bool:
         """Return whether the host claims ``sandbox.<feature>``."""
@@ -105,7 +106,8 @@ class SandboxScene:
         on: SubjectLike | None = None,
     ) -> Report:
         """Run a probe that is made for the ABI of this host."""
-        return self.run_module(build(self.abi), within, grants=grants, on=on)
+        args: dict[str, Json] = {"module": self._made(build), "limits": within, "grants": grants, "keep": False}
+        return self._read(self._value("sandbox.run", args, on))
 
     def run_module(
         self,
@@ -155,7 +157,7 @@ class SandboxScene:
         **how: Unpack[_How],
     ) -> Report:
         """Run a probe whose end and words are known."""
-        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": grants, "keep": keep}
+        args: dict[str, Json] = {"module": self._made(build), "limits": within, "grants": grants, "keep": keep}
         return self._expect("sandbox.run", args, expected, {"instance": _ANY if keep else None}, how)
 
     def calling(
@@ -178,7 +180,7 @@ class SandboxScene:
         rule: str | None = None,
     ) -> Report:
         """Run a probe that ends in one of several ways, whatever it emits."""
-        args: dict[str, Json] = {"module": to_base64(build(self.abi)), "limits": within, "grants": {}, "keep": keep}
+        args: dict[str, Json] = {"module": self._made(build), "limits": within, "grants": {}, "keep": keep}
         return self._ends("sandbox.run", args, outcomes, {"instance": _ANY if keep else None}, rule)
 
     def ending_again(self, instance: str, outcomes: Sequence[str], *, rule: str | None = None) -> Report:
@@ -203,6 +205,11 @@ class SandboxScene:
         forms += [{"ok": {"outcome": one, "output": _ANY, "used": _ANY, **more}} for one in how.get("or_ends", ())]
         form = forms[0] if len(forms) == 1 else {"any": forms}
         return self._read(self.trial.expect(op, args, form, rule=how.get("rule"), on=how.get("on")))
+
+    def _made(self, build: Build) -> str:
+        if build not in self._modules:
+            self._modules[build] = to_base64(build(self.abi))
+        return self._modules[build]
 
     def _names(self, expected: Prediction) -> list[str]:
         """Return the outcomes that mean what was predicted on this host."""

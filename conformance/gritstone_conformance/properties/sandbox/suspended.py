@@ -134,7 +134,7 @@ def equal(scene: SandboxScene, kind: int, turn: int, parts: list[tuple[int, str]
     place = _Place(None)
     if turn:
         place = _Place(scene.running(build, whole.expected[0], _LARGE, keep=True).instance)
-    other = scene.trial.spawn() if any(how == "move away" for _, how in parts) else None
+    other = scene.trial.other() if any(how == "move away" for _, how in parts) else None
     call = _Divided(scene, build, whole, turn)
     is_over = False
     for share, how in parts:

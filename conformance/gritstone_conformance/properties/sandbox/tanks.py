@@ -187,7 +187,7 @@ def together(scene: SandboxScene, orders: list[tuple[str, int]]) -> None:
 
 def carried_out(scene: SandboxScene, orders: list[tuple[str, int]]) -> None:
     """Fuel that leaves with an export is gone here and is there, in this and in another process."""
-    _act(_World(scene, scene.trial.spawn()), orders)
+    _act(_World(scene, scene.trial.other()), orders)
 
 
 def _act(world: _World, orders: list[tuple[str, int]]) -> None:
