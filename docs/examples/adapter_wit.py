@@ -50,7 +50,7 @@ def step(args):
 
 def admit(args):
     executor, run = executor_and_run(args)
-    admission.admit(run, from_hex(args["step"]), executor.whole, executor.roots, trust_mail=False)
+    admission.admit(run, from_hex(args["step"]), executor.whole, executor.roots, trust_heads=False)
     return {}
 
 

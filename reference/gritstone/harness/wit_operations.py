@@ -96,7 +96,7 @@ def wit_step(session: Session, args: Arguments) -> Json:
 def wit_admit(session: Session, args: Arguments) -> Json:
     executor = Executor(objects_of(session.handles[args["store"]].store), laws_of(session))
     run = _prepare(session, args, executor)
-    admit(run, args["step"], executor.closures, executor.roots, trust_mail=False)
+    admit(run, args["step"], executor.closures, executor.roots, trust_heads=False)
     return {}
 
 

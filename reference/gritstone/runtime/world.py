@@ -56,7 +56,7 @@ class World:
         self.removals = 0
         self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
-        self.executor = Executor(self.objects, laws, trust_mail=True)
+        self.executor = Executor(self.objects, laws, trust_heads=True)
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()

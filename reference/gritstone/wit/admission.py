@@ -8,8 +8,8 @@
     4  outbox            every change is legal
     5  core              a blob at ``wit``; frozen paths unchanged
 
-Cost: the new part of the step. The closure of the previous step is complete, so unchanged parts are not followed.
-Whether the covered messages are complete is checked only if the steps that sent them were not admitted here.
+Cost: the new part of the step if it follows a head, because everything that a head reaches was present when the head
+was set. Otherwise also the whole core, the actor and the covered messages.
 
 Spec: the chapter *Admission* of ``wit``.
 """
@@ -65,7 +65,7 @@ class Admitted:
         self.refused_update = False
 
 
-def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, trust_mail: bool) -> Admitted:
+def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, trust_heads: bool) -> Admitted:
     """Check the result of a transition.
 
     Args:
@@ -73,7 +73,8 @@ def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, t
         result: any id.
         closures: the ids that are known to be present with everything that they reach; not changed.
         roots: known roots of chains; more are added.
-        trust_mail: whether the closures of the covered messages are known to be present.
+        trust_heads: whether the previous step and the covered messages are known to be present with everything that
+            they reach.
 
     Raises:
         Rejected: the result is not admitted (code ``illegal-step``).
@@ -92,8 +93,10 @@ def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, t
     inbox = _mailbox(walk, step.inbox)
     if not _covers_one(run, inbox):
         _check_inbox(run, inbox)
-    if not trust_mail:
+    if not trust_heads:
         _follow_mail(run, walk, inbox)
+        walk.follow(step.actor, _TREE)
+        walk.follow(step.core, _TREE)
     if last is not None and step.outbox == last.step.outbox:
         outbox: Mapping[ObjectId, ObjectId] = last.outbox
         sent: Sent = []
@@ -101,7 +104,7 @@ def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, t
         outbox = _mailbox(walk, step.outbox)
         sent = _check_outbox(run, walk, outbox, roots)
     core = _check_core(run, walk, step.core)
-    if trust_mail:
+    if trust_heads:
         walk.borrowed += [messages[-1] for _, messages in run.proposal.covered]
     return Admitted(Position(result, step, inbox, outbox, core), sent, run.workspace, walk)
 

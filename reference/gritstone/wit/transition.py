@@ -48,14 +48,15 @@ class Executor:
     Attributes:
         objects: the objects of the store.
         laws: the laws of the actors.
-        trust_mail: whether the closures of covered messages are known to be present, because they come from heads.
+        trust_heads: whether steps and messages are known to be present with everything that they reach, because they
+            come from heads.
         closures: the ids that are known to be present with everything that they reach.
         roots: the known roots of chains.
     """
 
     objects: Objects
     laws: Laws
-    trust_mail: bool = False
+    trust_heads: bool = False
     closures: ClosureCache = field(default_factory=new_closure_cache)
     roots: Roots = field(default_factory=new_roots)
 
@@ -132,7 +133,7 @@ class Executor:
         self.objects.remember(made)
 
     def _admit(self, run: Run, step: ObjectId) -> Admitted:
-        return admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
+        return admit(run, step, self.closures, self.roots, trust_heads=self.trust_heads)
 
     def _end(self, run: Run, result: ObjectId | Draft | None) -> Admitted | None:
         """Admit the result of code, or return None if the code declined.

@@ -39,7 +39,7 @@ class Case:
     def admit(self, step: Step | ObjectId) -> Admitted:
         result = step if isinstance(step, bytes) else self.bench.put(step)
         executor = Executor(self.bench.objects, self.bench.laws)
-        return admit(self.run, result, executor.closures, executor.roots, trust_mail=False)
+        return admit(self.run, result, executor.closures, executor.roots, trust_heads=False)
 
     def refused(self, step: Step | ObjectId, rule: str) -> None:
         with pytest.raises(Rejected) as caught:
@@ -88,10 +88,10 @@ def test_only_read_messages_need_a_closure(bench: Any) -> None:
     for cursor, is_whole in ((read, True), (unread, False)):
         step = bench.put(Step(head, actor, bench.put(Mailbox({bench.outside: cursor})), None, last.step.core))
         if is_whole:
-            assert admit(run, step, executor.closures, executor.roots, trust_mail=False).position.step_id == step
+            assert admit(run, step, executor.closures, executor.roots, trust_heads=False).position.step_id == step
             continue
         with pytest.raises(Rejected) as caught:
-            admit(run, step, executor.closures, executor.roots, trust_mail=False)
+            admit(run, step, executor.closures, executor.roots, trust_heads=False)
         assert caught.value.rule == "wit.admit.closed"
 
 

@@ -74,6 +74,8 @@ class _Loss:
         self.entries = stage.tree(first=stage.blob(b"first"), wit=stage.tree(k=stage.blob(b"k")))
         self.cursor = bench.add(Message(None, (), self.entries))
         entries = {"data": self._place("appended", stage.blob(b"data", ("ct", "s")))}
+        if self.place == "unused":
+            entries["unused"] = stage.tree(k=self._place("unused", stage.blob(b"unused")))
         if self.place == "frozen":
             entries["frozen"] = self._place("frozen", stage.blob(b"free\n"))
         actor, content = self._contents(entries)
@@ -182,6 +184,8 @@ def query(trial: Trial, row: Row) -> None:
     }
     node = stage.blob({"stamp": STAMP, "unregistered": b"external:absent/x"}.get(row["node"], PUPPET), ("own", ""))
     nodes = {} if row["node"] == "absent" else {"wit_query": node}
+    if row["argument"] == "in-absent":
+        entries["lost"] = stage.tree(k=entries["blob"])
     if row["argument"] == "128 names":
         deep = stage.blob(b"deep")
         for _ in range(_DEEP - 1):
@@ -192,6 +196,8 @@ def query(trial: Trial, row: Row) -> None:
     encoding = bench.stage.graph.encodings[step]
     if row["step"] == "absent":
         del bench.stage.graph.encodings[step]
+    if row["argument"] == "in-absent":
+        del bench.stage.graph.encodings[entries["lost"]]
     bench.fill()
     bench.flush()
     _spoil(bench, row, {"step": step, "node": node, "argument": erased if row["argument"] == "erased" else corrupt})
@@ -216,6 +222,7 @@ _ARGUMENTS: Final = {
     "below-blob": b"blob/x",
     "erased": b"erased",
     "corrupt": b"corrupt",
+    "in-absent": b"lost/k",
     "128 names": b"/".join([b"d"] * _DEEP),
     "not-a-path": b"blob//x",
 }
