@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.settings import AttachSettings
@@ -208,7 +209,7 @@ def _is_claimed(item: Planned, claims: Claims) -> bool:
     if isinstance(item.source, Property) and not item.source.is_run("gate", claims.formats):
         return False
     missing = item.requires.missing_from(claims.formats, claims.features, claims.profiles)
-    return missing is None and item.profile in (*claims.profiles, "harness")
+    return missing is None and item.profile in (*covered_profiles(claims.profiles, claims.features), "harness")
 
 
 def _run(item: Planned, subject: ObservedSubject, home: Path) -> Outcome:

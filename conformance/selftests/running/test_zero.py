@@ -88,7 +88,8 @@ def test_implementation_without_function_passes_no_rule(name: str) -> None:
             [sys.executable, str(PLANTED / f"{name}.py"), *words], gate(every_row=name == "always_ok"), attach_settings
         )
     )
-    assert {rule.partition(".")[0] for rule in verdicts} == {"grit", "wit", "runtime", "wasm", "sandbox", "harness"}
+    profiles = {"grit", "wit", "runtime", "wasm", "session", "sandbox", "harness"}
+    assert {rule.partition(".")[0] for rule in verdicts} == profiles
     assert len(verdicts) > 250
     assert [rule for rule, verdict in verdicts.items() if verdict == "pass"] == []
 

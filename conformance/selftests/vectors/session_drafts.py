@@ -9,7 +9,7 @@ from typing import Any, Final
 from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.executor import Executor
-from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.formats import FRAMED_SHA256, Format
 from gritstone_conformance.model.graph import edges
 from gritstone_conformance.model.values import Message, Object, to_base64
 from gritstone_conformance.replies import Json
@@ -37,6 +37,7 @@ __all__ = [
     "refusal",
     "say",
     "send",
+    "send_without_time",
     "void",
 ]
 
@@ -91,11 +92,11 @@ class Recorder(Scene):
         }
         self.steps.append(CaseStep("wit.step", args, {"ok": {"step": self.head.hex()}}))
 
-    def send_from_other(self, mt: str, **headers: str) -> None:
+    def send_from_other(self, mt: str, content: bytes, **headers: str) -> None:
         """Send a message from an actor that is not the host."""
         pairs = tuple({"mt": mt, **headers}.items())
         other = self.tree(name=self.blob(b"other", ct="s"))
-        self.tags |= {"other": self.put(Message(None, pairs, self.blob(b""))), "sender": other}
+        self.tags |= {"other": self.put(Message(None, pairs, content)), "sender": other}
         self.read_from(other, self.tags["other"])
 
     def first_of(self, core: bytes, genesis: bytes) -> bytes:
@@ -131,8 +132,9 @@ class Recorder(Scene):
             CaseStep("grit.import", {"store": "s", "bytes": bundle, "more": False}, {"ok": counts}),
         )
         requires = Requires((self.format.name,), ("session.guest", *features), ("wit",))
-        short = self.format.name.partition("-")[0]
-        return Case(f"session/{name}-{short}", rules, requires, (*first, *self.steps))
+        plain = f"session/{name}"
+        title = plain if self.format is FRAMED_SHA256 else f"{plain}-in-cbor"
+        return Case(title, rules, requires, (*first, *self.steps))
 
     def _reached(self, roots: Iterable[bytes]) -> dict[bytes, bytes | None]:
         """Return the objects of the client to which the references lead."""
@@ -228,6 +230,10 @@ def say(text: bytes) -> Script:
 
 def send(mt: str, **headers: str) -> Script:
     return lambda scene: void(scene.send(mt, scene.blob(b""), **{"at": "1", **headers}))
+
+
+def send_without_time(scene: Recorder) -> None:
+    scene.send("abandon", scene.blob(b""))
 
 
 def void(_: object) -> None:

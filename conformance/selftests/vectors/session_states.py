@@ -140,14 +140,15 @@ def _damaged() -> Iterator[Draft]:
         yield Draft(f"damaged/sound-{name}", ("guest.damaged", "guest.total"), script, ends, {"tools": TOOLS})
 
 
-def _first_core(entries: Entries, *, accepted: bool) -> Script:
+def _first_core(entries: Entries, *, accepted: bool, has_effects: bool = False) -> Script:
     """Return the genesis of another session with changed entries; None removes an entry."""
 
     def script(scene: Recorder) -> None:
         code = scene.blob(b"external:session/1", ct="s")
         below = {"host": scene.host, "nonce": scene.blob(bytes(32), ct="b"), **entries(scene)}
         session = scene.tree(**{name: target for name, target in below.items() if target is not None})
-        core = scene.tree(session=session, wit=code)
+        more = {"effects": scene.tree(model=scene.blob(b"0" * 64, ct="s"))} if has_effects else {}
+        core = scene.tree(session=session, wit=code, **more)
         genesis = scene.put(Message(None, (("mt", "genesis"),), core))
         scene.tags["other"] = genesis
         args: dict[str, Json] = {"store": "s", "actor": core.hex(), "head": None, "attempt": 1}
@@ -183,11 +184,19 @@ def _first_cores() -> Iterator[Draft]:
     for name, entries, accepted in cores:
         script = _first_core(entries, accepted=accepted)
         yield Draft(f"genesis/{name}", ("guest.genesis",), script, opened)
+    script = _first_core(lambda _: {}, accepted=False, has_effects=True)
+    yield Draft("genesis/effects", ("guest.genesis",), script, opened)
 
 
 def _stranger(scene: Recorder) -> None:
     scene.commit(HELLO, b"hi")
-    scene.send_from_other("abandon", at="1")
+    scene.send_from_other("abandon", scene.blob(b""), at="1")
+    scene.prepare(HELLO)
+
+
+def _update_of_stranger(scene: Recorder) -> None:
+    scene.commit(HELLO, b"hi")
+    scene.send_from_other("update", scene.tree(note=scene.blob(b"x", ct="s")))
     scene.prepare(HELLO)
 
 
@@ -240,7 +249,9 @@ def state_drafts() -> Iterator[Draft]:
     """Yield drafts of cores."""
     yield from _damaged()
     yield from _first_cores()
-    yield Draft("step/stranger", ("guest.host",), _stranger, ("committed", {"content": "hi"}))
+    said = ("committed", {"content": "hi"})
+    yield Draft("step/stranger", ("guest.host",), _stranger, said)
+    yield Draft("step/update-of-a-stranger", ("guest.update",), _update_of_stranger, said)
     ends: tuple[str, dict[str, Any]] = ("answered", {"action": "abandoned", "count": 4})
     yield Draft("step/at-and-corr", ("guest.timeless", "ask.alone"), _at_and_corr, ends, {"tools": TOOLS})
     done: tuple[str, dict[str, Any]] = ("committed", {"content": "hu"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from selftests.vectors.session_drafts import (
     ADD,
@@ -12,6 +12,7 @@ from selftests.vectors.session_drafts import (
     FINAL,
     HELLO,
     NOT_NOW,
+    PHASES,
     RETRY,
     TOOLS,
     TWO,
@@ -22,6 +23,7 @@ from selftests.vectors.session_drafts import (
     refusal,
     say,
     send,
+    send_without_time,
 )
 
 __all__ = ["text_drafts"]
@@ -91,6 +93,16 @@ _INPUTS: Final = {
     "any-nested": ("all", b'{"any":' + b"[" * 30 + b"]" * 30 + b"}", None),
     "no-tool": ("sub", b"{}", "tool"),
 }
+_STRICT: Final = {
+    *("final-spaced", "duplicate-member", "second-value", "byte-order-mark", "lone-surrogate", "invalid-utf-8"),
+    *("nested-33", "number-33", "number-zero", "number-nan"),
+}
+_SPELLINGS: Final = {"number-fraction", "number-spelling", "number-32", "object"}
+
+
+def _by_text(name: str, rule: str) -> tuple[str, str]:
+    """Return the rules of a response, first the rule that it is about."""
+    return ("json.strict", rule) if name in _STRICT else (rule, "json.strict")
 
 
 def _responses() -> Iterator[Draft]:
@@ -100,14 +112,15 @@ def _responses() -> Iterator[Draft]:
             continue  # the table of phases has it
         action = {"c": "call", "s": "call", "f": "final", "r": "retry"}[name[0]]
         ends = ("committed", {"action": action})
-        yield Draft(f"response/{name}", ("response.grammar", "json.strict"), commit(HELLO, data), ends, entries)
+        yield Draft(f"response/{name}", _by_text(name, "response.grammar"), commit(HELLO, data), ends, entries)
     for name, data in _OTHER.items():
-        rules = ("response.grammar", "json.strict", "guest.atomic")
-        yield Draft(f"response/{name}", rules, commit(HELLO, data), refusal("malformed", "response"), entries)
+        by_text = (*_by_text(name, "response.grammar"), "guest.atomic")
+        yield Draft(f"response/{name}", by_text, commit(HELLO, data), refusal("malformed", "response"), entries)
     for name, (tool, given, code) in _INPUTS.items():
         data = b'{"action":"call_tool","input":' + given + b',"tool":"' + tool.encode() + b'"}'
         ends = ("committed", {"action": "call"}) if code is None else refusal("invalid", code)
-        yield Draft(f"argument/{name}", ("call.arguments", "json.spelling"), commit(HELLO, data), ends, entries)
+        rules = ("json.spelling", "call.arguments") if name in _SPELLINGS else ("call.arguments", "json.spelling")
+        yield Draft(f"argument/{name}", rules, commit(HELLO, data), ends, entries)
     for name, text in {"row": FINAL, "number": b"42", "empty": b"", "nul": b"\0", "object": b"{}"}.items():
         ends = ("committed", {"action": "final", "content": text.decode()})
         yield Draft(f"text/{name}", ("response.text",), say(text), ends, entries)
@@ -122,7 +135,7 @@ def _responses() -> Iterator[Draft]:
 def _headers() -> Iterator[Draft]:
     header = refusal("malformed", "header")
     for name, mt, headers in (
-        ("no-at", "abandon", {"at": ""}),
+        ("at-empty", "abandon", {"at": ""}),
         ("at-zero-first", "abandon", {"at": "01"}),
         ("at-too-large", "abandon", {"at": "9007199254740992"}),
         ("at-sign", "abandon", {"at": "-1"}),
@@ -138,13 +151,14 @@ def _headers() -> Iterator[Draft]:
         ("result-call-no-dot", "tool-result", {"call": "1", "ok": "1"}),
     ):
         yield Draft(f"header/{name}", ("guest.headers", "reply.one"), send(mt, **headers), header)
+    yield Draft("header/no-at", ("guest.headers", "reply.one"), send_without_time, header)
     for name, headers in {
         "at-zero": {"at": "0"},
         "at-largest": {"at": "9007199254740991"},
         "corr-128": {"corr": "!" + "~" * 127},
         "more": {"x": "y", "replay": "1", "reply": "0" * 64},
     }.items():
-        yield Draft(f"header/{name}", ("guest.headers", "reply.one"), send("abandon", **headers), NOT_NOW)
+        yield Draft(f"header/{name}", ("reply.one", "guest.headers"), send("abandon", **headers), NOT_NOW)
 
 
 _CONFIGS: Final = {
@@ -243,22 +257,52 @@ _REQUESTS_OF_TURNS: Final = {
     "not-json": b"hello",
     "twice": b'{"kind":"user","prompt":"x","prompt":"x"}',
 }
+_FORMS: Final = {
+    **dict.fromkeys(("user", "spaced", "force-json", "prompt-empty"), "prepare.bytes"),
+    **dict.fromkeys(("system", "system-empty"), "prepare.order"),
+    "continue": "prepare.phase",
+}
+
+
+def _first_of(rule: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((rule, "prepare.bytes", "prepare.request", "prepare.phase", "prepare.order")))
 
 
 def _prepared() -> Iterator[Draft]:
     done = ("committed", {"content": "hi"})
-    rules = ("prepare.bytes", "prepare.request", "prepare.phase", "prepare.order")
     settings = {"tools": TOOLS, "config": b'{"system_prompt":"Be brief."}'}
     for name, request in _REQUESTS_OF_TURNS.items():
-        yield Draft(f"prepare/{name}", rules, _asking(request), done, settings)
+        first = _FORMS.get(name, "prepare.request")
+        yield Draft(f"prepare/{name}", _first_of(first), _asking(request), done, settings)
     for name, entries in {
         "nothing": {},
         "system-prompt-alone": {"config": b'{"system_prompt":"Be brief."}'},
         "tools-alone": {"tools": TOOLS},
         "no-tool-text": {"tools": TOOLS, "config": b'{"system_prompt":"Be brief.","tool_text":false}'},
-        "spellings": {"tools": TOOLS.replace(b",", b" , ").replace(b"Add", b"\\u0041dd")},
+        "spellings": {"tools": TOOLS.replace(b",", b" , ").replace(b"Add", b"\\u0041d\\/d")},
     }.items():
-        yield Draft(f"prepare/with-{name}", ("tools.block", "prepare.bytes"), _asking(HELLO), done, entries)
+        rules = ("json.spelling", "tools.block") if name == "spellings" else ("tools.block", "prepare.bytes")
+        yield Draft(f"prepare/with-{name}", rules, _asking(HELLO), done, entries)
+
+
+def _in_phases() -> Iterator[Draft]:
+    """Yield queries for both kinds of turns in the phases in which there is no turn of one of them."""
+    ends: dict[str, tuple[str, dict[str, Any]]] = {"calling": ("committed", {}), "ready": ("recorded", {})}
+    for phase, end in {**ends, "asked": ("effect.model", {})}.items():
+
+        def script(scene: Recorder, before: Script = PHASES[phase]) -> None:
+            before(scene)
+            scene.prepare(HELLO)
+            scene.prepare(CONTINUE)
+
+        yield Draft(f"prepare/in-{phase}", ("prepare.phase", "prepare.bytes"), script, end, {"tools": TOOLS})
+
+
+def _configured_twice(scene: Recorder) -> None:
+    for settings in ({"config": b'{"keep":3}', "tools": b"[" + _TOOL + b"]"}, {"config": b'{"max_rounds":1}'}):
+        entries = {name: scene.blob(data, ct="j") for name, data in settings.items()}
+        scene.send("configure", scene.tree(**entries), at="1")
+    scene.prepare(HELLO)
 
 
 def text_drafts() -> Iterator[Draft]:
@@ -267,3 +311,5 @@ def text_drafts() -> Iterator[Draft]:
     yield from _headers()
     yield from _settings()
     yield from _prepared()
+    yield from _in_phases()
+    yield Draft("configure/twice", ("tools.replace",), _configured_twice, ("configured", {"count": 2}))

@@ -111,12 +111,22 @@ REQUESTS: Final[dict[str, tuple[Script, dict[str, tuple[str, dict[str, Any]]]]]]
 """Each request, and how it ends in each phase."""
 
 
+def _rules_of(name: str, phase: str) -> tuple[str, ...]:
+    """Return the rules of a request in a phase, first the rule that the case is about."""
+    first = "ask.alone" if phase == "asked" else "state.count" if name.endswith("retry") else "guest.exact"
+    if name.startswith("continue") and phase in ("idle", "calling"):
+        first = "prepare.phase"
+    if name == "abandon":
+        first = "abandon.closes"
+    return tuple(dict.fromkeys((first, "guest.exact", "reply.one", "state.count")))
+
+
 def _phases() -> Iterator[Draft]:
     for name, (request, endings) in REQUESTS.items():
         for phase, ends in endings.items():
             yield Draft(
                 f"phase/{name}-in-{phase}",
-                ("guest.exact", "reply.one", "state.count"),
+                _rules_of(name, phase),
                 both(PHASES[phase], request),
                 ends,
                 {"tools": TOOLS},
@@ -151,6 +161,11 @@ def _condensing() -> Iterator[Draft]:
             {"config": small},
         )
     for name, config in {
+        "two": b'{"keep":2,"max_messages":4}',
+        "one": b'{"keep":1,"max_messages":3,"summary_chars":30}',
+    }.items():
+        yield Draft(f"condense/keep-{name}", ("condense.conserve",), _talk(5), done, {"config": config})
+    for name, config in {
         "no-summary-text": b'{"keep":1,"max_messages":2,"summary_chars":0}',
         "keep-all-but-one": b'{"keep":3,"max_messages":4,"summary_chars":1200}',
         "long-summary": b'{"keep":1,"max_messages":2,"summary_chars":100000}',
@@ -165,7 +180,7 @@ def _condensing() -> Iterator[Draft]:
     )
     yield Draft(
         "condense/tools",
-        ("condense.conserve", "prepare.order"),
+        ("prepare.order", "condense.conserve"),
         _talk(3, tools=True),
         done,
         {"config": b'{"keep":2,"max_messages":5}', "tools": TOOLS},
@@ -213,9 +228,10 @@ def _asks() -> Iterator[Draft]:
         ),
     }
     for name, (script, ends) in scripts.items():
-        yield Draft(f"ask/{name}", ("ask.loop", "ask.bound"), script, ends, entries)
+        rules = ("ask.bound", "ask.loop") if name.endswith("-to-the-end") else ("ask.loop", "ask.bound")
+        yield Draft(f"ask/{name}", rules, script, ends, entries)
     yield Draft("ask/answered-twice", ("ask.once",), _answer_twice, final, entries)
-    yield Draft("ask/two-calls", ("ask.loop", "ask.once"), _answer_calls, again, entries)
+    yield Draft("ask/two-calls", ("ask.once", "ask.loop"), _answer_calls, again, entries)
 
 
 def _answer_twice(scene: Recorder) -> None:
@@ -273,6 +289,15 @@ def _result_twice(second: bytes, ok: str = "1") -> Script:
         scene.result("1.0", second, ok=ok)
 
     return script
+
+
+def _refused_then_final(scene: Recorder) -> None:
+    """Refuse a commit for its last check, and a configuration for its second entry; then commit the same turn."""
+    turn = scene.commit(HELLO, ADD.replace(b'"a":1', b'"a":1,"b":1.5'), "j")
+    config = {"config": scene.blob(b'{"keep":2}', ct="j"), "tools": scene.blob(b"{}", ct="j")}
+    scene.send("configure", scene.tree(**config), at="1")
+    scene.query("state")
+    scene.commit(HELLO, b"hi", turn=turn)
 
 
 def _rounds(scene: Recorder) -> None:
@@ -337,6 +362,7 @@ def _commits() -> Iterator[Draft]:
             ("committed", {"content": " [1.0] "}),
             ("response.force-json",),
         ),
+        "refused-then-final": (_refused_then_final, done, ("guest.atomic", "state.count")),
         "first-call-decides": (
             commit(HELLO, TWO.replace(b'{"a":1}', b"{}").replace(b'2},"tool":"add"', b'2},"tool":"sub"')),
             refusal("invalid", "argument"),
@@ -376,7 +402,14 @@ def _tool_results() -> Iterator[Draft]:
         scene.commit(CONTINUE, b"done")
         scene.result("1.0", b"1")
 
+    def same_tool(scene: Recorder) -> None:
+        scene.commit(HELLO, TWO, "j")
+        scene.result("1.1", b"second")
+        scene.result("1.0", b"first", ok="0")
+        scene.prepare(CONTINUE)
+
     scripts: dict[str, tuple[Script, tuple[str, dict[str, Any]], tuple[str, ...]]] = {
+        "same-tool-twice": (same_tool, again, ("result.visible", "result.order-free")),
         "same-again": (_result_twice(b"1"), again, ("result.once",)),
         "other-again": (_result_twice(b"2"), conflict, ("result.once",)),
         "other-ok-again": (_result_twice(b"1", "0"), conflict, ("result.once",)),

@@ -66,7 +66,7 @@ class Guest:
         """Make the first step. Spec: :rule:`session.guest.genesis`."""
         sender, message = run.proposal.single()
         tree = run.workspace.tree(run.core["session"]) if "session" in run.core else None
-        if tree is None or not set(tree.entries) <= _FIRST or "effects" in run.core:
+        if tree is None or not set(tree.entries) <= _FIRST:
             raise failure("failed", "the first core has other entries", rule="session.guest.genesis")
         try:
             talk = Talk(run.workspace, run.core)

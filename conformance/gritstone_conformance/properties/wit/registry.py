@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from hypothesis import strategies as st
 
-from gritstone_conformance.attachment.claims import EXECUTOR
+from gritstone_conformance.attachment.claims import EXECUTOR, EXECUTORS
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.properties.grit.registry import in_one_format
@@ -41,11 +41,12 @@ def in_each_format(
         rules: the rules it judges; the first is blamed where no step names another.
         given: what it draws, or None: it runs once.
         features: what must be claimed in addition to the profile (``runtime`` for cases of ``harness``, ``wit`` for
-            those of executors of modules, which need not claim ``wasm``).
+            those of executors of modules and of guests of sessions, which need not claim ``wasm`` or ``session``).
         once: whether the gate runs it in one format only; see ``properties.grit.registry.in_one_format``.
         options: as in :class:`Property`.
     """
-    profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
+    is_of_wit = not set(features).isdisjoint(EXECUTORS.values())
+    profile = "wit" if is_of_wit else name.partition("/")[0].replace("harness", "runtime")
     made = tuple(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
