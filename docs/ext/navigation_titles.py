@@ -1,20 +1,24 @@
 """Sphinx: the navigation, which has the titles of pages, is made from them and not from the sections of every page.
 
 The theme asks for the tree of all pages on each page. Sphinx copies the sections of all pages for it, thousands, and
-then drops them; here they are dropped once. What comes out is the same.
+then drops them; here they are dropped once. Pages of ``UNLISTED`` are shown without the pages below them: a hundred
+records of decisions would be on every page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from docutils import nodes
 from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
+
+UNLISTED: Final = ("docs/decisions/index",)
+"""Pages that list the pages below them themselves."""
 
 
 def without_sections(contents: nodes.bullet_list) -> nodes.bullet_list:
@@ -36,6 +40,9 @@ class Titles:
     def prepare(self, _app: Sphinx, builder: Builder) -> None:
         """Drop the sections, before the work is dealt to processes."""
         self._contents = {page: without_sections(contents) for page, contents in builder.env.tocs.items()}
+        for page in UNLISTED:
+            for tree in list(self._contents[page].findall(toctree)):
+                tree.parent.remove(tree)
 
     def offer(self, app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
         """Build the navigation tree of the theme from titles."""
