@@ -72,7 +72,7 @@ def hosts() -> Iterator[list[Implementation]]:
 
 
 def assert_equal_steps(hosts: list[Implementation], journey: Journey) -> None:
-    matrix = run_matrix(hosts, FORMATS.values(), [journey])
+    matrix = run_matrix(hosts, [FORMATS["cbor-blake3"]], [journey])  # a compiler's work is the same in both formats
     assert matrix.differences == []
     assert {pair for pair, cuts in matrix.cuts.items() if cuts} == {(a, b) for a in "ABC" for b in "ABC"}
     assert matrix.steps > len(matrix.cuts)
