@@ -21,11 +21,10 @@ from gritstone_conformance.trial import Property, Trial
 __all__ = ["PROPERTIES"]
 
 _RULE: Final = "wasm.host.time"
-_LIMIT_MS: Final = 60
-_SECONDS: Final = {
-    "fuel": 1 << 31
-}  # far longer than the limit, but a host that does not end the guest answers some time
-_YEARS: Final = {"fuel": 1 << 62}
+_LIMIT_MS: Final = 20
+_LONG: Final = 1 << 27  # much longer than the limit, but a host that does not end the guest answers some time
+_CALLS: Final = 1 << 31  # the same for a guest whose fuel is spent by host calls, of which each costs 100 units
+_YEARS: Final = 1 << 62
 _ENDLESS: Final[Code] = [("loop", None, [("br", 0)]), zero]
 
 
@@ -53,16 +52,16 @@ def _endless_beginning() -> bytes:
 
 
 def guests_out_of_time(trial: Trial, fmt: Format) -> None:
-    """A guest that has fuel for seconds is ended after ``transition_ms`` milliseconds, and other steps follow."""
+    """A guest whose fuel lasts longer is ended after ``transition_ms`` milliseconds, and other steps follow."""
     bench = GuestBench(trial, fmt)
-    for module in (_endless(), _endless_calls(), _endless_beginning()):
-        actor = bench.guest(module, _SECONDS)
+    for module, fuel in ((_endless(), _LONG), (_endless_calls(), _CALLS), (_endless_beginning(), _LONG)):
+        actor = bench.guest(module, {"fuel": fuel})
         message = actor.send(actor.identity, "genesis")
         bench.fill()
         args = {**bench.about(actor.identity, None, [(bench.outside, message)]), "attempt": 1}
         bench.ask("wit.step", {**args, "transition_ms": _LIMIT_MS}, refused("exhausted", "timeout"), _RULE)
         bench.run(returning(5), rule=_RULE)
-    bench.flush()
+        bench.flush()
 
 
 def queries_out_of_time(trial: Trial) -> None:
@@ -73,7 +72,7 @@ def queries_out_of_time(trial: Trial) -> None:
     endless, usual = (add_module(stage.graph, each) for each in (_endless("wit_query"), script_guest()))
     code = stage.tree(**{"main.wasm": usual, "endless.wasm": endless})
     node = stage.blob(b"wasm:code/endless.wasm", ("ct", "s"))
-    asked = guest_core(stage.graph, b"asked", script_guest(), _YEARS, code=code, wit_query=node)
+    asked = guest_core(stage.graph, b"asked", script_guest(), {"fuel": _YEARS}, code=code, wit_query=node)
     asking = guest_core(stage.graph, b"asking", script_guest(), {"query": True}, peer=asked)
     for actor in (asked, asking):
         lockstep.inject(actor, actor, headers=GENESIS, rule=_RULE)
