@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
 from gritstone_conformance.strategies.sandbox_defects import PLACES, TEXTS, WORDS, disguised
 from gritstone_conformance.strategies.sandbox_drawn import TAPE, draw_probe
-from gritstone_conformance.strategies.sandbox_probes import Prediction, counter, every_word, predict, trapping
-from gritstone_conformance.strategies.sandbox_states import leaving
+from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict, trapping
+from gritstone_conformance.strategies.sandbox_states import endless, leaving
 from gritstone_conformance.strategies.tape import Tape, from_tape
 
 __all__ = ["PROPERTIES"]
@@ -61,6 +61,30 @@ def unforged(scene: SandboxScene, parts: list[bytes], places: frozenset[str], en
         scene.running(forging, predict(forging)[0])
 
 
+_WORD: Final = every_word(1)
+_REPORTED: Final[tuple[tuple[Build, tuple[str, ...]], ...]] = (
+    (_WORD, ("done",)),
+    (counter, ("done",)),
+    (trapping("unreachable", "unreachable"), ("failed:trap:unreachable", "failed")),
+    (endless("branch"), _STOPPED),
+    (lambda abi: _WORD(abi)[:-1], ("unresolved:module", "unresolved:import", "unresolved:export")),
+)
+
+
+def reported(scene: SandboxScene) -> None:
+    """Each call, however it ends, reports a number of units with the feature, and no number without it."""
+    reports = []
+    for build, ends in _REPORTED:
+        report = scene.ending(build, ends, keep=scene.claims("keep"), rule="sandbox.outcome.class")
+        reports.append(report)
+        if scene.claims("keep") and report.kind == "done":
+            reports.append(scene.ending_again(str(report.instance), ends, rule="sandbox.keep.state"))
+    for report in reports:
+        if (report.used is None) == scene.claims("fuel"):
+            expected = "a number" if scene.claims("fuel") else None
+            scene.trial.fail(expected, report.used, path="/ok/used", words=f"the units of a call that is {report.kind}")
+
+
 _PARTS: Final = st.lists(st.sampled_from((*TEXTS, *WORDS)), min_size=1, max_size=4)
 
 PROPERTIES: Final = (
@@ -79,5 +103,6 @@ PROPERTIES: Final = (
         reach={"done": 0.2},
         examples=30,
     ),
+    of_sandboxes("sandbox/fuel/reported", reported, "sandbox.fuel.reported"),
     of_sandboxes("sandbox/outcome/same", same, "sandbox.outcome.same"),
 )
