@@ -261,6 +261,8 @@ ANSWERS: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = [
     (("sandbox.resume", {"snapshot": "s2"}), {"ok": {"instance": "i3"}}),
     (calling("i3", fuel=9), done(3, used=9)),
     (("sandbox.export", {"snapshot": "s2"}), {"ok": {"bytes": encode_bytes(b"c\2")}}),
+    (("sandbox.export", {"snapshot": "s2", "fuel": 7}), {"ok": {"bytes": encode_bytes(b"c\2\7")}}),
+    (("sandbox.export", {"snapshot": "s2", "fuel": 0}), {"ok": {"bytes": encode_bytes(b"c\2\0")}}),
     (("sandbox.import", {"bytes": encode_bytes(b"c\4")}), {"ok": {"snapshot": "s4"}}),
     (("sandbox.import", {"bytes": encode_bytes(b"d\4")}), {"refused": {"class": "malformed"}}),
     (("sandbox.resume", {"snapshot": "s4"}), {"ok": {"instance": "i5"}}),
@@ -302,6 +304,8 @@ FAULTY: list[tuple[str, Any]] = [
     ("sandbox.again", {"instance": "i1"}),
     ("sandbox.run", {}),
     ("sandbox.run", None),
+    *(("sandbox.export", {"snapshot": "s2", "fuel": fuel}) for fuel in (-1, 1.5, 1 << 53, None, True, "1", [1])),
+    ("sandbox.export", {"snapshot": "s2", "more": 1}),
     ("sandbox.import", {"bytes": ""}),
     ("sandbox.import", {"bytes": None}),
     ("sandbox.close", {"handle": "i1", "more": 1}),
@@ -334,6 +338,19 @@ def sandbox_answers(run: Run, language: str) -> None:
     assert [reply.pop("seq") for reply in replies] == [*range(len(asked))], done.stderr
     for reply, ((op, args), expected) in zip(replies, asked, strict=True):
         assert [*reply] == ["error"] if expected is None else reply == expected, (op, args, reply)
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_fuel_of_an_export_is_an_error_without_tanks(run: Run, language: str) -> None:
+    suffix = Path(SANDBOXES[language].to_fill).suffix
+    command = shlex.split(written(run, language, "filled", sandbox=str(FILLED / f"sandbox{suffix}")))
+    filled = Path("filled", SANDBOXES[language].to_fill)
+    filled.write_text(re.sub(r', "tank"| tank', "", filled.read_text()))
+    asked = [running(), ("sandbox.snapshot", {"instance": "i1"}), ("sandbox.export", {"snapshot": "s2", "fuel": 7})]
+    asked.append(("sandbox.export", {"snapshot": "s2"}))
+    lines = [request_line(at, op, args) for at, (op, args) in enumerate(asked)]
+    done = subprocess.run(command, input="".join(lines), capture_output=True, text=True, timeout=60, check=True)
+    assert [[*json.loads(line)][1] for line in done.stdout.splitlines()] == ["ok", "ok", "error", "ok"]
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])

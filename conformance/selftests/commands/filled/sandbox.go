@@ -13,7 +13,7 @@ const name, version = "filled", "0.1"
 const fuelSlack = 5
 
 var features = strings.Fields("sandbox.abi.memory sandbox.abi.wasi sandbox.fuel sandbox.table sandbox.time " +
-	"sandbox.traps sandbox.keep sandbox.atomic sandbox.snapshot sandbox.export sandbox.env sandbox.random " +
+	"sandbox.traps sandbox.keep sandbox.atomic sandbox.snapshot sandbox.export sandbox.tank sandbox.env sandbox.random " +
 	"sandbox.clock sandbox.files")
 
 type Instance struct{ calls byte }
@@ -79,7 +79,13 @@ func snapshot(instance *Instance) (*Snapshot, error) {
 
 func resume(snapshot *Snapshot) (*Instance, error) { return &Instance{snapshot.calls}, nil }
 
-func exportBytes(snapshot *Snapshot) ([]byte, error) { return []byte{'c', snapshot.calls}, nil }
+func exportBytes(snapshot *Snapshot, fuel *uint64) ([]byte, error) {
+	data := []byte{'c', snapshot.calls}
+	if fuel != nil {
+		data = append(data, byte(*fuel))
+	}
+	return data, nil
+}
 
 func importBytes(data []byte) (*Snapshot, error) {
 	if data[0] != 'c' {

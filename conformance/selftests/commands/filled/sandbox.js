@@ -1,7 +1,7 @@
 // A sandbox without an engine: it counts calls and shows what it was granted. See test_scaffolds.py.
 export const NAME = "filled";
 export const VERSION = "0.1";
-const names = "abi.memory abi.wasi fuel table time traps keep atomic snapshot export env random clock files";
+const names = "abi.memory abi.wasi fuel table time traps keep atomic snapshot export tank env random clock files";
 export const FEATURES = names.split(" ").map((name) => `sandbox.${name}`);
 export const FUEL_SLACK = 5;
 export class Refused extends Error {}
@@ -30,7 +30,7 @@ export function snapshot({ calls }) {
 
 export const resume = ({ calls }) => ({ calls });
 
-export const exportBytes = ({ calls }) => Buffer.from([99, calls]);
+export const exportBytes = ({ calls }, fuel) => Buffer.from(fuel === null ? [99, calls] : [99, calls, fuel]);
 
 export async function importBytes(data) {
   if (data.length < 2) throw new RangeError("too short");

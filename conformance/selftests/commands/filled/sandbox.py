@@ -7,7 +7,7 @@ NAME, VERSION = "filled", "0.1"
 FEATURES = [
     f"sandbox.{name}"
     for name in (
-        *("abi.memory", "abi.wasi", "fuel", "table", "time", "traps", "keep", "atomic", "snapshot", "export"),
+        *("abi.memory", "abi.wasi", "fuel", "table", "time", "traps", "keep", "atomic", "snapshot", "export", "tank"),
         *("env", "random", "clock", "files"),
     )
 ]
@@ -73,9 +73,9 @@ def resume(snapshot: Any) -> Any:
     return [*snapshot]
 
 
-def export_bytes(snapshot: Any) -> bytes:
-    """Return the count with a first byte."""
-    return b"c" + bytes(snapshot)
+def export_bytes(snapshot: Any, fuel: int | None) -> bytes:
+    """Return the count with a first byte, and the fuel as the last one."""
+    return b"c" + bytes(snapshot) + (b"" if fuel is None else bytes([fuel]))
 
 
 def import_bytes(data: bytes) -> Any:

@@ -7,8 +7,8 @@ pub const VERSION: &str = "0.1";
 #[rustfmt::skip]
 pub const FEATURES: &[&str] = &[
     "sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.table", "sandbox.time", "sandbox.traps",
-    "sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.env", "sandbox.random",
-    "sandbox.clock", "sandbox.files",
+    "sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank", "sandbox.env",
+    "sandbox.random", "sandbox.clock", "sandbox.files",
 ];
 pub const FUEL_SLACK: u64 = 5;
 pub struct Instance(u8);
@@ -68,8 +68,8 @@ pub fn resume(snapshot: &Snapshot) -> Result<Instance, Fault> {
     Ok(Instance(snapshot.0))
 }
 
-pub fn export_bytes(snapshot: &Snapshot) -> Result<Vec<u8>, Fault> {
-    Ok(vec![b'c', snapshot.0])
+pub fn export_bytes(snapshot: &Snapshot, fuel: Option<u64>) -> Result<Vec<u8>, Fault> {
+    Ok([b'c', snapshot.0].into_iter().chain(fuel.map(|units| units as u8)).collect())
 }
 
 pub fn import_bytes(data: &[u8]) -> Result<Snapshot, Fault> {

@@ -158,14 +158,22 @@ func copied[A, B any](from, to string, of map[string]*A, into map[string]*B, cop
 
 func exportSnapshot(args members) (object, error) {
 	var handle string
-	if err := fit(args, object{"snapshot": &handle}); err != nil {
+	var fuel *uint64
+	wanted := object{"snapshot": &handle}
+	if _, isGiven := args["fuel"]; isGiven && claimed("sandbox.tank") {
+		wanted["fuel"] = &fuel
+	}
+	if err := fit(args, wanted); err != nil {
 		return nil, err
+	}
+	if wanted["fuel"] != nil && (fuel == nil || *fuel >= 1<<53) {
+		return nil, fmt.Errorf("fuel is out of range")
 	}
 	snapshot, err := known(snapshots, handle)
 	if err != nil {
 		return nil, err
 	}
-	data, err := exportBytes(snapshot)
+	data, err := exportBytes(snapshot, fuel)
 	return object{"bytes": toText(data)}, err
 }
 

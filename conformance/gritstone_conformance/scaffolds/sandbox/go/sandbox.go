@@ -12,7 +12,7 @@ const name, version = "my-runtime", "0.1"
 // Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 // ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 // Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-// sandbox.export, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
 var features = []string{"sandbox.abi.memory", "sandbox.time"}
 
 // For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -78,8 +78,9 @@ func resume(snapshot *Snapshot) (*Instance, error) {
 	return nil, errors.New("fill in `resume` in sandbox.go")
 }
 
-// exportBytes returns a snapshot as bytes, for another process (sandbox.export).
-func exportBytes(snapshot *Snapshot) ([]byte, error) {
+// exportBytes returns a snapshot as bytes, for another process (sandbox.export). fuel is what the bytes carry out of
+// the tank (sandbox.tank); nil if the request has no such number.
+func exportBytes(snapshot *Snapshot, fuel *uint64) ([]byte, error) {
 	return nil, errors.New("fill in `exportBytes` in sandbox.go")
 }
 

@@ -163,7 +163,7 @@ const OPERATIONS = new Map(
     "sandbox.export": [
       "sandbox.export",
       ["snapshot"],
-      async ({ snapshot }) => ({ bytes: textOf(await sandbox.exportBytes(known(snapshot, "s"))) }),
+      async ({ snapshot, fuel = null }) => ({ bytes: textOf(await sandbox.exportBytes(known(snapshot, "s"), fuel)) }),
     ],
     "sandbox.import": [
       "sandbox.export",
@@ -178,7 +178,9 @@ async function answer(op, args) {
   const [feature, members, operation] = OPERATIONS.get(op) ?? [op];
   if (feature !== "" && (!operation || !FEATURES.includes(feature))) return { unsupported: { feature } };
   try {
-    takes(args, members);
+    const isFueled = op === "sandbox.export" && args?.fuel !== undefined && FEATURES.includes("sandbox.tank");
+    takes(args, isFueled ? [...members, "fuel"] : members);
+    if (isFueled && !isInteger(args.fuel, 0)) throw new TypeError("fuel is out of range");
     return { ok: await operation(args) };
   } catch (fault) {
     if (fault instanceof Refused) return { refused: { class: fault.message } };

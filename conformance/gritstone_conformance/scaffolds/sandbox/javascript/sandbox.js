@@ -9,7 +9,7 @@ export const VERSION = "0.1";
 // Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 // ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 // Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-// sandbox.export, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
 export const FEATURES = ["sandbox.abi.memory", "sandbox.time"];
 
 // For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -58,8 +58,9 @@ export async function resume(snapshot) {
   throw new Error("fill in `resume` in sandbox.js");
 }
 
-// Returns a snapshot as bytes, for another process (sandbox.export).
-export async function exportBytes(snapshot) {
+// Returns a snapshot as bytes, for another process (sandbox.export). `fuel` is what the bytes carry out of the tank
+// (sandbox.tank); null if the request has no such number.
+export async function exportBytes(snapshot, fuel) {
   throw new Error("fill in `exportBytes` in sandbox.js");
 }
 

@@ -87,9 +87,12 @@ def resume(*, snapshot: str) -> dict[str, Any]:
     return {"instance": kept("i", sandbox.resume(known(snapshot, "s")))}
 
 
-def export_bytes(*, snapshot: str) -> dict[str, Any]:
-    """Return a snapshot as bytes."""
-    return {"bytes": text_of(sandbox.export_bytes(known(snapshot, "s")))}
+def export_bytes(*, snapshot: str, **carried: Any) -> dict[str, Any]:
+    """Return a snapshot as bytes, perhaps with units of fuel out of its tank."""
+    fuel, names = carried.get("fuel"), {"fuel"} if "sandbox.tank" in sandbox.FEATURES else set()
+    if carried and not (carried.keys() == names and type(fuel) is int and 0 <= fuel < 2**53):
+        raise ValueError("fuel is invalid or not claimed")
+    return {"bytes": text_of(sandbox.export_bytes(known(snapshot, "s"), fuel))}
 
 
 def import_bytes(*, bytes: str) -> dict[str, Any]:  # noqa: A002 - the name of the member in the request

@@ -12,7 +12,7 @@ NAME, VERSION = "my-runtime", "0.1"
 # Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 # ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 # Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-# sandbox.export, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+# sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
 FEATURES = ["sandbox.abi.memory", "sandbox.time"]
 
 # For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -82,8 +82,11 @@ def resume(snapshot: Any) -> Any:
     raise NotImplementedError("fill in `resume` in sandbox.py")
 
 
-def export_bytes(snapshot: Any) -> bytes:
-    """Return a snapshot as bytes, for another process (sandbox.export)."""
+def export_bytes(snapshot: Any, fuel: int | None) -> bytes:
+    """Return a snapshot as bytes, for another process (sandbox.export).
+
+    ``fuel`` is what the bytes carry out of the tank (sandbox.tank); None if the request has no such number.
+    """
     raise NotImplementedError("fill in `export_bytes` in sandbox.py")
 
 

@@ -57,8 +57,8 @@ impl Copies {
                 Ok(Json::Map(vec![member("instance", self.keep_instance(copy))]))
             }),
             "sandbox.export" => needs("export").and_then(|()| {
-                let [handle] = taken(args, ["snapshot"])?;
-                let data = sandbox::export_bytes(known(&self.snapshots, &handled(handle)?)?)?;
+                let (handle, fuel) = exported(args)?;
+                let data = sandbox::export_bytes(known(&self.snapshots, &handled(handle)?)?, fuel)?;
                 Ok(Json::Map(vec![member("bytes", encoded(&data))]))
             }),
             "sandbox.import" => needs("export").and_then(|()| {
@@ -109,6 +109,19 @@ impl Copies {
         self.made += 1;
         self.snapshots.insert(format!("s{}", self.made), copy);
         Json::Map(vec![member("snapshot", Json::Text(format!("s{}", self.made)))])
+    }
+}
+
+/// Reads the arguments of `sandbox.export`; `fuel` may be present if sandbox.tank is claimed.
+fn exported(args: Option<Json>) -> Result<(Json, Option<u64>), Fault> {
+    let is_given = matches!(&args, Some(Json::Map(args)) if args.iter().any(|arg| arg.0 == "fuel"));
+    if !is_given || !is_claimed("tank") {
+        let [handle] = taken(args, ["snapshot"])?;
+        return Ok((handle, None));
+    }
+    match taken(args, ["snapshot", "fuel"])? {
+        [handle, Json::Number(fuel)] if fuel < 1 << 53 => Ok((handle, Some(fuel))),
+        _ => Err(wrong("fuel is out of range")),
     }
 }
 

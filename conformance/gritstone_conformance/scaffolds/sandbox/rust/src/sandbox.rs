@@ -11,7 +11,7 @@ pub const VERSION: &str = "0.1";
 /// Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 /// ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 /// Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-/// sandbox.export, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+/// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
 pub const FEATURES: &[&str] = &["sandbox.abi.memory", "sandbox.time"];
 
 /// For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -82,8 +82,9 @@ pub fn resume(_snapshot: &Snapshot) -> Result<Instance, Fault> {
     Err(Fault::Error("fill in `resume` in sandbox.rs".into()))
 }
 
-/// Returns a snapshot as bytes, for another process (sandbox.export).
-pub fn export_bytes(_snapshot: &Snapshot) -> Result<Vec<u8>, Fault> {
+/// Returns a snapshot as bytes, for another process (sandbox.export). `fuel` is what the bytes carry out of the tank
+/// (sandbox.tank); `None` if the request has no such number.
+pub fn export_bytes(_snapshot: &Snapshot, _fuel: Option<u64>) -> Result<Vec<u8>, Fault> {
     Err(Fault::Error("fill in `export_bytes` in sandbox.rs".into()))
 }
 
