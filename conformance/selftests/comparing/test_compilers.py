@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +25,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Refused
 from gritstone_conformance.strategies.guests import guests_dir
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey, contents_of
+from gritstone_conformance.strategies.session_guest import session_guest, session_guest_dir
 from selftests.comparing.compilers import build_c, build_rust
 from selftests.paths import SELFTESTS
 from selftests.terminal import REFERENCE
@@ -124,3 +128,9 @@ def test_refused_module_names_the_option_that_helps(hosts: list[Implementation],
     assert isinstance(reply, Refused)
     assert reply.code == "unresolved:module"
     assert "-mno-simd128" in (reply.message or "")
+
+
+def test_guest_of_sessions_is_rebuilt_byte_by_byte(tmp_path: Path) -> None:
+    command = [session_guest_dir() / "build.sh", tmp_path]
+    subprocess.run(command, check=True, timeout=300, env={**os.environ, "PYTHON": sys.executable})
+    assert (tmp_path / "session.wasm").read_bytes() == session_guest()

@@ -33,13 +33,17 @@ class Scene:
     def __post_init__(self) -> None:
         self.store = Store(self.format)
         self.host = self.tree(name=self.blob(b"test", ct="s"))
-        code = self.blob(b"external:session/1", ct="s")
         session = {"host": self.host, "nonce": self.blob(NONCE, ct="b")}
         session |= {name: self.blob(data, ct="j") for name, data in self.entries.items()}
-        self.actor = self.tree(session=self.tree(**session), wit=code, wit_query=code)
+        self.actor = self.core(self.tree(**session))
         self.head: bytes | None = None
         self.sent: bytes | None = None
         self.send("genesis", self.actor, at="1000")
+
+    def core(self, session: bytes) -> bytes:
+        """Add the first core, and return its id."""
+        code = self.blob(b"external:session/1", ct="s")
+        return self.tree(session=session, wit=code, wit_query=code)
 
     def put(self, value: Object) -> bytes:
         reply = self.store.put(self.format.encode(value))

@@ -1,8 +1,8 @@
-"""The puppet in the place of its module: known by its digest, so that its module need not run.
+"""The puppet and the guest of sessions in the place of their modules: known by digest, so that the module need not run.
 
-The committed module keeps no state, so neither its memory nor its units can be observed from outside.
+A module that keeps no state, with more fuel than it needs, shows neither its memory nor its units outside.
 
-Spec: "The puppet" of ``wasm/classes``; :rule:`wasm.puppet.same`.
+Spec: "The puppet" of ``wasm/classes``; :rule:`wasm.puppet.same`; :rule:`session.wasm.same`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Draft, run_puppet
 from gritstone_conformance.model.puppet_answers import answer_puppet
 from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.session.law import SESSION
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.puppets import FAILURE, puppet_of
 from gritstone_conformance.model.wasm.running import Guest, Left
+from gritstone_conformance.model.wasm.sessions import is_session_guest
 
 __all__ = ["stand_in"]
 
 _LEAST_FUEL: Final = 1_000_000_000
+_LEAST_PAGES: Final = 256
 
 
 def stand_in(shelf: Shelf, guest: Guest, proposal: Proposal | None, last: bytes | None) -> Left | None:
-    """Return what the puppet leaves, or None where the guest is none or has not all that the puppet needs.
+    """Return what the puppet or session leaves, or None for another guest, or one without all that these need.
 
     Args:
         shelf: objects.
@@ -36,8 +39,10 @@ def stand_in(shelf: Shelf, guest: Guest, proposal: Proposal | None, last: bytes 
     Raises:
         Failure: it fails.
     """
-    stamps = puppet_of(guest.data)
     manifest = guest.manifest
+    if is_session_guest(guest.data):
+        return _session(shelf, guest, proposal, last)
+    stamps = puppet_of(guest.data)
     grants = manifest.raw and manifest.query and manifest.attempt and not manifest.keeps_state
     if stamps is None or not grants or manifest.fuel < _LEAST_FUEL:
         return None
@@ -55,6 +60,25 @@ def stand_in(shelf: Shelf, guest: Guest, proposal: Proposal | None, last: bytes 
         raise Failure("failed", "an object is too long", "wasm.puppet.same", FAILURE) from refusal
     except Failure as failure:
         raise Failure("failed", str(failure), "wasm.puppet.same", FAILURE) from failure
+
+
+def _session(shelf: Shelf, guest: Guest, proposal: Proposal | None, last: bytes | None) -> Left | None:
+    """Return what the guest of sessions leaves, or None where it has not all that it needs."""
+    manifest = guest.manifest
+    has_enough = manifest.fuel >= _LEAST_FUEL and manifest.pages >= _LEAST_PAGES
+    if manifest.keeps_state or manifest.send is None or not has_enough:
+        return None
+    if proposal is None:
+        assert last is not None
+        assert guest.query is not None
+        args = shelf.blob(guest.given[6] or b"")
+        assert args is not None
+        return Left(SESSION.query(shelf, last, guest.query, args.data), 0, guest.state)
+    try:
+        made = SESSION.step(shelf, guest.context, proposal, last)
+    except Failure as failure:
+        raise Failure("failed", str(failure), "session.wasm.same", "guest:1") from failure
+    return Left(made.seal(shelf) if isinstance(made, Draft) else made, 0, guest.state)
 
 
 def _step(shelf: Shelf, guest: Guest, proposal: Proposal, last: bytes | None, *, stamps: bool) -> bytes | None:

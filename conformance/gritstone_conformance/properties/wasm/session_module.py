@@ -1,0 +1,61 @@
+"""The vectors of sessions, run with the module ``session.wasm`` in place of external code.
+
+The gate runs the first case of each set of rules in a file and one of every five others, the profile ``search`` all.
+Left out are the cases of updates, which have rules of their own for actors whose code is a module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Final
+
+from gritstone_conformance.attachment.claims import EXECUTOR
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.properties.wasm.session_vectors import CarriedCase
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.trial import Property, Trial
+
+__all__ = ["PROPERTIES", "chosen_cases"]
+
+_SAME: Final = "session.wasm.same"
+_LEFT_OUT: Final = frozenset({"session.guest.update", "session.guest.no-update-code"})
+_CHOSEN: Final = 5
+"""One case in so many runs in the gate, next to the first with its rules."""
+
+
+@cache
+def _cases(topic: str, fmt: Format) -> tuple[Case, ...]:
+    """Return the cases of one file in a format, in their order."""
+    content = json.loads((vectors_dir() / "session" / f"{topic}.json").read_bytes())
+    found = (Case.from_json(case) for case in content["cases"] if case["requires"]["formats"] == [fmt.name])
+    return tuple(case for case in found if _LEFT_OUT.isdisjoint(case.rules))
+
+
+def chosen_cases(topic: str, fmt: Format) -> tuple[list[Case], list[Case]]:
+    """Return the cases of one file that the gate runs, and all others."""
+    chosen: list[Case] = []
+    others: list[Case] = []
+    known: set[tuple[str, ...]] = set()
+    for place, case in enumerate(_cases(topic, fmt)):
+        (chosen if place % _CHOSEN == 0 or case.rules not in known else others).append(case)
+        known.add(case.rules)
+    return chosen, others
+
+
+def _run(topic: str, part: int, trial: Trial, fmt: Format) -> None:
+    for case in chosen_cases(topic, fmt)[part]:
+        CarriedCase(trial, fmt, case).run()
+
+
+def _made() -> Iterator[Property]:
+    for path in sorted((vectors_dir() / "session").glob("*.json")):
+        for part, suffix in enumerate(("", "-others")):
+            name, body = f"wasm/session/{path.stem}{suffix}", partial(_run, path.stem, part)
+            yield from in_each_format(name, body, _SAME, features=(EXECUTOR,), once=True, search_only=part == 1)
+
+
+PROPERTIES: Final = tuple(_made())
