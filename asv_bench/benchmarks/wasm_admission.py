@@ -113,7 +113,7 @@ def _seconds(module: bytes) -> float:
 class Admission:
     """Admission of modules that consist of one kind of section."""
 
-    params: tuple[Sequence[str], Sequence[int]] = (tuple(_MODULES), (65_536, 262_144))
+    params: tuple[Sequence[str], Sequence[int]] = (tuple(_MODULES), (65_536,))
     param_names = ("section", "bytes")
     timeout = 120
 

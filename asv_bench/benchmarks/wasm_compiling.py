@@ -80,7 +80,7 @@ def _seconds(admitted: AdmittedModule, *, is_steady: bool) -> float:
 class Bound:
     """Seconds of the optimising compiler for a body at the bound."""
 
-    params = (tuple(_CODES), (2, 150, 1_000))
+    params = (tuple(_CODES), (2, 1_000))
     param_names = ("family", "locals")
     timeout = 120
 
