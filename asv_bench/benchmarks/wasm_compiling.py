@@ -63,7 +63,9 @@ def _is_below(family: str, locals_: int, count: int) -> bool:
 
 def _most(family: str, locals_: int) -> int:
     """Return the largest count of a family that the optimising compiler gets."""
-    low, high = 1, 60_000
+    low, high = 1, 2
+    while _is_below(family, locals_, high):
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if _is_below(family, locals_, middle) else (low, middle)
