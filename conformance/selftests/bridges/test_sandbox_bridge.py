@@ -67,6 +67,7 @@ def test_store_of_a_run_is_closed_with_its_last_copy() -> None:
     assert bench.refusal("close", handle=snapshot) == "missing"
 
 
+@pytest.mark.rule("sandbox.keep.state")
 def test_instance_whose_first_call_failed_is_kept_and_not_copied() -> None:
     bench = Bench()
     report = bench.run(counter, fuel=10)
@@ -77,6 +78,7 @@ def test_instance_whose_first_call_failed_is_kept_and_not_copied() -> None:
     assert bench.ask("snapshot", instance=report["instance"])
 
 
+@pytest.mark.rule("sandbox.limits.own")
 def test_failed_call_with_other_limits_leaves_the_instance_as_it_was() -> None:
     bench = Bench()
     large = {**LIMITS, "pages": 64}
@@ -88,6 +90,7 @@ def test_failed_call_with_other_limits_leaves_the_instance_as_it_was() -> None:
     assert small["outcome"] == "exhausted:memory"
 
 
+@pytest.mark.rule("sandbox.import.checked")
 def test_bundle_that_is_no_export_is_refused_and_leaves_no_store() -> None:
     bench = Bench()
     graph = Graph(FORMATS[bench.host.claims.formats[0]])
