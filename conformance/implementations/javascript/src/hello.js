@@ -17,6 +17,7 @@ export const FEATURES = Object.freeze([
   "fault.kill",
   "files",
   "schedule",
+  "session.guest",
   "shared",
   "transcode",
   "wasm.continuation",

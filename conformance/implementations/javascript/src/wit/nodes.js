@@ -3,6 +3,7 @@
 // `external:<name>` resolves to the names of the table below, `wasm:<path>` to a module. In a Wasm actor every node is the
 // affair of the profile wasm, which knows one form only. Whatever is not byte for byte such a node resolves to nothing.
 
+import { answerSession, transitSession } from "../session/guest.js";
 import { isWasmCore, modulePath } from "../wasm/nodes.js";
 import { answerByModule } from "../wasm/queries.js";
 import { transitByModule } from "../wasm/transition.js";
@@ -18,6 +19,7 @@ const plain = (run) => puppet(run, { stamps: false });
 const REGISTERED = new Map([
   ["external:puppet/1", { transit: plain, answer: answerQuery }],
   ["external:puppet-stamp/1", { transit: stamping, answer: answerQuery }],
+  ["external:session/1", { transit: transitSession, answer: answerSession }],
 ]);
 
 const byModule = (tree, name) => ({

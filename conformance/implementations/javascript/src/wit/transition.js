@@ -5,6 +5,7 @@
 // {sleep: milliseconds} wherever they may wait, and their driver decides how (drive.js).
 
 import { Refusal } from "../refusal.js";
+import { keepsSession, mayUpdateSession } from "../session/guest.js";
 import { mayUpdate } from "../wasm/creator.js";
 import { keepsHostNodes } from "../wasm/kept.js";
 import { isWasmCore } from "../wasm/nodes.js";
@@ -43,7 +44,8 @@ function updateByMerge(run, content) {
   const core = merge(workspace, last.core, content);
   const { read, format } = workspace;
   const isLegal = hasCode(read, core) && keepsFrozen(read, format, last.core, core);
-  if (!isLegal || !keepsRights(workspace, last.core, core)) return { step: cursorStep(run), isRefused: true };
+  const isKept = keepsRights(workspace, last.core, core) && keepsSession(workspace, last.core, core);
+  if (!isLegal || !isKept) return { step: cursorStep(run), isRefused: true };
   const [{ sender, id }] = run.proposal.covered;
   return { step: writeCursorStep(workspace, { ...last, core }, sender, id), isRefused: false };
 }
@@ -57,8 +59,8 @@ function* update(run) {
       message: { content },
     },
   ] = proposal.covered;
-  if (workspace.read(content)?.kind !== "tree" || !mayUpdate(workspace, last, sender))
-    return { step: cursorStep(run), isRefused: true };
+  const isAllowed = () => mayUpdate(workspace, last, sender) && mayUpdateSession(workspace, last, sender, content);
+  if (workspace.read(content)?.kind !== "tree" || !isAllowed()) return { step: cursorStep(run), isRefused: true };
   if (follow(workspace.read, content, ["wit_update"]) === null) return updateByMerge(run, content);
   if (isFrozen(workspace.read, last.core)) return { step: cursorStep(run), isRefused: true };
   return yield* runCode(run, content, "wit_update");
