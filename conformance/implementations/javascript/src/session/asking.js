@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer";
 import { isTooLong } from "./forms.js";
 import { members } from "./json.js";
 import { applyResponse, checkResponse, readTurnRequest } from "./committing.js";
-import { turnOf, writeTurn } from "./preparing.js";
+import { checkNextSize, writeTurn } from "./preparing.js";
 import { Refused, TEXT_BYTES, refuseIf } from "./refused.js";
 import { applyResult, checkResult, giveUp } from "./results.js";
 
@@ -49,7 +49,7 @@ export function openAsk(session, { id, content, headers }) {
   refuseIf(request.kind !== "user", "malformed", "request");
   refuseIf(isTooLong(request), "exhausted", "size");
   refuseIf(session.phase !== "idle" || session.ask !== null, "rejected", "phase");
-  turnOf(session, request);
+  checkNextSize(session, request);
   session.ask = { message: id, requestId: content, request, corr: headers.get("corr") ?? null };
   session.change();
   return {

@@ -68,10 +68,10 @@ function* messagesOf(session, request) {
 }
 
 /** The JSON of a prepared turn. Throws Refused; what is too long is not built. Spec: session.prepare.bytes. */
-function spellTurn(session, request) {
-  const { actor, count, tools } = session;
+function spellTurn(session, request, before = session.count) {
+  const { actor, tools } = session;
   const { kind, forceJson } = request;
-  const head = spell(members({ base: session.root(), count: count + 1, force_json: forceJson, kind }));
+  const head = spell(members({ base: session.root(), count: before + 1, force_json: forceJson, kind }));
   const pieces = [`${head.slice(0, -1)},"messages":[`];
   const tail = `],${spell(members({ session: actor, tools })).slice(1)}`;
   let size = pieces[0].length + Buffer.byteLength(tail);
@@ -93,6 +93,11 @@ export const writeTurn = (session, request) => session.workspace.write(turnBlob(
 /** The id of a prepared turn, which is not stored. Throws Refused. */
 export const turnOf = (session, request) =>
   encodeObject(session.workspace.format, turnBlob(spellTurn(session, request))).id;
+
+/** Check that a turn is not too long if it is prepared after one more change. Throws Refused. */
+export function checkNextSize(session, request) {
+  spellTurn(session, request, session.count + 1); // a state root is as long as every other
+}
 
 /** Check that the phase permits a turn. Throws Refused. Spec: session.prepare.phase. */
 export function checkPhase({ phase }, { kind }) {
