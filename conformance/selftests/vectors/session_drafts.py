@@ -143,8 +143,9 @@ class Recorder(Scene):
         while waiting:
             identity = waiting.pop()
             if identity not in reached:
-                reached[identity] = self.frames[identity]
-                waiting += [edge.target for edge in edges(self.value(identity))]
+                frame = reached[identity] = self.frames[identity]
+                assert frame is not None
+                waiting += [edge.target for edge in edges(self.format.decode(frame))]
         return reached
 
 

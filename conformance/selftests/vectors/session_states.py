@@ -8,7 +8,19 @@ from typing import Any, Final
 from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.model.values import Message
 from gritstone_conformance.replies import Json
-from selftests.vectors.session_drafts import ADD, HELLO, TOOLS, Draft, Recorder, Script, asked, calling, refusal
+from selftests.vectors.session_drafts import (
+    ADD,
+    CONTINUE,
+    HELLO,
+    TOOLS,
+    TWO,
+    Draft,
+    Recorder,
+    Script,
+    asked,
+    calling,
+    refusal,
+)
 
 __all__ = ["state_drafts"]
 
@@ -98,6 +110,8 @@ _DAMAGES: Final[dict[str, tuple[str, Blob | None, Script]]] = {
     "calls-name": ("session/calls/1.2x", _text("add"), calling),
     "calls-count": ("session/calls/2.2", _text("add"), calling),
     "results-name": ("session/results/x", _text("x"), _one_turn),
+    "results-text": ("session/results/1.0", _text("1"), calling),
+    "results-user": ("session/results/1.0", _text("1", role="user"), calling),
     "turns-name": ("session/turns/x/count", _text("1"), _one_turn),
     "turns-entries": (f"{_TURN}/count", _text("1"), _one_turn),
     "ask-without-effects": ("effects", None, asked),
@@ -119,6 +133,12 @@ _SOUND: Final[dict[str, tuple[str, Blob | None, Script, tuple[str, dict[str, Any
     "state-spaced": ("session/state", _json(" " + _STATE), _one_turn, refusal("rejected", "phase")),
     "summary": ("session/summary", _text("x", covered="0", version="1"), _one_turn, refusal("rejected", "phase")),
     "result": ("session/results/7.7", _text("x"), _one_turn, refusal("rejected", "phase")),
+    "result-of-call": (
+        "session/results/1.0",
+        _text("1", role="tool", tool="add", ok="1", call="1.0"),
+        calling,
+        ("abandoned", {"count": 2}),
+    ),
     "history-tool": (
         f"session/history/{_INDEX}",
         _text("x", role="tool", tool="t", ok="1", call="1.0"),
@@ -222,6 +242,36 @@ def _erased(role: str, text: bytes) -> Script:
     return script
 
 
+def _erased_before(scene: Recorder) -> None:
+    """Erase the message that the guest makes of a result, before the guest makes it."""
+    message = scene.blob(b"3", call="1.0", ct="s", ok="1", role="tool", tool="add")
+    scene.tags["erased"] = scene.tree(result=message)
+    scene.erase(message)
+    scene.commit(HELLO, TWO, "j")
+
+
+def _erased_result(scene: Recorder) -> None:
+    """Send that result twice, and both messages are covered by one step."""
+    _erased_before(scene)
+    for _ in range(2):
+        tip = scene.queue("tool-result", scene.blob(b"3", ct="s"), at="2100", call="1.0", ok="1")
+    scene.read(tip)
+
+
+def _erased_turn(scene: Recorder) -> None:
+    """Commit the turn without that result, in the step that covers the results."""
+    _erased_before(scene)
+    head, sent = scene.head, scene.sent
+    for call in ("1.0", "1.1"):
+        scene.result(call, b"3", ct="s")
+    turn = scene.prepare(CONTINUE)
+    scene.head, scene.sent = head, sent
+    for call in ("1.0", "1.1"):
+        scene.queue("tool-result", scene.blob(b"3", ct="s"), at="2100", call=call, ok="1")
+    content = scene.tree(request=scene.blob(CONTINUE, ct="j"), response=scene.blob(b"done", ct="s"))
+    scene.read(scene.queue("commit", content, at="2200", turn=turn.hex()))
+
+
 def _erased_state(scene: Recorder) -> None:
     scene.commit(HELLO, b"hi")
     scene.erase(scene.blob(_STATE.encode(), ct="j"))
@@ -260,4 +310,9 @@ def state_drafts() -> Iterator[Draft]:
         script = _erased(role, text)
         yield Draft(f"erased/{text.decode()}", ("guest.erased",), script, done, small, ("erase",))
     yield Draft("erased/state", ("guest.damaged",), _erased_state, _DAMAGED, {}, ("erase",))
+    conflict = refusal("rejected", "conflict")
+    tools = {"tools": TOOLS}
+    yield Draft("erased/batch-result", ("reply.batch", "result.once"), _erased_result, conflict, tools, ("erase",))
+    final: tuple[str, dict[str, Any]] = ("committed", {"content": "done"})
+    yield Draft("erased/batch-turn", ("reply.batch", "guest.erased"), _erased_turn, final, tools, ("erase",))
     yield Draft("step/code-of-an-update", ("guest.no-update-code",), _code_of_update, ("opened", {}))

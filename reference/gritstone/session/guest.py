@@ -274,7 +274,7 @@ class _Reading:
         if talk.ask is not None:
             raise No("rejected", "phase")
         if call in talk.results:
-            blob = self._workspace.look(talk.results[call])
+            blob = talk.look(talk.results[call])
             headers = dict(blob.headers) if isinstance(blob, Blob) else {}
             if not isinstance(blob, Blob) or (headers.get("ok"), headers.get("ct"), blob.data) != (ok, ct, data):
                 raise No("rejected", "conflict")

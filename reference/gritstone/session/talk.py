@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from gritstone.grit.objects import Blob, ObjectId, Tree
+from gritstone.errors import Missing
+from gritstone.grit.objects import Blob, Object, ObjectId, Tree
 from gritstone.session.json_text import Json, NoJson, Spelled, parse, spell
 from gritstone.wit.workspace import Workspace
 
@@ -257,6 +258,10 @@ class Talk:
         self.results = dict(self._entries(entries.get("results")))
         if not all(map(is_call, self.results)) or any(map(self._is_tree, self.results.values())):
             _damaged()
+        for name in set(self.calls) & set(self.results):
+            entry = self.entry(self.results[name])
+            if entry is not None and entry["role"] != "tool":
+                _damaged()
         waits = bool(set(self.calls) - set(self.results))
         if (self.state["phase"] == "calling") != waits or (self.calls and not waits):
             _damaged()
@@ -300,8 +305,7 @@ class Talk:
 
     def entry(self, target: ObjectId) -> dict[str, Any] | None:
         """Return a message as a prepared turn lists it, with its data as ``text``; None if it was erased."""
-        found = self.workspace.look(target)
-        if found is None:
+        if self.look(target) is None:
             return None
         blob = self._blob(target)
         text, headers = _text(blob.data), dict(blob.headers)
@@ -317,6 +321,13 @@ class Talk:
         if ct == "j":
             _deep(blob.data)
         return {**entry, "call": headers["call"], "ok": headers["ok"] == "1", "tool": headers["tool"]}
+
+    def look(self, target: ObjectId) -> Object | None:
+        """Return an object; None if it is erased, also if this transition has made it again."""
+        try:
+            return self.workspace.objects.look(target)
+        except Missing:
+            return self.workspace.look(target)
 
     def _is_tree(self, target: ObjectId) -> bool:
         return self.workspace.tree(target) is not None

@@ -66,6 +66,8 @@ def load_session(shelf: Shelf, core: bytes) -> Session:
     session = _with_state(session, _plain(shelf, names, "state", "j"))
     session = replace(session, messages=_messages(shelf, session, names), summary=_summary(shelf, names))
     session = replace(session, calls=_calls(shelf, session, names), results=_blobs(shelf, names.get("results")))
+    held = [read_entry(shelf, target) for call, target in session.results.items() if call in session.calls]
+    _expect(all(entry is None or entry.role == "tool" for entry in held))
     _expect(session.phase == "calling" or not session.calls)
     _expect(session.phase != "calling" or bool(session.open_calls()))
     session = replace(session, turns=_turns(shelf, names.get("turns")), ask=_ask(shelf, names.get("ask")))

@@ -62,8 +62,10 @@ def responses(trial: Trial, fmt: Format) -> None:
 
 
 def prepared_turns(trial: Trial, fmt: Format) -> None:
-    """The JSON of a prepared turn has at most 8,000,000 bytes; in an ask, a longer one ends the ask."""
+    """The JSON of a prepared turn has at most 8,000,000 bytes; that of an ask is prepared in the new state."""
     scene = SessionScene(trial, fmt)
+    for _ in range(6):
+        scene.send("configure", scene.tree(config=scene.json(b"{}")), rule="tools.replace", at="1")
     for _ in range(2):
         scene.commit(HELLO, b"\x01" * 620_000, rule=_SIZE)  # six bytes each in JSON
         scene.flush()
@@ -72,11 +74,11 @@ def prepared_turns(trial: Trial, fmt: Format) -> None:
     assert answer is not None
     room = _JSON - len(scene.bench.executor.shelf.blob(answer).data)  # type: ignore[union-attr]
     assert 0 < room < _PROMPT
-    for more in (1, 0):
+    for more in (1, 0, -1):
         request = b'{"kind":"user","prompt":"' + b"p" * (room + more) + b'"}'
         scene.prepare(request, _SIZE)
         scene.send("ask", scene.json(request), rule=_SIZE, at="1")
-        _refused(scene, is_refused=bool(more))
+        _refused(scene, is_refused=more >= 0)  # the new count of the session is 9, so that of the turn has two digits
         scene.flush()
     scene.answer(b"[]", rule=_SIZE, ct="j")  # a further round has the same length
     scene.answer(b'{"action":"final","response":"done"}', rule=_SIZE)

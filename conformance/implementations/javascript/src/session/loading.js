@@ -138,6 +138,12 @@ class Loading {
     return results;
   }
 
+  /** Check the results of open calls, which the guest puts into the history. */
+  ofTools(ids) {
+    const messages = ids.map((id) => this.blob(id));
+    need(messages.every((message) => message === null || roleOf(message) === "tool"));
+  }
+
   calls(phase, results) {
     const entries = this.entries("calls");
     need(entries.size > 0 === (phase === "calling") && entries.size <= MOST_CALLS);
@@ -197,6 +203,7 @@ class Loading {
     const state = this.state();
     const results = this.results();
     const calls = this.calls(state.phase, results);
+    this.ofTools([...results.keys()].filter((call) => calls.has(call)).map((call) => results.get(call)));
     const ask = this.ask();
     const open = state.phase === "calling" ? [...calls.keys()].filter((call) => !results.has(call)) : ["model"];
     const effects = this.effects(ask === null ? [] : open);

@@ -54,14 +54,13 @@ export function roleOf(object) {
 /** The object for a message in a prepared turn. */
 export const show = (message) => members(formOf(message).show(message));
 
-/** The first code points of a text. */
-function beginningOf(text) {
-  return [...text.slice(0, 2 * BEGINNING)].slice(0, BEGINNING).join("");
+/** The first code points of UTF-8. A code point has at most four bytes. */
+function beginningOf(data) {
+  return [...data.subarray(0, 4 * BEGINNING).toString("utf8")].slice(0, BEGINNING).join("");
 }
 
 /** What a summary keeps of a message. Spec: session-condense. */
-export const summarize = (message) =>
-  `${roleOf(message)}: ${beginningOf(textOf(message)).replaceAll(/[\n\r]/g, " ")}\n`;
+export const summarize = (message) => `${roleOf(message)}: ${beginningOf(message.data).replaceAll(/[\n\r]/g, " ")}\n`;
 
 /** The last `count` code points of a text. */
 export function lastOf(text, count) {
