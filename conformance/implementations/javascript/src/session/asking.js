@@ -59,7 +59,7 @@ export function openAsk(session, { id, content, headers }) {
   };
 }
 
-/** Tell the sender of an ask that it was abandoned. */
+/** Send what ends an ask that was abandoned. */
 export const endAbandoned = (session, post, ask) =>
   sendAnswered(post, ask, { value: members({ action: "abandoned", count: session.count }) });
 
