@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gritstone.grit.objects import Blob, ObjectId
-from gritstone.session.json_text import Json, NoJson, Spelled, parse
+from gritstone.session.json_text import Json, NoJson, Spelled, parse, spell
 from gritstone.session.talk import No, Talk, json_blob
 
 __all__ = ["check_size", "condensed", "prepared", "read_response", "read_text", "store_condensed"]
@@ -40,10 +40,14 @@ def prepared(talk: Talk, actor: ObjectId, request: dict[str, Any]) -> Blob:
     if summary is not None:
         texts.append(f"Conversation summary v{summary[1]}: {summary[0]}")
     messages: list[Json] = [{"content": text, "role": "system"} for text in texts if text]
+    size = 0  # bytes at least: a history can be much longer than any turn
     for target in talk.log[first:]:
         entry = talk.entry(target)
         if entry is not None:
             messages.append({name: value for name, value in entry.items() if name != "text"})
+            size += len(entry["content"]) + (len(spell(entry["calls"])) if "calls" in entry else 0)
+            if size > _MOST_JSON:
+                raise No("exhausted", "size")
     if request["kind"] == "user":
         messages.append({"content": request["prompt"], "role": "user"})
     turn = {
@@ -79,14 +83,14 @@ def condensed(talk: Talk) -> tuple[int, tuple[str, int] | None]:
     """
     if len(talk.log) + 1 <= talk.config["max_messages"]:
         return 0, talk.summary
-    entries = [talk.entry(target) for target in talk.log]
-    end = len(entries) - talk.config["keep"]
-    while end > 0 and (entries[end] or {}).get("role") != "user":
+    end = len(talk.log) - talk.config["keep"]
+    while end > 0 and (talk.entry(talk.log[end]) or {}).get("role") != "user":
         end -= 1
     if end <= 0:
         return 0, talk.summary
     text, version = talk.summary or ("", 0)
-    for entry in entries[:end]:
+    for target in talk.log[:end]:
+        entry = talk.entry(target)
         if entry is not None:
             text += f"{entry['role']}: " + entry["text"][:_LINE].replace("\n", " ").replace("\r", " ") + "\n"
     surplus = max(0, len(text) - talk.config["summary_chars"])

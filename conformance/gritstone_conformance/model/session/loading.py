@@ -158,7 +158,7 @@ def _messages(shelf: Shelf, session: Session, names: dict[str, bytes]) -> tuple[
     found = _tree(shelf, names.get("history"))
     wanted = [history_name(index) for index in range(session.covered, session.history)]
     _expect(found.keys() == set(wanted))
-    for identity in found.values():
+    for identity in dict.fromkeys(found.values()):
         read_entry(shelf, identity)
     return tuple(found[name] for name in wanted)
 

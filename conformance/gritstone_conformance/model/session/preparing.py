@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.session.condensing import condense
-from gritstone_conformance.model.session.json_text import JsonText, NotJson, read_json
+from gritstone_conformance.model.session.json_text import JsonText, NotJson, read_json, write_json
 from gritstone_conformance.model.session.refused import LONGEST_TEXT, Refused, check_size
 from gritstone_conformance.model.session.requests import TurnRequest
 from gritstone_conformance.model.session.tree import Session, json_blob
@@ -62,7 +62,12 @@ def _messages(shelf: Shelf, view: Session, request: TurnRequest) -> JsonText:
     if view.summary is not None:
         text = f"Conversation summary v{view.summary.version}: {view.summary.text}"
         messages.append({"content": text, "role": "system"})
-    messages += [entry.to_json() for entry in view.entries(shelf) if entry is not None]
+    size = 0  # bytes at least: a history can be much longer than any turn
+    for entry in view.entries(shelf):
+        if entry is not None:
+            messages.append(entry.to_json())
+            size += len(write_json(messages[-1]))
+            check_size(size, LONGEST_TEXT)
     if request.kind == "user":
         messages.append({"content": request.prompt, "role": "user"})
     return messages

@@ -113,7 +113,8 @@ class Session:
 
     def entries(self, shelf: Shelf) -> list[Entry | None]:
         """Return the messages that are present, None for those that were erased."""
-        return [read_entry(shelf, identity) for identity in self.messages]
+        distinct = {identity: read_entry(shelf, identity) for identity in dict.fromkeys(self.messages)}
+        return [distinct[identity] for identity in self.messages]
 
     def open_calls(self) -> dict[str, str]:
         """Return the calls without a result, to their tools."""
