@@ -159,7 +159,7 @@ def _tail(word: str) -> CallScript:
 
 
 def _rules(_: Iterable[str]) -> tuple[str, ...]:
-    return (_RULE, _FUEL)
+    return (_RULE, _FUEL, "wit.admit.closed")
 
 
 PROPERTIES: Final[tuple[Property, ...]] = each_row("wasm/suspended", suspend, _rules, features=("wasm.continuation",))
