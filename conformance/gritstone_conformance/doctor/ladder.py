@@ -26,6 +26,7 @@ from gritstone_conformance.doctor.actor_rungs import actor_rungs
 from gritstone_conformance.doctor.guest_rungs import guest_rungs
 from gritstone_conformance.doctor.rungs import Rung, reopening, rungs_for
 from gritstone_conformance.doctor.sandbox_rungs import sandbox_rungs
+from gritstone_conformance.doctor.session_rungs import session_rungs
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare, substitute
@@ -72,6 +73,7 @@ _PATIENCE_S: Final = 3.0  # before the reason for waiting is printed
 
 
 _MOST_HANGS: Final = 2  # rungs without a reply
+_RUNGS: Final = (rungs_for, actor_rungs, session_rungs, guest_rungs, sandbox_rungs)
 
 
 class BadRungError(Exception):
@@ -124,7 +126,7 @@ def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str
 
 def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the rungs for an implementation with claims; each raises BadRungError if it is bad."""
-    for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs, sandbox_rungs))):
+    for rung in chain(*(rungs(subject.claims) for rungs in _RUNGS)):
         yield rung.name, partial(_ask, subject, rung)
     yield "restart", partial(_restart, subject)
 

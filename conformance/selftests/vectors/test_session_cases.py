@@ -6,6 +6,7 @@ import pytest
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.session_audits import audits_text
 from selftests.vectors.session_cases import session_files
 
 FILES = session_files()
@@ -19,3 +20,7 @@ def test_generator_makes_all_files() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.topic)
 def test_file_is_current(file: VectorFile) -> None:
     assert (vectors_dir() / file.path).read_text(encoding="utf-8") == file.to_text()
+
+
+def test_audits_are_current() -> None:
+    assert (vectors_dir() / "audit/session.json").read_text(encoding="utf-8") == audits_text()
