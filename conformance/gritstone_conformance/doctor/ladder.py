@@ -73,7 +73,7 @@ _PATIENCE_S: Final = 3.0  # before the reason for waiting is printed
 
 
 _MOST_HANGS: Final = 2  # rungs without a reply
-_RUNGS: Final = (rungs_for, actor_rungs, session_rungs, guest_rungs, sandbox_rungs)
+_RUNGS: Final = (rungs_for, actor_rungs, guest_rungs, session_rungs, sandbox_rungs)
 
 
 class BadRungError(Exception):

@@ -13,21 +13,18 @@ from selftests.commands.test_doctor_guests import doctor, mistaken
     ("body", "rung", "words"),
     [
         (
-            'if op == "wit.step" and args["actor"][:4] not in ("6d95", "401a"):'  # not those of the rung `wit`
-            ' return {"seq": seq, "ok": {"step": args["actor"]}}',
+            'if op == "wit.step" and args["actor"].startswith("717696"): return {"seq": seq, "ok": {"step": "0" * 64}}',
             "session framed-sha256 BAD: wit.step",
             "advice    the first step: the core as sent",
         ),
         (
-            'if op == "wit.query": return {"seq": seq, "ok": {"result": None}}',
+            'if op == "wit.query" and args["name"] == "prepare": return {"seq": seq, "ok": {"result": None}}',
             "turn framed-sha256 BAD: wit.query",
             "advice    a commit appends both messages",
         ),
         (
-            'if op == "grit.get" and "tool" in __import__("base64").urlsafe_b64decode('
-            'reply["ok"]["bytes"] + "==").decode("latin-1"):'
-            ' return {"seq": seq, "ok": {"bytes": ""}}',
-            "tools framed-sha256 BAD: grit.get",
+            'if op == "wit.step" and args["actor"].startswith("675b2a"): return {"seq": seq, "ok": {"step": "0" * 64}}',
+            "tools framed-sha256 BAD: wit.step",
             "advice    a call opens",
         ),
     ],

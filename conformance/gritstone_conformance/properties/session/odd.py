@@ -159,5 +159,5 @@ def rows(trial: Trial, fmt: Format, tape: Tape) -> None:
 PROPERTIES: Final = (
     *of_sessions("guest/odd-messages", messages, "guest.total", "guest.headers", given=tape(160), examples=40),
     *of_sessions("prepare/odd-requests", queries, "prepare.request", "json.strict", given=tape(60), examples=20),
-    *of_sessions("json/odd-texts", rows, "json.strict", "json.spelling", given=tape(60), examples=30),
+    *of_sessions("json/odd-texts", rows, "json.strict", "json.spelling", given=tape(60), examples=15),
 )

@@ -241,9 +241,9 @@ def strangers(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_sessions("guest/conversations", conversations, "guest.exact", given=tape(260), examples=40),
+    *of_sessions("guest/conversations", conversations, "guest.exact", given=tape(260), examples=25),
     *of_sessions("guest/timeless", timeless, "guest.timeless", given=tape(160), examples=10),
-    *of_sessions("reply/batches", batches, "reply.batch", "guest.exact", given=tape(260), examples=20),
+    *of_sessions("reply/batches", batches, "reply.batch", "guest.exact", given=tape(260), examples=12),
     *of_sessions(
         *("commit/repeated", repeated, "commit.replay", "commit.conflict", "commit.recorded", "result.once"),
         given=tape(60),

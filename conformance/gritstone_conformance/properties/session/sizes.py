@@ -26,7 +26,7 @@ def _refused(scene: SessionScene, *, is_refused: bool) -> None:
 def prompts(trial: Trial, fmt: Format) -> None:
     """A prompt has at most 1,048,576 bytes of UTF-8, whatever its spelling is."""
     scene = SessionScene(trial, fmt)
-    for prompt in (b"\\n" * _PROMPT, "\u00e9".encode() * (_PROMPT // 2)):
+    for prompt in (b"\\n" + b"p" * (_PROMPT - 1), "\u00e9".encode() * (_PROMPT // 2)):
         scene.prepare(b'{"kind":"user","prompt":"' + prompt + b'"}', _SIZE)
         scene.prepare(b'{"kind":"user","prompt":"' + prompt + b'x"}', _SIZE)
     scene.flush()
@@ -67,7 +67,7 @@ def prepared_turns(trial: Trial, fmt: Format) -> None:
     for _ in range(6):
         scene.send("configure", scene.tree(config=scene.json(b"{}")), rule="tools.replace", at="1")
     for _ in range(2):
-        scene.commit(HELLO, b"\x01" * 620_000, rule=_SIZE)  # six bytes each in JSON
+        scene.commit(HELLO, b"t" * 3_700_000, rule=_SIZE)
         scene.flush()
     assert scene.actor.head is not None
     answer = scene.bench.executor.query(scene.actor.head, "prepare", b'{"kind":"user","prompt":""}')
