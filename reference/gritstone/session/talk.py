@@ -231,7 +231,7 @@ class Talk:
         if set(history) != set(names):
             _damaged()
         self.log = [history[name] for name in names]
-        for target in self.log:
+        for target in dict.fromkeys(self.log):
             self.entry(target)
         self.summary: tuple[str, int] | None = None
         self.summary_covered = 0

@@ -83,14 +83,15 @@ def condensed(talk: Talk) -> tuple[int, tuple[str, int] | None]:
     """
     if len(talk.log) + 1 <= talk.config["max_messages"]:
         return 0, talk.summary
+    entries = {target: talk.entry(target) for target in dict.fromkeys(talk.log)}
     end = len(talk.log) - talk.config["keep"]
-    while end > 0 and (talk.entry(talk.log[end]) or {}).get("role") != "user":
+    while end > 0 and (entries[talk.log[end]] or {}).get("role") != "user":
         end -= 1
     if end <= 0:
         return 0, talk.summary
     text, version = talk.summary or ("", 0)
     for target in talk.log[:end]:
-        entry = talk.entry(target)
+        entry = entries[target]
         if entry is not None:
             text += f"{entry['role']}: " + entry["text"][:_LINE].replace("\n", " ").replace("\r", " ") + "\n"
     surplus = max(0, len(text) - talk.config["summary_chars"])
