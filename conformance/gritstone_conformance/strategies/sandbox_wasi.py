@@ -15,6 +15,7 @@ from gritstone_conformance.strategies.sandbox_probes import Build
 
 __all__ = [
     "OUTSIDE",
+    "beyond",
     "changing_files",
     "clocks",
     "drawing",
@@ -351,6 +352,43 @@ def misusing(abi: str) -> bytes:
         calls += [probe.call(name, descriptor, _VECTOR, 1, _SIZE) for name in ("fd_read", "fd_write")]
         calls += [probe.call("fd_seek", descriptor, number(0, "i64"), 0, _PLACE), probe.call("fd_close", descriptor)]
     return probe.made([*probe.buffer(_BUFFER, 3), *(probe.number(("i32.eqz", each)) for each in calls)])
+
+
+_LAST: Final = 65_536 - 4
+_NEAR_4_GIB: Final = 0xFFFF_FFF0
+
+_BEYOND: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
+    "a path": ("path_open", (_FOLDER, 0, _LAST + 3, 2, 0, _MAY_READ, _MAY_READ, 0, _RESULT)),
+    "the place of the number of arguments": ("args_sizes_get", (_LAST + 1, _SIZE)),
+    "the place of the size of the environment": ("environ_sizes_get", (_COUNT, _LAST + 1)),
+    "the place of the time": ("clock_time_get", (0, number(1, "i64"), _LAST)),
+    "random bytes": ("random_get", (_LAST, 5)),
+    "random bytes that wrap around": ("random_get", (_NEAR_4_GIB, 32)),
+    "the list of buffers": ("fd_write", (1, _LAST, 1, _SIZE)),
+    "a buffer": ("fd_write", (1, _VECTOR, 1, _SIZE)),
+    "the place of the number of bytes": ("fd_write", (1, _VECTORS, 1, _LAST + 1)),
+    "the place of a descriptor": ("path_open", (_FOLDER, 0, _PATHS, 1, 0, _MAY_READ, _MAY_READ, 0, _LAST + 1)),
+    "the place of a kind of folder": ("fd_prestat_get", (_FOLDER, _LAST - 3)),
+}
+BEYOND: Final = tuple(_BEYOND)
+"""The ranges that :func:`beyond` takes."""
+
+
+def beyond(which: str) -> Build:
+    """Return a probe that passes a range which ends behind its memory, and emits whether this succeeded."""
+
+    def build(abi: str) -> bytes:
+        name, arguments = _BEYOND[which]
+        probe = _WasiProbe(name)
+        probe.text("f")
+        code = [
+            *probe.buffer(_LAST, 5),
+            *probe.buffers([(_PATHS, 1)]),
+            ("i32.store8", number(_LAST + 3), number(ord("f"))),
+        ]
+        return probe.made([*code, probe.number(("i32.eqz", probe.call(name, *arguments)))])
+
+    return build
 
 
 def seeking_nowhere(path: str, origins: Sequence[int]) -> Build:

@@ -13,7 +13,9 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.sandbox_abi import write_words
 from gritstone_conformance.strategies.sandbox_probes import Prediction, every_word, predict
 from gritstone_conformance.strategies.sandbox_wasi import (
+    BEYOND,
     OUTSIDE,
+    beyond,
     changing_files,
     clocks,
     drawing,
@@ -209,6 +211,30 @@ def folder(scene: SandboxScene) -> None:
 
 
 _MISUSES: Final = 5 + 2 * 4
+_GRANTED: Final[dict[str, Json]] = {
+    "args": ["probe"],
+    "env": {"LANG": "C"},
+    "random": to_base64(bytes(32)),
+    "clock": 1_700_000_000,
+    "files": {"f": to_base64(b"content")},
+}
+
+
+def bounds(scene: SandboxScene) -> None:
+    """A function that gets a range behind the memory does not succeed, and the next run is right."""
+    word = every_word(1)
+    grants = {name: value for name, value in _GRANTED.items() if scene.claims("env" if name == "args" else name)}
+    for which in BEYOND:
+        for granted in ({}, grants):
+            report = scene.run(beyond(which), grants=granted)
+            if report.kind not in ("failed", "unresolved") and (report.outcome, report.words) != ("done", (0,)):
+                found: Json = [report.outcome, *(report.words or ())]
+                scene.trial.fail(
+                    "failed, or an error number", found, path="/ok/output", words=f"behind the memory: {which}"
+                )
+    scene.running(word, predict(word)[0])
+
+
 _ORIGINS: Final = (3, 4, 99, (1 << 31) - 1)
 
 
@@ -291,6 +317,7 @@ PROPERTIES: Final = (
         features=("files",),
         abi="wasi",
     ),
+    of_sandboxes("sandbox/grant/bounds", bounds, "sandbox.grant.bounds", abi="wasi"),
     of_sandboxes("sandbox/grant/misused", misuses, "sandbox.grant.misused", abi="wasi"),
     of_sandboxes("sandbox/files/inside", inside, "sandbox.files.inside", features=("files",), abi="wasi"),
     of_sandboxes(
