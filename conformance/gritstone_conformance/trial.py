@@ -24,6 +24,7 @@ from gritstone_conformance.results.diff_context import Level, diff_context
 __all__ = ["Asked", "Divergence", "Property", "PropertyOptions", "SubjectLike", "Trial"]
 
 
+_MOST_NUMBER: Final = 2**53 - 1
 _UNITS_A_SECOND: Final = 100_000_000  # granted for a guest's fuel
 
 
@@ -277,7 +278,8 @@ class Trial:
             words: the signature, free of ids.
             rule: the violated rule; default: the property's first.
         """
-        raise self._divergence(Difference(path, expected, got, words, self._message), rule)
+        shown = _shown(expected), _shown(got)
+        raise self._divergence(Difference(path, *shown, words, self._message), rule)
 
     def fail_in_history(self, difference: Difference, rule: str, history: dict[str, Json] | None) -> NoReturn:
         """Raise a Divergence found in a history; ``history`` is the extract around the fault."""
@@ -402,6 +404,15 @@ class Trial:
 
     def _divergence(self, difference: Difference, rule: str | None, **members: Any) -> Divergence:
         return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **members)
+
+
+def _shown(value: Json) -> Json:
+    """Return a value that a report can contain: an integer that is too large for one is its text."""
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _shown(each) for name, each in value.items()}
+    return str(value) if isinstance(value, int) and abs(value) > _MOST_NUMBER else value
 
 
 def _judged(request: Asked, rule: str | None) -> str | None:

@@ -62,6 +62,14 @@ def test_first_wrong_request_of_a_property_is_named(ask: Callable[[Trial, list[A
         assert caught.value.steps[-1].args == {"at": place}
 
 
+def test_words_of_64_bits_are_texts_in_a_failure() -> None:
+    trial = Trial(ObservedSubject(wrong_from(0, WRONG[0]), Ledger()), RULE)
+    with pytest.raises(Divergence) as caught:
+        trial.fail([1 << 53, (1 << 53) - 1, True], {"got": [-(1 << 63), "x", None]}, words="other words")
+    found = caught.value.difference
+    assert (found.expected, found.got) == ([str(1 << 53), (1 << 53) - 1, True], {"got": [str(-(1 << 63)), "x", None]})
+
+
 def first_place(expected: Json, got: Json) -> str:
     difference = compare({"ok": expected}, Ok(got), {})
     assert isinstance(difference, Difference)

@@ -20,6 +20,8 @@ __all__ = ["Limits", "Report", "serve"]
 LEAST = {"fuel": 1, "pages": 16, "table": 0, "ms": 1}
 MOST = {"fuel": 2**53 - 1, "pages": 1_024, "table": 1_000_000, "ms": 60_000}
 
+GRANTS = {"args": "env", "env": "env", "files": "files"}
+
 Limits = dict[str, Any]
 
 
@@ -32,12 +34,14 @@ class Report:
         output: what the probe emitted; judged only if the outcome is ``done``.
         used: units of fuel, or None without the feature ``sandbox.fuel``.
         instance: what :func:`serve` passes to the next call; None if the sandbox cannot call the instance again.
+        files: all files after the call, if files were granted.
     """
 
     outcome: str
     output: bytes = b""
     used: int | None = None
     instance: Any = None
+    files: dict[str, bytes] | None = None
 
 
 class RefusedError(Exception):
@@ -48,7 +52,7 @@ class _Adapter:
     def __init__(
         self,
         hello: dict[str, Any],
-        run: Callable[[bytes, Limits], Report],
+        run: Callable[..., Report],
         again: Callable[[Any, Limits], Report] | None,
     ) -> None:
         self._hello, self._run, self._again = hello, run, again
@@ -79,14 +83,27 @@ class _Adapter:
 
     def run(self, *, module: str, limits: Limits, grants: dict[str, Any], keep: bool) -> dict[str, Any]:
         """Run a module."""
-        if grants != {} or type(keep) is not bool or (keep and self._again is None):
+        if type(keep) is not bool or (keep and self._again is None):
             raise ValueError("an argument needs a feature that is not claimed, or is no truth value")
-        report = self._run(_from_base64(module), _checked(limits))
+        given = (self._granted(grants),) if grants != {} else ()
+        report = self._run(_from_base64(module), _checked(limits), *given)
         handle = None
         if keep and report.instance is not None:
             handle = f"i{next(self._numbers)}"
             self._instances[handle] = report.instance
         return {**_written(report), "instance": handle}
+
+    def _granted(self, grants: dict[str, Any]) -> dict[str, Any]:
+        """Decode grants; each needs its feature."""
+        for name in grants:
+            if name not in GRANTS or f"sandbox.{GRANTS[name]}" not in self._hello["features"]:
+                raise ValueError("a grant needs a feature that is not claimed")
+        args, env = grants.get("args", []), grants.get("env", {})
+        if not all(type(text) is str for text in (*args, *env.values())) or not isinstance(args, list):
+            raise ValueError("a granted text is invalid")
+        if "files" not in grants:
+            return grants
+        return {**grants, "files": {path: _from_base64(data) for path, data in grants["files"].items()}}
 
     def again(self, *, instance: str, limits: Limits) -> dict[str, Any]:
         """Call the entry of a kept instance once more."""
@@ -121,7 +138,10 @@ def _checked(limits: Limits) -> Limits:
 
 
 def _written(report: Report) -> dict[str, Any]:
-    return {"outcome": report.outcome, "output": _to_base64(report.output), "used": report.used}
+    reply = {"outcome": report.outcome, "output": _to_base64(report.output), "used": report.used}
+    if report.files is None:
+        return reply
+    return {**reply, "files": {path: _to_base64(data) for path, data in report.files.items()}}
 
 
 def _to_base64(data: bytes) -> str:
@@ -139,7 +159,7 @@ def serve(
     name: str,
     version: str,
     features: list[str],
-    run: Callable[[bytes, Limits], Report],
+    run: Callable[..., Report],
     again: Callable[[Any, Limits], Report] | None = None,
     fuel_slack: int = 0,
 ) -> None:
@@ -149,7 +169,7 @@ def serve(
         name: of the sandbox.
         version: of the sandbox.
         features: without ``sandbox.``.
-        run: instantiates a module and calls its entry.
+        run: instantiates a module and calls its entry, with the bytes, the limits and, if there are any, the grants.
         again: calls the entry of an instance; None if instances are not kept.
         fuel_slack: how far a call may exceed its fuel.
     """
