@@ -30,11 +30,18 @@ from .targets import TARGETS
 
 
 def _record_reach(bench: Bench, path: Path, jobs: int) -> None:
-    """Write a line for each case: its name, its seconds, the names of the mutants that it reaches."""
+    """Write a line for each batch of cases: their names, their seconds, the names of the mutants that they reach.
+
+    The batches are recorded in order, so an unfinished file is continued after its last whole line.
+    """
     unfinished = path.with_suffix(".part")
+    known = unfinished.read_text().splitlines(keepends=True) if unfinished.exists() else []
+    known = [line for line in known if line.endswith("\n")]
     with unfinished.open("w") as out:
-        for line in in_parallel(bench, Bench.reach, sorted(bench.items), jobs):
+        out.writelines(known)
+        for line in in_parallel(bench, Bench.reach, bench.batches()[len(known) :], jobs):
             out.write(json.dumps(line) + "\n")
+            out.flush()
     unfinished.rename(path)
 
 

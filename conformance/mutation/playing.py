@@ -33,6 +33,8 @@ __all__ = ["Bench", "Work", "in_parallel", "planned", "read_reach"]
 
 _SETTINGS: Final = RunSettings(shrink_s=0.0, shrink_all_s=0.0, shrink_tries=0, saves=False)
 _ATTACH: Final = AttachSettings(deadline_scale=0.5)
+_BATCH: Final = 25
+"""So many cases are run in one process to record what they reach: together they count as one."""
 _MOST_FOUND: Final = 20
 """After so many failures and errors of other topics no more are looked for."""
 
@@ -119,15 +121,23 @@ class Bench:
             except _Enough:
                 subject.close()
 
-    def reach(self, name: str) -> tuple[str, float, list[str]]:
-        """Return a case, the seconds that it took, and the mutants that it reaches: none if it does not pass."""
-        passed: list[Outcome] = []
+    def reach(self, names: Sequence[str]) -> tuple[list[str], list[float], list[str]]:
+        """Run cases in one process; return those that pass, the seconds of each, and the mutants that they reach."""
+        outcomes: list[Outcome] = []
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "reached")
-            self.play([self.items[name]], None, path, passed.append)
-            if not passed or passed[0].verdict != "pass":
-                return name, 0.0, []
-            return name, passed[0].seconds, sorted(self.target.reached(path, self.mutants))
+            self.play([self.items[name] for name in names], None, path, outcomes.append)
+            passed = [outcome for outcome in outcomes if outcome.verdict == "pass"]
+            reached = sorted(self.target.reached(path, self.mutants)) if passed else []
+            return [outcome.case for outcome in passed], [outcome.seconds for outcome in passed], reached
+
+    def batches(self) -> list[list[str]]:
+        """Return the cases that are run together to record what they reach: short ones of the same folder."""
+        folders: dict[str, list[str]] = {}
+        for name, item in sorted(self.items.items()):
+            is_short = item.kind in ("vector", "property")
+            folders.setdefault(name.rpartition("/")[0] if is_short else name, []).append(name)
+        return [names[start : start + _BATCH] for names in folders.values() for start in range(0, len(names), _BATCH)]
 
     def of_topic(self, file: str) -> list[str]:
         """Return the cases that judge a rule of a file's topic, by their names."""
@@ -196,7 +206,8 @@ def read_reach(path: Path) -> tuple[dict[str, list[str]], dict[str, float]]:
     cases: dict[str, list[str]] = {}
     seconds: dict[str, float] = {}
     for line in path.read_text().splitlines():
-        name, seconds[name], mutants = json.loads(line)
+        names, times, mutants = json.loads(line)
+        seconds.update(zip(names, times, strict=True))
         for mutant in mutants:
-            cases.setdefault(mutant, []).append(name)
+            cases.setdefault(mutant, []).extend(names)
     return cases, seconds

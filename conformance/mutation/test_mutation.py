@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mutation.mutants import Decision, Mutant, Result, named, read_decisions, read_results, stale, write_results
-from mutation.playing import Bench, Work, planned
+from mutation.playing import Bench, Work, planned, read_reach
 from mutation.scores import Score, recorded_scores, score, write_generated
 from mutation.targets import Reference, places
 
@@ -106,7 +106,20 @@ def test_without_cases_a_mutant_is_not_reached(bench: Bench, mutant: Mutant) -> 
 
 
 def test_a_case_reaches_the_code_that_it_runs(bench: Bench, mutant: Mutant) -> None:
-    name, _, reached = bench.reach("grit/mailbox/key-as-text-in-cbor")
-    assert name == "grit/mailbox/key-as-text-in-cbor"
+    names, seconds, reached = bench.reach(["grit/blob/one-byte", "grit/mailbox/key-as-text-in-cbor"])
+    assert names == ["grit/blob/one-byte", "grit/mailbox/key-as-text-in-cbor"]
+    assert len(seconds) == 2
     assert mutant.name in reached
     assert len(reached) < len(bench.mutants)
+
+
+def test_each_case_is_in_one_batch_of_its_folder(bench: Bench) -> None:
+    batches = bench.batches()
+    assert sorted(name for batch in batches for name in batch) == sorted(bench.items)
+    assert all(len({name.rpartition("/")[0] for name in batch}) == 1 for batch in batches)
+
+
+def test_what_a_batch_reaches_counts_for_each_of_its_cases(tmp_path: Path) -> None:
+    path = tmp_path / "reach"
+    path.write_text('[["a", "b"], [1.0, 2.0], ["m"]]\n[["c"], [0.5], ["m", "n"]]\n')
+    assert read_reach(path) == ({"m": ["a", "b", "c"], "n": ["c"]}, {"a": 1.0, "b": 2.0, "c": 0.5})
