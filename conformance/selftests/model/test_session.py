@@ -231,3 +231,25 @@ def test_a_scene_stores_what_it_sends(fmt: Format) -> None:
     scene = Scene(fmt)
     assert scene.value(scene.blob(b"x", ct="s")) == Blob((("ct", "s"),), b"x")
     assert isinstance(scene.value(scene.actor), Tree)
+
+
+TOO_LONG = {"class": "exhausted", "code": "size"}
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_parts_have_their_longest_length(fmt: Format, more: int) -> None:
+    scene = Scene(fmt, {"tools": BOTH})
+    prompt = b'{"kind":"user","prompt":"' + b"p" * ((1 << 20) + more) + b'"}'
+    prepared = json.loads(scene.value(scene.prepare(prompt)).data)
+    assert (prepared.get("refused") == TOO_LONG) == bool(more)
+    scene.commit(HELLO, b"t" * ((1 << 22) + more))
+    assert (scene.last_reply()[1] == TOO_LONG) == bool(more)
+
+
+def test_json_of_turns_and_results_has_a_longest_length(fmt: Format) -> None:
+    scene = Scene(fmt)
+    scene.commit(HELLO, b"\x01" * 1_400_000)
+    assert scene.last_reply()[1] == TOO_LONG
+    for _ in range(2):
+        scene.commit(HELLO, b"t" * 4_100_000)
+    assert json.loads(scene.value(scene.prepare(HELLO)).data) == {"refused": TOO_LONG}

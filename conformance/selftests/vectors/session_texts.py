@@ -24,6 +24,7 @@ from selftests.vectors.session_drafts import (
     say,
     send,
     send_without_time,
+    void,
 )
 
 __all__ = ["text_drafts"]
@@ -298,6 +299,14 @@ def _in_phases() -> Iterator[Draft]:
         yield Draft(f"prepare/in-{phase}", ("prepare.phase", "prepare.bytes"), script, end, {"tools": TOOLS})
 
 
+def _ask_with(data: bytes, ct: str) -> Script:
+    return lambda scene: void(scene.send("ask", scene.blob(data, ct=ct), at="1"))
+
+
+def _result_tree(scene: Recorder) -> None:
+    scene.send("tool-result", scene.tree(x=scene.blob(b"")), at="1", call="1.0", ok="1")
+
+
 def _configured_twice(scene: Recorder) -> None:
     for settings in ({"config": b'{"keep":3}', "tools": b"[" + _TOOL + b"]"}, {"config": b'{"max_rounds":1}'}):
         entries = {name: scene.blob(data, ct="j") for name, data in settings.items()}
@@ -312,4 +321,9 @@ def text_drafts() -> Iterator[Draft]:
     yield from _settings()
     yield from _prepared()
     yield from _in_phases()
+    tree = refusal("malformed", "request")
+    yield Draft("configure/other-entry", ("tools.replace",), _new("note", b"{}"), tree)
+    for name, data, ct in (("continue", CONTINUE, "j"), ("text", HELLO, "s")):
+        yield Draft(f"ask/request-{name}", ("ask.loop", "prepare.request"), _ask_with(data, ct), tree)
+    yield Draft("result/tree", ("result.form",), _result_tree, refusal("malformed", "result"))
     yield Draft("configure/twice", ("tools.replace",), _configured_twice, ("configured", {"count": 2}))
