@@ -253,3 +253,9 @@ def test_json_of_turns_and_results_has_a_longest_length(fmt: Format) -> None:
     for _ in range(2):
         scene.commit(HELLO, b"t" * 4_100_000)
     assert json.loads(scene.value(scene.prepare(HELLO)).data) == {"refused": TOO_LONG}
+
+
+def test_configure_needs_a_tree(fmt: Format) -> None:
+    scene = Scene(fmt)
+    scene.send("configure", scene.blob(b"{}", ct="j"), at="1")
+    assert scene.last_reply()[1] == {"class": "malformed", "code": "request"}
