@@ -162,7 +162,8 @@ class Talk:
     Attributes:
         root: the id of the tree ``session``.
         kept: the entries ``host``, ``nonce``, ``config`` and ``tools``.
-        config, tools: their values; tools as a list.
+        config: the configuration, with the defaults.
+        tools: the list of tools.
         state: ``count``, ``covered``, ``history``, ``phase`` and ``rounds``.
         log: the ids of the messages from ``covered``.
         summary: text and version, or None; ``summary_covered`` belongs to it.
