@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.session.json_text import NotJson, read_json, write_json
+from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Message, Tree
 from selftests.model.session_scene import Scene
 
@@ -255,7 +257,67 @@ def test_json_of_turns_and_results_has_a_longest_length(fmt: Format) -> None:
     assert json.loads(scene.value(scene.prepare(HELLO)).data) == {"refused": TOO_LONG}
 
 
+def test_prompt_counts_in_the_length_of_a_turn(fmt: Format) -> None:
+    scene = Scene(fmt)
+    for _ in range(2):
+        scene.commit(HELLO, b"t" * 3_700_000)
+    prompts = (b'{"kind":"user","prompt":"' + b"p" * length + b'"}' for length in (500_000, 700_000))
+    assert ["refused" in json.loads(scene.value(scene.prepare(prompt)).data) for prompt in prompts] == [False, True]
+
+
 def test_configure_needs_a_tree(fmt: Format) -> None:
     scene = Scene(fmt)
     scene.send("configure", scene.blob(b"{}", ct="j"), at="1")
     assert scene.last_reply()[1] == {"class": "malformed", "code": "request"}
+
+
+IN_CALLS = b'{"action":"call_tool","input":{"a":1},"tool":"add"}'
+ZEROS = "0" * 64
+
+
+def with_entry(scene: Scene, tree: bytes | None, path: str, target: bytes) -> bytes:
+    """Return a tree in which one entry is replaced."""
+    name, _, rest = path.partition("/")
+    entries = {} if tree is None else dict(Shelf.over(scene.store).names(tree))
+    return scene.tree(**{**entries, name: with_entry(scene, entries.get(name), rest, target) if rest else target})
+
+
+@pytest.mark.parametrize(
+    ("phase", "entries"),
+    [
+        ("idle", {"calls": "add"}),
+        ("new", {"state": '{"count":1,"covered":1,"history":0,"phase":"idle","rounds":0}'}),
+        ("calling", {f"calls/1.{at}": "add" for at in range(1, 17)}),
+        ("none", {"calls/01.0": "add"}),
+        ("idle", {f"turns/{at:064}/{name}": "1" for at in range(8) for name in ("count", "response", "result")}),
+        ("idle", {f"turns/{ZEROS}/count": "1", f"turns/{ZEROS}/response/x": "1", f"turns/{ZEROS}/result": "1"}),
+        ("idle", {f"turns/{ZEROS}/count": "x", f"turns/{ZEROS}/response": "1", f"turns/{ZEROS}/result": "1"}),
+        ("idle", {"history/0000000000/x": "1"}),
+    ],
+)
+def test_damage_is_seen_by_itself(fmt: Format, phase: str, entries: dict[str, str]) -> None:
+    """Each core has one defect, which one check alone sees."""
+    scene = Scene(fmt, {"tools": BOTH})
+    if phase != "new":
+        has_call = phase in ("calling", "none")
+        scene.commit(HELLO, *((IN_CALLS, "j") if has_call else (b"hi", "s")))
+    core = scene.step.core
+    if phase == "none":
+        session = {name: one for name, one in Shelf.over(scene.store).names(scene.root).items() if name != "calls"}
+        core = with_entry(scene, core, "session", scene.tree(**session))
+    if "history/0000000000/x" in entries:
+        core = with_entry(scene, core, "session/history/0000000000", scene.tree(x=scene.blob(b"1")))
+        entries = {}
+    for path, text in entries.items():
+        core = with_entry(scene, core, f"session/{path}", scene.blob(text.encode(), ct="j" if path == "state" else "s"))
+    scene.head = scene.put(replace(scene.step, core=core))
+    assert json.loads(scene.value(scene.query("state")).data) == {"refused": {"class": "invalid", "code": "state"}}
+
+
+def test_a_result_has_a_longest_length(fmt: Format) -> None:
+    scene = Scene(fmt, {"tools": BOTH})
+    scene.commit(HELLO, IN_CALLS, "j")
+    scene.result("1.0", b"t" * ((1 << 22) + 1))
+    assert scene.last_reply()[1] == TOO_LONG
+    scene.result("1.0", b"t" * (1 << 22))
+    assert scene.last_reply()[0]["mt"] == "recorded"
