@@ -62,6 +62,14 @@ static i32 load_call(const id *tree, u32 place, text round)
     return is_name(text_of(&call->tool));
 }
 
+/* The result of an open call is a message of a tool, or was erased. */
+static i32 is_result(const id *found)
+{
+    text list;
+    i32 form = kind(found) == BLOB ? form_of(found, &list) : OTHER;
+    return (form == TOOL || form == GONE) && is_message(found);
+}
+
 static i32 load_calls(void)
 {
     id tree, results, found;
@@ -82,6 +90,8 @@ static i32 load_calls(void)
         if (!load_call(&tree, call_count, round))
             return 0;
         call->is_answered = have_results && find_text(&results, text_of(&call->name), &found) >= 0;
+        if (call->is_answered && !is_result(&found))
+            return 0;
         answered += call->is_answered;
     }
     return answered < count;

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["SESSION_GUEST", "is_session_guest"]
 
-SESSION_GUEST: Final = bytes.fromhex("8c1b8288e77858a8a3dbf74cf3175cfdf9ad7a9773068b953f1306343a67152d")
+SESSION_GUEST: Final = bytes.fromhex("6c6ba5ebb629595f4c38dd36c37c3481b2c174ac7ac5fdc716fdd3330639c169")
 """SHA-256 of ``session.wasm``."""
 
 
