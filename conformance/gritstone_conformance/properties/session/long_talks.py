@@ -8,13 +8,13 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.session.scene import (
     CONTINUE,
     HELLO,
-    SESSION,
     TOOLS,
     SessionScene,
     of_sessions,
     user,
 )
 from gritstone_conformance.properties.wit.registry import tape
+from gritstone_conformance.strategies.session_guest import SESSION
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 

@@ -10,11 +10,11 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Blob, Message
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
+from gritstone_conformance.strategies.session_guest import session_core
 from gritstone_conformance.trial import Property, PropertyOptions, Trial
 
 __all__ = ["ADD", "CONTINUE", "FINAL", "HELLO", "TOOLS", "TWO", "SessionScene", "of_sessions", "user"]
 
-SESSION: Final = b"external:session/1"
 HELLO: Final = b'{"kind":"user","prompt":"hello"}'
 CONTINUE: Final = b'{"kind":"continue"}'
 TOOLS: Final = (
@@ -78,8 +78,7 @@ class SessionScene:
         entries = {"host": self.bench.outside, "nonce": stage.blob(bytes(32), ("ct", "b"))}
         settings = (("config", config), ("tools", tools))
         entries |= {name: self.json(data) for name, data in settings if data is not None}
-        code = stage.blob(SESSION, ("ct", "s"))
-        core = stage.tree(session=stage.tree(**entries), wit=code, wit_query=code)
+        core = stage.tree(**session_core(stage.graph, stage.tree(**entries)))
         self.actor = BenchActor(self.bench, core)
         self.send("genesis", core, rule="guest.exact", at="1000")
 

@@ -1,5 +1,7 @@
 """The vectors of sessions, run with the module ``session.wasm`` in place of external code.
 
+The properties of ``sizes`` and ``scripts`` are run with it, too, in the profile ``search``.
+
 The gate runs the first case of each set of rules in a file and one of every five others, the profile ``search`` all.
 Left out are the cases of updates, which have rules of their own for actors whose code is a module.
 """
@@ -7,17 +9,20 @@ Left out are the cases of updates, which have rules of their own for actors whos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.properties.session import scripts, sizes
 from gritstone_conformance.properties.wasm.session_vectors import CarriedCase
 from gritstone_conformance.properties.wit.registry import in_each_format
-from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.strategies.casting import GuestFormat
+from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["PROPERTIES", "chosen_cases"]
 
@@ -51,7 +56,33 @@ def _run(topic: str, part: int, trial: Trial, fmt: Format) -> None:
         CarriedCase(trial, fmt, case).run()
 
 
+def _run_property(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
+    try:
+        body(trial, fmt, **drawn)
+    except Divergence as found:
+        steps = [replace(step, rule=step.rule and _SAME) for step in found.steps]
+        raise Divergence(found.difference, steps, _SAME, replayable=found.replayable) from found
+
+
+def _with_module(prop: Property) -> Property:
+    """Return a property of sessions in which the module is their code."""
+    assert isinstance(prop.body, partial), f"{prop.name} was made by in_each_format"
+    body, fmt = prop.body.args
+    features = tuple(EXECUTOR if name == "session.guest" else name for name in prop.requires.features)
+    return replace(
+        prop,
+        name="wasm/session/" + prop.name.removeprefix("session/").replace("/", "-"),
+        rules=(_SAME,),
+        body=partial(_run_property, body, GuestFormat.of(fmt)),
+        requires=replace(prop.requires, features=features),
+        search_only=True,
+        spared_by=None,
+        reach={},
+    )
+
+
 def _made() -> Iterator[Property]:
+    yield from (_with_module(prop) for module in (scripts, sizes) for prop in module.PROPERTIES)
     for path in sorted((vectors_dir() / "session").glob("*.json")):
         for part, suffix in enumerate(("", "-others")):
             name, body = f"wasm/session/{path.stem}{suffix}", partial(_run, path.stem, part)
