@@ -32,7 +32,7 @@ def test_default_claims_are_complete() -> None:
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
-        *("external", "schedule", "clock", "effects", "fault.kill"),
+        *("external", "session.guest", "schedule", "clock", "effects", "fault.kill"),
         *("wasm.continuation", "wasm.signature"),
         *SANDBOX,
     }
@@ -47,10 +47,16 @@ def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
 
 
 def test_dropped_feature_drops_dependent_features() -> None:
-    left = {"files", "transcode", "damage", "external", "schedule", "clock", "effects"}
+    left = {"files", "transcode", "damage", "external", "session.guest", "schedule", "clock", "effects"}
     left |= {"wasm.continuation", "wasm.signature"} | SANDBOX
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
+
+
+def test_sessions_are_not_claimed_without_external_code_or_with_small_objects() -> None:
+    for claims in (Claims().without({"external"}), Claims().within(11_000_000, 64)):
+        assert "session.guest" not in claims.features
+    assert "session.guest" in Claims().within(11_200_000, 64).features
 
 
 def test_dropped_wasm_profile_drops_its_features() -> None:

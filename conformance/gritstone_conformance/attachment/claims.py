@@ -63,6 +63,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "threads": (),
     "fault.kill": ("durable",),
     "wasm.executor": (),
+    "session.guest": ("external",),
     "wasm.continuation": (),
     "wasm.signature": (),
     "sandbox.abi.memory": (),
@@ -102,8 +103,12 @@ WASM_FLOORS: Final[dict[str, int]] = {"wasm_pages": 1_024, "object_bytes": 8_388
 
 WASM_MOST_PAGES: Final = 65_536
 _MOST_SLACK: Final = 65_536
+SESSION_OBJECT_BYTES: Final = 8_388_608
+"""The smallest ``object_bytes`` of an implementation that runs sessions."""
+
 EXECUTOR: Final = "wasm.executor"
-"""The feature that subjects an implementation of ``wit`` alone to rules of ``wasm``; ``wasm`` includes it."""
+EXECUTORS: Final[dict[str, str]] = {"wasm": EXECUTOR, "session": "session.guest"}
+"""Profile -> the feature that subjects an implementation of ``wit`` alone to its rules; the profile includes it."""
 
 _KNOWN: Final = {"formats": FORMATS, "profiles": PROFILES, "features": FEATURES, "limits": {**FLOORS, **WASM_FLOORS}}
 _MOST_NAMES: Final = 100  # kept of one list in a report
@@ -157,12 +162,12 @@ def with_lower(profile: str) -> tuple[str, ...]:
 
 
 def covered_profiles(profiles: Collection[str], features: Collection[str]) -> tuple[str, ...]:
-    """Return the profiles whose cases apply: the claimed profiles, and ``wasm`` for an executor.
+    """Return the profiles whose cases apply: the claimed profiles, and those of which a feature of ``wit`` is a part.
 
-    Spec: ``wasm/classes``.
+    Spec: ``wasm/classes``, ``session``.
     """
-    is_executor = "wit" in profiles and EXECUTOR in features and "wasm" not in profiles
-    return (*profiles, "wasm") if is_executor else tuple(profiles)
+    parts = (name for name, feature in EXECUTORS.items() if feature in features and name not in profiles)
+    return (*profiles, *parts) if "wit" in profiles else tuple(profiles)
 
 
 def _breach(rule: str, detail: str) -> SubjectFault:
@@ -241,13 +246,10 @@ def _plain_limits(value: dict[str, Json]) -> bool:
 
 
 def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
-    """Return the claimed features, and the feature that the profile ``wasm`` includes."""
+    """Return the claimed features, and those that the claimed profiles include."""
     features = tuple(_few(value["features"], set(FEATURES)))
-    return (*features, EXECUTOR) if "wasm" in value["profiles"] and EXECUTOR not in features else features
-
-
-def _runs_modules(value: dict[str, Json]) -> bool:
-    return "wasm" in covered_profiles(value["profiles"], value["features"])
+    included = (part for name, part in EXECUTORS.items() if name in value["profiles"] and part not in features)
+    return (*features, *included)
 
 
 def _plain(declared: dict[str, int | None]) -> dict[str, int]:
@@ -300,11 +302,20 @@ def _limit_breaches(value: dict[str, Json], settings: AttachSettings) -> Iterato
     if "sandbox.fuel" in value["features"] and not 0 <= limits.get("fuel_slack", -1) <= _MOST_SLACK:
         detail = f"fuel_slack is {limits.get('fuel_slack', 'missing')}, expected 0 to {_MOST_SLACK}"
         yield _breach("harness.hello.limits", detail)
-    if _runs_modules(value):
-        yield from _wasm_limit_breaches(limits)
+    yield from _code_limit_breaches(value, limits)
     most = limits.get("frame_bytes", 0) * 3 // 4 - 1024
     if limits.get("object_bytes", 0) > most >= 0:
         detail = f"object_bytes is {limits['object_bytes']}, more than the {most} that fit in frame_bytes"
+        yield _breach("harness.hello.limits", detail)
+
+
+def _code_limit_breaches(value: dict[str, Json], limits: dict[str, int]) -> Iterator[SubjectFault]:
+    """Yield the breaches of limits that depend on the code that an implementation runs."""
+    covered = covered_profiles(value["profiles"], value["features"])
+    if "wasm" in covered:
+        yield from _wasm_limit_breaches(limits)
+    if "session" in covered and limits.get("object_bytes", 0) < SESSION_OBJECT_BYTES:
+        detail = f"object_bytes is below its floor {SESSION_OBJECT_BYTES} for implementations that run sessions"
         yield _breach("harness.hello.limits", detail)
 
 

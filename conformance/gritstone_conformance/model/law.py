@@ -50,6 +50,10 @@ class Law:
         """Return the rule by which an update from a sender is refused, or None."""
         return None
 
+    def refused_code(self, shelf: Shelf, core: bytes) -> str | None:
+        """Return the rule by which an update with code is refused, or None."""
+        return None
+
     def refused_merge(self, shelf: Shelf, core: bytes, merged: bytes) -> str | None:
         """Return the rule by which an update without code is refused for the core that it would make, or None."""
         return None

@@ -9,12 +9,13 @@ from typing import Final
 
 from gritstone_conformance.model.host_code import OTHER, PUPPET, STAMP
 from gritstone_conformance.model.law import Law, node_data
+from gritstone_conformance.model.session.law import SESSION
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.law import MODULES
 
 __all__ = ["LAWS", "law_at", "law_of"]
 
-LAWS: Final = (PUPPET, STAMP, MODULES, OTHER)
+LAWS: Final = (PUPPET, STAMP, SESSION, MODULES, OTHER)
 """All laws. The first that has the form of a node decides."""
 
 

@@ -73,7 +73,7 @@ def refusing_rule(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> str
     if refused is not None:
         return refused
     if _has_code(shelf, content):
-        return "wit.update.refused" if _is_frozen(shelf, core) else None
+        return "wit.update.refused" if _is_frozen(shelf, core) else law.refused_code(shelf, core)
     merged = merge(shelf, core, content)
     wit = shelf.names(merged).get("wit")
     if wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None:

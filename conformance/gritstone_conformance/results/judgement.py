@@ -225,9 +225,9 @@ def _required(
 
 
 def _bound_by(profile: str, claims: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:
-    """Return the profiles whose rules bind a claimer of one: those below it, and of an executor, if asked, ``wasm``."""
+    """Return the profiles whose rules bind a claimer of one: those below it, and those of its features, if asked."""
     below = with_lower(profile)
-    return covered_profiles(below, claims) if "wasm" in asked else below
+    return tuple(name for name in covered_profiles(below, claims) if name in below or name in asked)
 
 
 def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpected: int) -> int:

@@ -110,6 +110,19 @@ def test_executor_must_declare_the_wasm_limits(claimed: dict[str, Any]) -> None:
     assert breaches(features=["wasm.executor"]) == []  # the feature has no meaning without its profile
 
 
+def test_guest_of_sessions_needs_external_code_and_large_objects() -> None:
+    """Spec: :rule:`harness.hello.limits`, :rule:`harness.hello.closed`."""
+    claimed = {"profiles": ["grit", "wit"], "features": ["external", "session.guest"]}
+    limits = {**LIMITS, "object_bytes": 8_388_608}
+    assert breaches(**claimed, limits=limits) == []
+    assert [rule for rule, _ in breaches(**claimed, limits={**limits, "object_bytes": 8_388_607})] == [
+        "harness.hello.limits"
+    ]
+    assert [rule for rule, _ in breaches(**{**claimed, "features": ["session.guest"]}, limits=limits)] == [
+        "harness.hello.closed"
+    ]
+
+
 SANDBOX: dict[str, Any] = {
     "formats": [],
     "profiles": ["sandbox"],

@@ -11,7 +11,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import load_vectors, parse_vector_file
 from selftests.checks.oracle import is_played, play_vector
 
-PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
+PROFILES = ("grit", "wit", "runtime", "wasm", "session", "sandbox")
 
 
 @pytest.mark.rule("suite.mutant.oracle")

@@ -23,6 +23,7 @@ ALL_FEATURES = (
     "erase",
     "damage",
     "external",
+    "session.guest",
     "schedule",
     "clock",
     "effects",
@@ -51,6 +52,7 @@ _PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
 _NEEDS = {
     "shared": ("durable",),
     "fault.kill": ("durable",),
+    "session.guest": ("external",),
     "wasm.continuation": ("wasm",),
     "wasm.signature": ("wasm",),
     "sandbox.atomic": ("sandbox.keep",),
@@ -65,7 +67,8 @@ _NEEDS = {
 }
 """Feature -> what it needs first."""
 _LIMITS = Limits(object_bytes=8_388_608, tree_depth=2_048, refs=16_384)
-_WASM_OBJECT_BYTES = 8_388_608  # below it modules do not fit, and the profile wasm is not claimed
+_CODE_OBJECT_BYTES = 8_388_608  # below it modules and prepared turns do not fit, and neither is claimed
+_LARGE = {"wasm", "session.guest"}
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 
@@ -108,13 +111,13 @@ class Claims:
     def within(self, frame_bytes: int, window: int) -> Claims:
         """Reduce the claims to the offer of the other side.
 
-        Spec: :rule:`harness.hello.limits`, :rule:`wasm.host.limits`.
+        Spec: :rule:`harness.hello.limits`, :rule:`wasm.host.limits`, :ref:`session-features`.
         """
         agreed = min(self.frame_bytes, frame_bytes)
         carried = agreed * 3 // 4 - _LINE_OVERHEAD_BYTES
         limits = replace(self.limits, object_bytes=min(self.limits.object_bytes, carried))
         agreement = replace(self, limits=limits, frame_bytes=agreed, window=min(self.window, window))
-        return agreement if limits.object_bytes >= _WASM_OBJECT_BYTES else agreement.without({"wasm"})
+        return agreement if limits.object_bytes >= _CODE_OBJECT_BYTES else agreement.without(_LARGE)
 
     def hello(self, args: Arguments) -> Json:
         """Return the reply to ``hello``: the claims in force.

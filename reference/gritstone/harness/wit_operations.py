@@ -16,6 +16,7 @@ from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.session import SESSIONS
 from gritstone.wasm.guests import Guests
 from gritstone.wit.admission import admit
 from gritstone.wit.channels import MOST_LISTED, unread
@@ -40,16 +41,21 @@ def laws_of(session: Session) -> Laws:
     claims = session.claims
     pages = claims.wasm_pages if "wasm" in claims.profiles else None
     return _laws(
-        is_external="external" in claims.features, wasm_pages=pages, suspends="wasm.continuation" in claims.features
+        is_external="external" in claims.features,
+        has_sessions="session.guest" in claims.features,
+        wasm_pages=pages,
+        suspends="wasm.continuation" in claims.features,
     )
 
 
 @cache
-def _laws(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Laws:
+def _laws(*, is_external: bool, has_sessions: bool, wasm_pages: int | None, suspends: bool) -> Laws:
     """Return one list for all sessions with the same claims, since it caches compiled modules."""
     laws: list[Law] = []
     if is_external:
         laws.append(External(PUPPETS))
+    if has_sessions:
+        laws.append(SESSIONS)
     if wasm_pages is not None:
         laws.append(Guests(most_pages=wasm_pages, suspends=suspends))
     return Laws(*laws)

@@ -1,0 +1,48 @@
+"""The vectors of the guest of sessions: what the model makes of requests, by the tables of the text.
+
+    python -m selftests.vectors.session_cases
+
+writes ``vectors/session``. A test compares the files with what this module makes. The model computes the ids. Each
+draft states how it ends, and making the files fails if the model ends it in another way.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.session_states import state_drafts
+from selftests.vectors.session_texts import text_drafts
+from selftests.vectors.session_turns import turn_drafts
+
+__all__ = ["session_files"]
+
+
+def session_files() -> list[VectorFile]:
+    """Return all files of vectors of the profile."""
+    drafts = [*turn_drafts(), *text_drafts(), *state_drafts()]
+    topics: dict[str, list[Case]] = {}
+    for draft in drafts:
+        for fmt in FORMATS.values():
+            topics.setdefault(draft.name.split("/")[0], []).append(draft.case(fmt))
+    return [
+        VectorFile(f"session/{topic}.json", "0.6", "session", topic, "accept", {}, tuple(cases))
+        for topic, cases in sorted(topics.items())
+    ]
+
+
+def main(root: Path) -> int:
+    """Write the files."""
+    for file in session_files():
+        (root / file.path).parent.mkdir(exist_ok=True)
+        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
+        print(f"{file.path}: {len(file.cases)} cases")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(vectors_dir()))
