@@ -166,13 +166,14 @@ export class Guest {
     for (;;) {
       const event = this.#thread.receive(ms);
       if (event === null) yield this.#wait();
-      else if (this.#note(event).event === "host") this.#serve(event);
-      else {
+      else if (this.#note(event).event === "host") {
+        this.#serve(event);
+        if (performance.now() < sliceEnd) continue;
+        yield { sleep: 0 }; // others have their turn, although the guest is heard of all the time
+      } else {
         this.#running -= 1;
         return this.#endOf(event);
       }
-      if (performance.now() < sliceEnd) continue;
-      yield { sleep: 0 }; // a guest that makes one host call after the other is heard of all the time
       sliceEnd = performance.now() + ms;
     }
   }
