@@ -122,7 +122,7 @@ def test_hostile_adapter_is_reported_within_the_bounds(
     try:
         ended = run(name, tmp_path)
     finally:
-        left = _kill_marked(mark, 5.0)
+        left = _kill_marked(mark, 30.0)
     cause = HARMS[name][1]
     assert ended.causes == ({cause} if cause else set()) or cause in ended.causes, ended.causes
     if ended.memory is not None:

@@ -246,7 +246,7 @@ def faults_of_a_run(name: str) -> list[SubjectFault]:
 
 
 def faults_at(name: str, cases: Sequence[Case]) -> list[SubjectFault]:
-    launcher = Launcher.for_command(command_of(name), PATIENT if name == "huge-line" else HURRIED)
+    launcher = Launcher.for_command(command_of(name), AttachSettings() if name == "huge-line" else HURRIED)
     try:
         subject = launcher.start()
     except SubjectFault as fault:
