@@ -6,6 +6,8 @@ with WASI, on standard output. With WASI it also claims arguments, an environmen
 
 from __future__ import annotations
 
+import atexit
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -143,5 +145,6 @@ def run(module: bytes, limits: Limits, grants: Mapping[str, Any] = MappingProxyT
 
 
 if __name__ == "__main__":
+    atexit.register(os._exit, 0)  # runs last: threads of WASI may still run, and would abort an orderly end
     features = ["abi.memory", "abi.wasi", "env", "files", "fuel", "keep", "table", "time", "traps"]
     serve("wasmtime", version("wasmtime"), features, run, again)
