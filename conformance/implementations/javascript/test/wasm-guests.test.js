@@ -175,6 +175,19 @@ test("a guest that runs for ever lets others have their turn, and is ended", asy
   assert.equal(start(context, witOf("i32.const 5")).call("wit"), 5);
 });
 
+test("a guest that makes one host call after the other lets others have their turn", (context) => {
+  const asks = witOf("loop - i32.const 0 call 0 drop br 0 end i32.const 0", {
+    types: [["i32", "i32"]],
+    memory: [1, 1],
+    imports: [["kind", 1]],
+    exports: [["wit", "function", 1]],
+  });
+  const forever = start(context, asks, { fuel: 2n ** 62n, host: () => 0 });
+  const calling = forever.calling("wit");
+  const turns = [1, 2, 3, 4, 5].map(() => calling.next().value.sleep);
+  assert.ok(turns.includes(0), "not only when nothing is heard of it");
+});
+
 test("memory that was given up is free again", () => {
   const touch = admit(
     witOf("i32.const 0 i32.const 1 i32.const 33554432 memory.fill i32.const 0", { memory: [512] }),
