@@ -108,6 +108,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="judge every mutant without a result, and write the results")
     parser.add_argument("--part", default="0/1", help="K/N: only every N-th mutant, from the K-th")
     parser.add_argument("--files", default="*", help="only files that match")
+    parser.add_argument("--cases", default="*", help="only cases whose names match")
     parser.add_argument("--seconds", type=float, help="begin no mutant after so many seconds")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of cases that a mutant is given")
     parser.add_argument("--seed", type=int, default=1)
@@ -124,7 +125,7 @@ def main() -> int:
         mutants = target.build(build, options.files)
         until = time.monotonic() + options.seconds if options.seconds else math.inf
         topics = read_topics(options.target, {mutant.file for mutant in mutants})
-        bench = Bench(target, build, mutants, topics, planned(), limit_s=options.limit, until=until)
+        bench = Bench(target, build, mutants, topics, planned(options.cases), limit_s=options.limit, until=until)
         if options.files == "*" and (old := stale(options.decisions, mutants)):
             print(f"{options.decisions}: no mutant is named {', '.join(old)}: its line has changed; decide again")
             return 1

@@ -59,10 +59,10 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def planned() -> dict[str, Planned]:
-    """Return the cases that a gate runs, by their names."""
+def planned(names: str = "*") -> dict[str, Planned]:
+    """Return the cases that a gate runs and whose names match, by their names."""
     plan = plan_run(load_data(), Selection(), 1)
-    return {item.name: item for item in plan.items if item.kind != "watch"}
+    return {item.name: item for item in plan.items if item.kind != "watch" and fnmatchcase(item.name, names)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ and the adapter turn it on; ``python -m gritstone.harness --plain`` leaves it of
 - ``encoding_templates``: encode objects of the same shape without repeating the work.
 - ``resident_images``: keep memory images of guests in memory, and find the pages that a call wrote.
 - ``native_calls``: call the engine through its C interface.
+- ``remembered_talks``: keep what a guest of sessions has read and prepared.
 
 These run guests in a separate process, for a host that passes ``Isolated`` in the place of ``Guests``.
 
@@ -16,6 +17,7 @@ These run guests in a separate process, for a host that passes ``Isolated`` in t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from gritstone.switch import set_faster
@@ -41,9 +43,16 @@ def _engine_calls() -> Any:
     return NativeCalls()
 
 
+@cache
+def _talks() -> Any:
+    from gritstone.optional.remembered_talks import RememberedTalks
+
+    return RememberedTalks()
+
+
 def turn_on() -> None:
     """Use the faster parts from now on. They are loaded at their first use."""
-    set_faster({"encoder": _encoder, "images": _images, "engine calls": _engine_calls})
+    set_faster({"encoder": _encoder, "images": _images, "engine calls": _engine_calls, "talks": _talks})
 
 
 def turn_off() -> None:

@@ -10,11 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step
-from gritstone.session.talk import (
+from gritstone.session.forms import (
     HEX,
     Damaged,
     No,
-    Talk,
     is_call,
     is_corr,
     is_number,
@@ -23,7 +22,8 @@ from gritstone.session.talk import (
     read_request,
     read_tools,
 )
-from gritstone.session.turns import check_size, prepared, read_response, read_text, store_condensed
+from gritstone.session.turns import Talks, check_size, prepared, read_response, read_text, store_condensed
+from gritstone.switch import choose
 from gritstone.wit.code import Code, CodeRun, Question, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.laws import External
@@ -34,8 +34,13 @@ __all__ = ["SESSIONS", "Guest", "SessionLaw"]
 
 _ANSWERS = ("effect.ok", "effect.failed")
 _DAMAGED = No("invalid", "state")
+_PLAIN = Talks()
 _FIRST = {"host", "nonce", "config", "tools"}
 _MOST_FAILURE = 1 << 20
+
+
+def _talks() -> Talks:
+    return choose("talks", _PLAIN)
 
 
 def _host(workspace: Workspace, core: Mapping[str, ObjectId]) -> ObjectId | None:
@@ -69,7 +74,7 @@ class Guest:
         if tree is None or not set(tree.entries) <= _FIRST:
             raise failure("failed", "the first core has other entries", rule="session.guest.genesis")
         try:
-            talk = Talk(run.workspace, run.core)
+            talk = _talks().read(run.workspace, run.core)
         except Damaged:
             raise failure("failed", "the first core is not of its form", rule="session.guest.genesis") from None
         turn = _Reading(run, {})
@@ -85,9 +90,9 @@ class Guest:
         workspace, step = question.workspace, question.position.step
         tree = workspace.tree(step.core)
         try:
-            talk = Talk(workspace, {} if tree is None else tree.entries)
+            talk = _talks().read(workspace, {} if tree is None else tree.entries)
             if question.name == "prepare":
-                return workspace.put(prepared(talk, step.actor, read_request(question.args)))
+                return _talks().write_turn(talk, step.actor, read_request(question.args))
         except Damaged:
             return workspace.put(json_blob({"refused": _DAMAGED.content}))
         except No as no:
@@ -128,7 +133,7 @@ class _Reading:
         if not messages:
             return self._run.core_id
         try:
-            self._talk = Talk(self._workspace, self._run.core)
+            self._talk = _talks().read(self._workspace, self._run.core)
         except Damaged:
             for message_id in messages:
                 if self._workspace.message(message_id).headers.get("mt") not in _ANSWERS:
@@ -202,7 +207,7 @@ class _Reading:
             raise No("malformed", "request")
         response_id = tree.entries["response"]
         if turn in talk.turns:
-            _, response, result = talk.turns[turn]
+            _, response, result, _ = talk.turns[turn]
             if response != response_id:
                 raise No("rejected", "conflict")
             self.reply(message_id, "committed", result, again=True)
@@ -213,7 +218,7 @@ class _Reading:
         if plain is None:
             raise No("malformed", "request")
         request = read_request(plain[0])
-        if self._id_of(prepared(talk, self._run.actor, request)) != turn:
+        if _talks().turn(talk, self._run.actor, request).hex() != turn:
             raise No("rejected", "stale")
         given = self._plain(response_id, "s", "j")
         if given is None:
@@ -221,10 +226,6 @@ class _Reading:
         row = read_response(talk, *given, force_json=request["force_json"])
         result = self._carry_out(row, request, (turn, response_id))
         self.reply(message_id, "committed", result)
-
-    def _id_of(self, blob: Blob) -> str:
-        objects = self._workspace.objects
-        return objects.format.object_id(objects.encode(blob)).hex()
 
     def _carry_out(
         self, row: dict[str, Any], request: dict[str, Any], recorded: tuple[str, ObjectId] | None
@@ -257,9 +258,7 @@ class _Reading:
             talk.ask, talk.effects = None, {}
         talk.results = {}
         if recorded is not None:
-            talk.turns[recorded[0]] = count, recorded[1], result
-            if len(talk.turns) > 8:
-                del talk.turns[min(talk.turns, key=lambda turn: (talk.turns[turn][0], turn))]
+            talk.record(*recorded, result)
         talk.change()
         return result
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-__all__ = ["Json", "NoJson", "Spelled", "parse", "spell"]
+__all__ = ["Json", "NoJson", "Spelled", "Written", "parse", "spell"]
 
 Json: TypeAlias = Any
-"""Null, booleans, texts, ``Spelled``, lists, and dictionaries with texts as keys; to write, also integers."""
+"""Null, booleans, texts, ``Spelled``, lists, and dictionaries with texts as keys; to write, also
+integers and ``Written``."""
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -33,7 +34,13 @@ class NoJson(Exception):  # noqa: N818 - the answer to a question, not an error
     """The bytes are not a JSON text."""
 
 
-class Spelled(str):
+class Written(str):
+    """A JSON text, as it is written."""
+
+    __slots__ = ()
+
+
+class Spelled(Written):
     """A number, as it is spelled."""
 
     __slots__ = ()
@@ -158,7 +165,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _spell(value: Json, parts: list[str]) -> None:
-    if isinstance(value, Spelled):
+    if isinstance(value, Written):
         parts.append(str(value))
     elif isinstance(value, str):
         parts.append('"' + _TO_WRITE.sub(lambda found: _WRITTEN[found[0]], value) + '"')

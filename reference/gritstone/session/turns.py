@@ -5,13 +5,16 @@ Spec: ``session/prepare``, ``session/commit``, ``session/condense``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gritstone.grit.objects import Blob, ObjectId
-from gritstone.session.json_text import Json, NoJson, Spelled, parse, spell
-from gritstone.session.talk import No, Talk, json_blob
+from gritstone.session.forms import No, json_blob
+from gritstone.session.json_text import Json, NoJson, Spelled, Written, parse, spell
+from gritstone.session.talk import Talk
+from gritstone.wit.workspace import Workspace
 
-__all__ = ["check_size", "condensed", "prepared", "read_response", "read_text", "store_condensed"]
+__all__ = ["Talks", "check_size", "condensed", "prepared", "read_response", "read_text", "store_condensed"]
 
 _LINE = 80
 _MOST_RESPONSE = 4 << 20
@@ -39,29 +42,50 @@ def prepared(talk: Talk, actor: ObjectId, request: dict[str, Any]) -> Blob:
     texts = [_system_text(talk, request)]
     if summary is not None:
         texts.append(f"Conversation summary v{summary[1]}: {summary[0]}")
-    messages: list[Json] = [{"content": text, "role": "system"} for text in texts if text]
+    messages = [_written({"content": text, "role": "system"}) for text in texts if text]
     size = 0  # bytes at least: a history can be much longer than any turn
     for target in talk.log[first:]:
         entry = talk.entry(target)
         if entry is not None:
-            messages.append({name: value for name, value in entry.items() if name != "text"})
-            size += len(entry["content"]) + (len(spell(entry["calls"])) if "calls" in entry else 0)
+            messages.append(entry.written)
+            size += len(entry.written)
             if size > _MOST_JSON:
                 raise No("exhausted", "size")
     if request["kind"] == "user":
-        messages.append({"content": request["prompt"], "role": "user"})
+        messages.append(_written({"content": request["prompt"], "role": "user"}))
     turn = {
         "base": talk.root.hex(),
         "count": talk.state["count"] + 1,
         "force_json": request["force_json"],
         "kind": request["kind"],
-        "messages": messages,
+        "messages": Written(f"[{','.join(messages)}]"),
         "session": actor.hex(),
         "tools": talk.tools,
     }
     blob = json_blob(turn)
     check_size(blob.data)
     return blob
+
+
+class Talks:
+    """What a guest reads and prepares. An optional part remembers it from one transition or query to the next."""
+
+    def read(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> Talk:
+        """Return the talk of a core, to change; raises ``Damaged``."""
+        return Talk(workspace, core)
+
+    def write_turn(self, talk: Talk, actor: ObjectId, request: dict[str, Any]) -> ObjectId:
+        """Make the blob of a prepared turn; return its id; raises ``No`` as ``prepared``."""
+        return talk.workspace.put(prepared(talk, actor, request))
+
+    def turn(self, talk: Talk, actor: ObjectId, request: dict[str, Any]) -> ObjectId:
+        """Return the id of a prepared turn, which need not be stored; raises ``No`` as ``prepared``."""
+        objects = talk.workspace.objects
+        return objects.format.object_id(objects.encode(prepared(talk, actor, request)))
+
+
+def _written(value: Json) -> Written:
+    return Written(spell(value).decode())
 
 
 def _system_text(talk: Talk, request: dict[str, Any]) -> str:
@@ -83,17 +107,16 @@ def condensed(talk: Talk) -> tuple[int, tuple[str, int] | None]:
     """
     if len(talk.log) + 1 <= talk.config["max_messages"]:
         return 0, talk.summary
-    entries = {target: talk.entry(target) for target in dict.fromkeys(talk.log)}
     end = len(talk.log) - talk.config["keep"]
-    while end > 0 and (entries[talk.log[end]] or {}).get("role") != "user":
+    while end > 0 and getattr(talk.entry(talk.log[end]), "role", None) != "user":
         end -= 1
     if end <= 0:
         return 0, talk.summary
     text, version = talk.summary or ("", 0)
     for target in talk.log[:end]:
-        entry = entries[target]
+        entry = talk.entry(target)
         if entry is not None:
-            text += f"{entry['role']}: " + entry["text"][:_LINE].replace("\n", " ").replace("\r", " ") + "\n"
+            text += f"{entry.role}: " + entry.text[:_LINE].replace("\n", " ").replace("\r", " ") + "\n"
     surplus = max(0, len(text) - talk.config["summary_chars"])
     return end, (text[surplus:], version + 1)
 
