@@ -19,7 +19,7 @@ class Entry:
 
     Attributes:
         text: its data.
-        role: who wrote it.
+        role: ``user``, ``assistant`` or ``tool``.
         listed: the object for it in a prepared turn.
     """
 

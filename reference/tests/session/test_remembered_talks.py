@@ -74,8 +74,8 @@ class Talking:
         content = Tree({"request": self.blob(request, ct="j"), "response": self.blob(response, ct=ct)})
         self.send("commit", self._put(content), at="1", turn=turn)
 
-    def play(self, count: int) -> None:
-        """Play turns with one call each: three changes and four messages in the history."""
+    def converse(self, count: int) -> None:
+        """Run turns with one call each: three changes and four messages in the history."""
         for number in range(count):
             self.commit(b'{"kind":"user","prompt":"%d"}' % number, _CALL, "j")
             call = f"{3 * number + 1}.0"
@@ -96,10 +96,10 @@ def remembering() -> Iterator[None]:
 @pytest.mark.usefixtures("remembering")
 def test_remembered_talks_make_the_same_steps(format_: Format) -> None:
     remembered = Talking(format_)
-    remembered.play(9)
+    remembered.converse(9)
     turn_off()
     plain = Talking(format_)
-    plain.play(9)
+    plain.converse(9)
     assert remembered.steps == plain.steps
     assert remembered.prepare(b'{"kind":"user","prompt":"more"}') == plain.prepare(b'{"kind":"user","prompt":"more"}')
 
@@ -113,14 +113,14 @@ def test_each_message_is_read_once(format_: Format, monkeypatch: pytest.MonkeyPa
         return history.read_entry(blob)
 
     monkeypatch.setattr(talk_module, "read_entry", counting)
-    Talking(format_).play(9)
+    Talking(format_).converse(9)
     assert len(read) == len(set(read)) > 20
 
 
 @pytest.mark.usefixtures("remembering")
 def test_an_erased_message_is_not_remembered(format_: Format) -> None:
     talking = Talking(format_)
-    talking.play(1)
+    talking.converse(1)
     request = b'{"kind":"user","prompt":"more"}'
     _, before = talking.prepare(request)
     message = Blob({"ct": "s", "role": "assistant"}, b"answer 0")
@@ -135,8 +135,8 @@ def test_an_erased_message_is_not_remembered(format_: Format) -> None:
 def test_talks_beyond_the_kept_bytes_are_read_again(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered_talks, "_KEPT_BYTES", 3_000)
     small = Talking(format_)
-    small.play(4)
+    small.converse(4)
     turn_off()
     plain = Talking(format_)
-    plain.play(4)
+    plain.converse(4)
     assert small.steps == plain.steps
