@@ -366,10 +366,12 @@ _BEYOND: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "random bytes that wrap around": ("random_get", (_NEAR_4_GIB, 32)),
     "the list of buffers": ("fd_write", (1, _LAST, 1, _SIZE)),
     "a buffer": ("fd_write", (1, _VECTOR, 1, _SIZE)),
+    "a buffer at 16 MiB": ("fd_write", (1, _VECTOR, 1, _SIZE)),
     "the place of the number of bytes": ("fd_write", (1, _VECTORS, 1, _LAST + 1)),
     "the place of a descriptor": ("path_open", (_FOLDER, 0, _PATHS, 1, 0, _MAY_READ, _MAY_READ, 0, _LAST + 1)),
     "the place of a kind of folder": ("fd_prestat_get", (_FOLDER, _LAST - 3)),
 }
+_BUFFERS_BEYOND: Final = {"a buffer at 16 MiB": (1 << 24, 1)}
 BEYOND: Final = tuple(_BEYOND)
 """The ranges that :func:`beyond` takes."""
 
@@ -382,7 +384,7 @@ def beyond(which: str) -> Build:
         probe = _WasiProbe(name)
         probe.text("f")
         code = [
-            *probe.buffer(_LAST, 5),
+            *probe.buffer(*_BUFFERS_BEYOND.get(which, (_LAST, 5))),
             *probe.buffers([(_PATHS, 1)]),
             ("i32.store8", number(_LAST + 3), number(ord("f"))),
         ]

@@ -201,6 +201,7 @@ def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
     """Trees nested up to ``tree_depth`` are walked, and deeper ones ``exhausted``, by export, prune and import.
 
     The deepest way is never the first that is walked: the tree below the top is met before and behind it as well.
+    A tree that has only known trees below it counts with these, not with the deepest way so far.
     """
     pair = open_memory(trial, fmt)
     limit = pair.model.limits.tree_depth
@@ -213,9 +214,14 @@ def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
     pair.export()
     if not exact:
         return
-    below = list(graph.values)[-2]
+    _, lowest, *_, below, _ = graph.values
+    inner = graph.add(Tree((("l", lowest),)))
+    wide = graph.add(Tree((("s", below), ("t", inner))))
+    pair.expect(pair.put(graph.encodings[inner]), pair.put(graph.encodings[wide]))
+    pair.expect(pair.cas(Change("tags/deep", top, wide)))
+    pair.export()
     deeper = graph.add(Tree((("s", below), ("t", top), ("u", below))))
-    pair.expect(pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", top, deeper)), pair.prune())
+    pair.expect(pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", wide, deeper)), pair.prune())
     pair.export()
     graph.references["tags/deep"] = deeper
     other = open_memory(trial, fmt, "t")

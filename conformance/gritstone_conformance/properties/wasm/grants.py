@@ -160,6 +160,27 @@ def _sends_both(one: str, other: str) -> CallScript:
     return script.step(CORE, outbox=13)
 
 
+def _chain(*texts: bytes) -> CallScript:
+    """Return a script that makes messages, each behind the one before, and sends the last."""
+    script, previous = beginning().find(CORE, "other", 10), ZERO_AT
+    for text in texts:
+        script.blob(text, 12).call("message", previous, 0, 0, slot(12), slot(11))
+        previous = slot(11)
+    script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13))
+    return script.step(CORE, outbox=13)
+
+
+def chains(trial: Trial, fmt: Format) -> None:
+    """A guest sends behind its last message, or begins another chain; behind an older message it sends nothing."""
+    bench = GuestBench(trial, fmt)
+    other = bench.stage.tree(name=bench.stage.blob(b"other"))
+    actor = bench.run(script_guest(), {"send": "any"}, also={"other": other})
+    actor.tell(bench.stage.blob(_chain(b"1", b"2").data()), rule="wit.admit.outbox")
+    for texts in ((b"1", b"2", b"3"), (b"1", b"3"), (b"1",), (b"4",), (b"4", b"5"), (b"1", b"3", b"4")):
+        bench.probe(actor, _chain(*texts), rule="wit.admit.outbox")
+    bench.flush()
+
+
 def send(trial: Trial, fmt: Format) -> None:
     """An actor that is no recipient is sent nothing; a peer, one owed a reply, a child, and with ``any`` all are."""
     bench = GuestBench(trial, fmt)
@@ -357,6 +378,7 @@ PROPERTIES: Final = (
     *in_one_format("wasm/grant/code", code_nodes_unchanged, "wasm.grant.code"),
     *of_executors("wasm/grant/mount", mount, "wasm.grant.mount"),
     *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
+    *of_executors("wasm/grant/chains", chains, "wit.admit.outbox", once=True),
     *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
     *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests", once=True),
     *in_one_format("wasm/grant/itself", update_to_itself, "wasm.grant.update-guests"),
