@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import math
 import random
 import sys
@@ -24,25 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .mutants import Mutant, Result, read_decisions, read_results, stale, write_results
-from .playing import Bench, Work, in_parallel, planned, read_reach
+from .playing import Bench, Work, in_parallel, planned, read_reach, write_reach
 from .scores import HERE, generated, print_scores, print_unnoticed, read_topics, score, write_generated
 from .targets import TARGETS
-
-
-def _record_reach(bench: Bench, path: Path, jobs: int) -> None:
-    """Write a line for each batch of cases: their names, their seconds, the names of the mutants that they reach.
-
-    The batches are recorded in order, so an unfinished file is continued after its last whole line.
-    """
-    unfinished = path.with_suffix(".part")
-    known = unfinished.read_text().splitlines(keepends=True) if unfinished.exists() else []
-    known = [line for line in known if line.endswith("\n")]
-    with unfinished.open("w") as out:
-        out.writelines(known)
-        for line in in_parallel(bench, Bench.reach, bench.batches()[len(known) :], jobs):
-            out.write(json.dumps(line) + "\n")
-            out.flush()
-    unfinished.rename(path)
 
 
 def _all(
@@ -53,10 +36,13 @@ def _all(
     path = options.work / f"{options.target}-{digest[:12]}.reach"
     if not path.exists():
         print(f"recording which cases reach which mutants, in {path}", flush=True)
-        _record_reach(bench, path, options.jobs)
-    cases, seconds = read_reach(path)
-    bench = replace(bench, seconds=seconds)
-    works = [Work(mutant, cases.get(mutant.name, ())) for mutant in drawn if mutant.name not in recorded]
+        write_reach(bench, path, options.jobs)
+    reach = read_reach(path)
+    bench = replace(bench, seconds=reach.seconds())
+    decisions = read_decisions(options.decisions)
+    known = {name for name, each in recorded.items() if each.verdict not in options.again or name in decisions}
+    new = [mutant for mutant in drawn if mutant.name not in known][: options.most]
+    works = [Work(mutant, reach.cases(bench.target.places(mutant))) for mutant in new]
     results = dict(recorded)
     for count, result in enumerate(in_parallel(bench, Bench.judge, works, options.jobs)):
         if result is not None:
@@ -111,6 +97,8 @@ def main() -> int:
     parser.add_argument("--cases", default="*", help="only cases whose names match")
     parser.add_argument("--seconds", type=float, help="begin no mutant after so many seconds")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of cases that a mutant is given")
+    parser.add_argument("--again", nargs="*", default=[], help="with --all: judge those with these verdicts again, too")
+    parser.add_argument("--most", type=int, help="with --all: judge at most so many mutants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, help="keep the build and what is reached here")

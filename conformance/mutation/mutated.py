@@ -1,12 +1,11 @@
-"""The adapter of the reference with one module replaced, or with a record of the lines that run.
+"""The adapter of the reference with one module replaced, or a marked copy of it.
 
-``GRITSTONE_MUTANT`` is ``MODULE=FILE``: the module is compiled from that file. ``GRITSTONE_REACHED`` names the file to
-which the executed lines are appended, as ``FILE:LINE``, when the process ends.
+``GRITSTONE_MUTANT`` is ``MODULE=FILE``: the module is compiled from that file. ``GRITSTONE_REACHED`` names the file
+whose bytes the marked copy sets; the copy is found because its folder is the first in the path.
 """
 
 from __future__ import annotations
 
-import atexit
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -15,6 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Final
+
+MARKS: Final = "_gritstone_marks"
+"""The name under which the marked copy finds the bytes, among the builtins."""
 
 
 class _Replaced(importlib.abc.MetaPathFinder):
@@ -31,27 +34,12 @@ class _Replaced(importlib.abc.MetaPathFinder):
 
 
 def _record(path: str) -> None:
-    import coverage
+    """Let the marked copy of the package set the bytes of a file, in this process and those that it forks."""
+    import builtins
+    import mmap
 
-    recording = coverage.Coverage(data_file=None, source=["gritstone"], check_preimported=False)
-    recording.start()
-
-    def flush() -> None:
-        recording.stop()
-        data = recording.get_data()
-        lines = (f"{file}:{line}\n" for file in data.measured_files() for line in data.lines(file) or ())
-        with Path(path).open("a") as out:
-            out.writelines(lines)
-
-    atexit.register(flush)
-    kill = os.kill
-
-    def flush_and_kill(pid: int, number: int) -> None:
-        if pid == os.getpid() and number:
-            flush()
-        kill(pid, number)
-
-    os.kill = flush_and_kill
+    with Path(path).open("r+b") as file:
+        setattr(builtins, MARKS, mmap.mmap(file.fileno(), 0))
 
 
 def main() -> int:

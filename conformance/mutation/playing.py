@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,19 +25,25 @@ from gritstone_conformance.planning.plan import Plan, Planned, Selection
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.plan_runner import execute
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.plan_runner import execute, run_item
 
 from .mutants import Mutant, Result
 from .targets import Target
 
-__all__ = ["Bench", "Work", "in_parallel", "planned", "read_reach"]
+__all__ = ["Bench", "Reach", "Reached", "Work", "in_parallel", "planned", "read_reach", "write_reach"]
 
 _SETTINGS: Final = RunSettings(shrink_s=0.0, shrink_all_s=0.0, shrink_tries=0, saves=False)
 _ATTACH: Final = AttachSettings(deadline_scale=0.5)
 _BATCH: Final = 25
-"""So many cases are run in one process to record what they reach: together they count as one."""
+"""So many cases are run in one process to record what they reach; unless the target marks cases, they count as one."""
 _MOST_FOUND: Final = 20
 """After so many failures and errors of other topics no more are looked for."""
+
+
+_LEAST_S: Final = 0.001
+"""No case counts as shorter."""
 
 
 class _Enough(BaseException):
@@ -63,6 +70,36 @@ def planned(names: str = "*") -> dict[str, Planned]:
     """Return the cases that a gate runs and whose names match, by their names."""
     plan = plan_run(load_data(), Selection(), 1)
     return {item.name: item for item in plan.items if item.kind != "watch" and fnmatchcase(item.name, names)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What cases reach.
+
+    Attributes:
+        cases: their names; several if only what they reach together is known.
+        seconds: how long each takes on the implementation itself.
+        places: what they reach, as a bit mask.
+    """
+
+    cases: Sequence[str]
+    seconds: Sequence[float]
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What all cases reach."""
+
+    rows: Sequence[Reached]
+
+    def cases(self, places: int) -> list[str]:
+        """Return the cases that reach one of some places."""
+        return [name for row in self.rows if row.places & places for name in row.cases]
+
+    def seconds(self) -> dict[str, float]:
+        """Return how long each case takes."""
+        return {name: seconds for row in self.rows for name, seconds in zip(row.cases, row.seconds, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +158,40 @@ class Bench:
             except _Enough:
                 subject.close()
 
-    def reach(self, names: Sequence[str]) -> tuple[list[str], list[float], list[str]]:
-        """Run cases in one process; return those that pass, the seconds of each, and the mutants that they reach."""
-        outcomes: list[Outcome] = []
+    def reach(self, names: Sequence[str]) -> list[Reached]:
+        """Run cases in one process; return what those that pass reach: each of them, or all together."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "reached")
-            self.play([self.items[name] for name in names], None, path, outcomes.append)
+            items = [self.items[name] for name in names]
+            if self.target.marks_cases:
+                return self._reached_by_each(items, path)
+            outcomes: list[Outcome] = []
+            self.play(items, None, path, outcomes.append)
             passed = [outcome for outcome in outcomes if outcome.verdict == "pass"]
-            reached = sorted(self.target.reached(path, self.mutants)) if passed else []
-            return [outcome.case for outcome in passed], [outcome.seconds for outcome in passed], reached
+            reached = self.target.reached(path) if passed else 0
+            return [Reached([each.case for each in passed], [each.seconds for each in passed], reached)]
+
+    def _reached_by_each(self, items: Sequence[Planned], path: Path) -> list[Reached]:
+        found: list[Reached] = []
+        recorder = OutcomeBuilder(load_data().book)
+        with _environment(self.target.switched_on(None, path)):
+            attached = Attached("stdio", tuple(self.target.command(self.folder)))
+            subject = ObservedSubject(Subject(attached.opener(), _ATTACH), Ledger())
+            self.target.reached(path)
+            for item in items:
+                outcome = run_item(item, subject, recorder, _SETTINGS)
+                reached = self.target.reached(path)
+                if outcome.verdict == "pass":
+                    found.append(Reached([outcome.case], [outcome.seconds], reached))
+            subject.close()
+        return found
 
     def batches(self) -> list[list[str]]:
         """Return the cases that are run together to record what they reach: short ones of the same folder."""
         folders: dict[str, list[str]] = {}
         for name, item in sorted(self.items.items()):
-            is_short = item.kind in ("vector", "property")
-            folders.setdefault(name.rpartition("/")[0] if is_short else name, []).append(name)
+            is_joined = self.target.marks_cases or item.kind in ("vector", "property")
+            folders.setdefault(name.rpartition("/")[0] if is_joined else name, []).append(name)
         return [names[start : start + _BATCH] for names in folders.values() for start in range(0, len(names), _BATCH)]
 
     def of_topic(self, file: str) -> list[str]:
@@ -149,7 +204,7 @@ class Bench:
     def judge(self, work: Work) -> Result | None:
         """Run cases on a mutant until one fails under a rule of its topic; None if the time was over before.
 
-        The cases whose rules belong to the topic come first, then the others, the shortest first.
+        The cases whose rules belong to the topic come first, then the others.
         After those of the topic any failure is enough.
         """
         mutant = work.mutant
@@ -157,7 +212,7 @@ class Bench:
             return None
         if not work.cases:
             return Result(mutant.name, mutant.file, "not-reached")
-        ranked = sorted(work.cases, key=lambda name: (self.seconds.get(name, 0.0), self.items[name].kind != "vector"))
+        ranked = self.ranked(work.cases)
         own = [self.items[name] for name in ranked if self._is_topic(mutant.file, self.items[name].rules)]
         rest = [self.items[name] for name in ranked if not self._is_topic(mutant.file, self.items[name].rules)]
         found, spent = list[Outcome](), list[float]()
@@ -176,6 +231,20 @@ class Bench:
         if not found and sum(spent) <= self.limit_s:
             self.play(rest, mutant, None, partial(note, any_rule=True))
         return self._result(mutant, found)
+
+    def ranked(self, names: Sequence[str]) -> list[str]:
+        """Return cases in the order in which they run: short ones of each folder first.
+
+        Cases of one folder often notice the same faults, so the n-th of a folder counts as n times as long.
+        """
+        turns: Counter[str] = Counter()
+        ranks: dict[str, tuple[float, bool]] = {}
+        for name in sorted(names, key=lambda name: (self.seconds.get(name, 0.0), self.items[name].kind != "vector")):
+            folder = name.rpartition("/")[0]
+            turns[folder] += 1
+            is_vector = self.items[name].kind == "vector"
+            ranks[name] = (max(self.seconds.get(name, 0.0), _LEAST_S) * turns[folder], not is_vector)
+        return sorted(ranks, key=lambda name: ranks[name])
 
     def _result(self, mutant: Mutant, found: Sequence[Outcome]) -> Result:
         failed = [outcome for outcome in found if outcome.verdict == "fail"]
@@ -201,13 +270,25 @@ def _call(method: str, task: Any) -> Any:
     return getattr(_shared[0], method)(task)
 
 
-def read_reach(path: Path) -> tuple[dict[str, list[str]], dict[str, float]]:
-    """Return the cases that reach each mutant, and how long each case takes, from a file that ``reach`` wrote."""
-    cases: dict[str, list[str]] = {}
-    seconds: dict[str, float] = {}
-    for line in path.read_text().splitlines():
-        names, times, mutants = json.loads(line)
-        seconds.update(zip(names, times, strict=True))
-        for mutant in mutants:
-            cases.setdefault(mutant, []).extend(names)
-    return cases, seconds
+def read_reach(path: Path) -> Reach:
+    """Return what cases reach, from a file that ``write_reach`` wrote."""
+    with path.open() as lines:
+        return Reach(
+            [Reached(cases, times, int(bits, 16)) for line in lines for cases, times, bits in json.loads(line)]
+        )
+
+
+def write_reach(bench: Bench, path: Path, jobs: int) -> None:
+    """Write a line for each batch of cases: their names, their seconds, and the bit mask of what they reach.
+
+    The batches are recorded in order, so an unfinished file is continued after its last whole line.
+    """
+    unfinished = path.with_suffix(".part")
+    known = unfinished.read_text().splitlines(keepends=True) if unfinished.exists() else []
+    known = [line for line in known if line.endswith("\n")]
+    with unfinished.open("w") as out:
+        out.writelines(known)
+        for rows in in_parallel(bench, Bench.reach, bench.batches()[len(known) :], jobs):
+            out.write(json.dumps([(row.cases, row.seconds, f"{row.places:x}") for row in rows]) + "\n")
+            out.flush()
+    unfinished.rename(path)

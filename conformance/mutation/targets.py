@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from cosmic_ray.ast import get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
+from .marked import Marks
 from .mutants import Mutant, named
 from .scores import HERE
 
@@ -36,8 +39,17 @@ _OPERATORS: Final = (
 """The operators that make plausible faults. Those that replace ``|`` are left out, for most stand in types."""
 
 
+_DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
+
+
 class Target(Protocol):
-    """One implementation."""
+    """One implementation.
+
+    Attributes:
+        marks_cases: whether what a case reaches is known before the process ends, so that a process can run many cases.
+    """
+
+    marks_cases: bool
 
     def build(self, folder: Path, files: str = "*") -> list[Mutant]:
         """Build the mutants of the files that match into a folder, which is replaced."""
@@ -48,14 +60,18 @@ class Target(Protocol):
     def switched_on(self, mutant: Mutant | None, reached: Path | None) -> Mapping[str, str]:
         """Return the environment variables that switch a mutant on, and name the file of what is reached."""
 
-    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
-        """Return the names of the mutants that a process reached which wrote that file."""
+    def places(self, mutant: Mutant) -> int:
+        """Return where a mutant is reached, as a bit mask."""
+
+    def reached(self, path: Path) -> int:
+        """Return what was reached since the last call, as a bit mask."""
 
 
 class JavaScript:
     """The JavaScript implementation: all mutants are in one build, instrumented by Stryker."""
 
     source = HERE.parent / "implementations" / "javascript"
+    marks_cases = False
 
     def build(self, folder: Path, files: str = "*") -> list[Mutant]:
         """See :class:`Target`; the mutants of all files are in the build."""
@@ -77,22 +93,27 @@ class JavaScript:
         active = {} if mutant is None else {"__STRYKER_ACTIVE_MUTANT__": mutant.id}
         return active if reached is None else {**active, "GRITSTONE_REACHED": str(reached)}
 
-    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
+    def places(self, mutant: Mutant) -> int:
         """See :class:`Target`."""
-        ids = set(path.read_text().split()) if path.exists() else set()
-        return {mutant.name for mutant in mutants if mutant.id in ids}
+        return 1 << int(mutant.id)
+
+    def reached(self, path: Path) -> int:
+        """See :class:`Target`."""
+        return sum(1 << int(each) for each in set(path.read_text().split())) if path.exists() else 0
 
 
 class Reference:
     """The reference: Cosmic Ray's operators change one place of one module at a time."""
 
     source = HERE.parent.parent / "reference" / "gritstone"
+    marks_cases = True
 
     def build(self, folder: Path, files: str = "*") -> list[Mutant]:
         """See :class:`Target`; the changed modules are written when they are switched on."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._folder = folder
+        self._folder, self._marks = folder, Marks()
+        self._marks.write(self.source, folder / "marked" / "gritstone")
         sources: dict[str, Sequence[str]] = {}
         found: list[tuple[str, str, int, str, str, str]] = []
         for path in sorted(self.source.rglob("*.py")):
@@ -110,19 +131,28 @@ class Reference:
 
     def switched_on(self, mutant: Mutant | None, reached: Path | None) -> Mapping[str, str]:
         """See :class:`Target`."""
-        variables = {} if reached is None else {"GRITSTONE_REACHED": str(reached)}
+        if reached is not None:
+            reached.write_bytes(bytes(self._marks.count))
+            path = [str(self._folder / "marked"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+            return {"GRITSTONE_REACHED": str(reached), "PYTHONPATH": os.pathsep.join(path)}
         if mutant is None:
-            return variables
+            return {}
         changed = self._folder / f"{mutant.name}.py"
         operator, turn = mutant.id.split()
         changed.write_text(mutate_code((self.source / mutant.file).read_text(), get_operator(operator)(), int(turn)))
         module = "gritstone." + mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        return {**variables, "GRITSTONE_MUTANT": f"{module}={changed}"}
+        return {"GRITSTONE_MUTANT": f"{module}={changed}"}
 
-    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
+    def places(self, mutant: Mutant) -> int:
         """See :class:`Target`."""
-        lines = set(path.read_text().split("\n")) if path.exists() else set()
-        return {mutant.name for mutant in mutants if f"{self.source / mutant.file}:{mutant.line}" in lines}
+        return self._marks.mask(mutant.file, mutant.line)
+
+    def reached(self, path: Path) -> int:
+        """See :class:`Target`."""
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as marks:
+            seen = marks[:]
+            marks[:] = bytes(len(seen))
+        return int(seen[::-1].translate(_DIGITS), 2)
 
 
 def places(text: str) -> Iterator[tuple[str, int, str, int]]:
@@ -130,9 +160,11 @@ def places(text: str) -> Iterator[tuple[str, int, str, int]]:
     operators = {name: get_operator(name)() for name in _OPERATORS}
     turns = dict.fromkeys(operators, 0)
     for node in _walk(get_ast(text)):
+        is_star = node.type == "operator" and node.value in ("*", "/") and node.parent.type != "term"
         for name, operator in operators.items():
             for (line, _), _ in operator.mutation_positions(node):
-                yield name, line, node.get_code(include_prefix=False), turns[name]
+                if not is_star:  # a star before a parameter or an argument multiplies nothing
+                    yield name, line, node.get_code(include_prefix=False), turns[name]
                 turns[name] += 1
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mutation.marked import Marks
 from mutation.mutants import Decision, Mutant, Result, named, read_decisions, read_results, stale, write_results
+from mutation.mutated import MARKS
 from mutation.playing import Bench, Work, planned, read_reach
 from mutation.scores import Score, recorded_scores, score, write_generated
 from mutation.targets import Reference, places
@@ -106,11 +109,12 @@ def test_without_cases_a_mutant_is_not_reached(bench: Bench, mutant: Mutant) -> 
 
 
 def test_a_case_reaches_the_code_that_it_runs(bench: Bench, mutant: Mutant) -> None:
-    names, seconds, reached = bench.reach(["grit/blob/one-byte", "grit/mailbox/key-as-text-in-cbor"])
-    assert names == ["grit/blob/one-byte", "grit/mailbox/key-as-text-in-cbor"]
-    assert len(seconds) == 2
-    assert mutant.name in reached
-    assert len(reached) < len(bench.mutants)
+    blob, mailbox = bench.reach(["grit/blob/one-byte", "grit/mailbox/key-as-text-in-cbor"])
+    assert (blob.cases, mailbox.cases) == (["grit/blob/one-byte"], ["grit/mailbox/key-as-text-in-cbor"])
+    place = bench.target.places(mutant)
+    assert mailbox.places & place
+    assert not blob.places & place
+    assert blob.places
 
 
 def test_each_case_is_in_one_batch_of_its_folder(bench: Bench) -> None:
@@ -121,5 +125,68 @@ def test_each_case_is_in_one_batch_of_its_folder(bench: Bench) -> None:
 
 def test_what_a_batch_reaches_counts_for_each_of_its_cases(tmp_path: Path) -> None:
     path = tmp_path / "reach"
-    path.write_text('[["a", "b"], [1.0, 2.0], ["m"]]\n[["c"], [0.5], ["m", "n"]]\n')
-    assert read_reach(path) == ({"m": ["a", "b", "c"], "n": ["c"]}, {"a": 1.0, "b": 2.0, "c": 0.5})
+    path.write_text('[[["a", "b"], [1.0, 2.0], "3"]]\n[[["c"], [0.5], "c"], [["d"], [0.1], "4"]]\n')
+    reach = read_reach(path)
+    assert [reach.cases(1 << place) for place in range(4)] == [["a", "b"], ["a", "b"], ["c", "d"], ["c"]]
+    assert reach.seconds() == {"a": 1.0, "b": 2.0, "c": 0.5, "d": 0.1}
+
+
+MARKED = """A = 1
+B = 2
+
+
+class C:
+    def f(self, x=3):
+        "Text."
+        if x:
+            return A + x
+        return 0
+
+
+def _g():
+    return B
+"""
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Marks:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.py").write_text(MARKED)
+    marks = Marks()
+    marks.write(tmp_path / "source", tmp_path / "copy")
+    return marks
+
+
+def test_a_line_belongs_to_the_innermost_statement(marks: Marks) -> None:
+    whole, inner, last, other = (marks.mask("a.py", line) for line in (8, 9, 10, 14))
+    assert len({whole, inner, last, other}) == 4
+    assert all(mask.bit_count() == 1 for mask in (whole, inner, last, other))
+
+
+def test_a_constant_is_reached_where_it_is_named(marks: Marks) -> None:
+    assert marks.mask("a.py", 1) == marks.mask("a.py", 9)
+    assert marks.mask("a.py", 2) == marks.mask("a.py", 14)
+
+
+def test_a_name_that_no_statement_uses_is_reached_in_the_whole_file(marks: Marks) -> None:
+    assert marks.mask("a.py", 13) == marks.mask("a.py", 6) == (1 << marks.count) - 1
+
+
+def test_a_marked_copy_sets_the_bytes_of_its_statements(marks: Marks, tmp_path: Path) -> None:
+    seen = bytearray(marks.count)
+    names: dict[str, Any] = {MARKS: seen}
+    exec((tmp_path / "copy" / "a.py").read_text(), names)
+    assert names["C"]().f() == 4
+    reached = int(bytes(seen)[::-1].hex()[1::2], 2)
+    assert reached == marks.mask("a.py", 8) | marks.mask("a.py", 9)
+
+
+def test_a_star_that_is_no_product_is_not_changed() -> None:
+    found = [text for operator, _, text, _ in places("def f(a, *, b):\n    return a * b\n") if "Mul_" in operator]
+    assert found == ["*"]
+
+
+def test_short_cases_of_several_folders_run_first(bench: Bench) -> None:
+    names = ["grit/blob/one-byte", "grit/blob/empty", "grit/cbor/float-kind"]
+    seconds = {"grit/blob/one-byte": 0.2, "grit/blob/empty": 0.1, "grit/cbor/float-kind": 0.3}
+    assert replace(bench, seconds=seconds).ranked(names) == [names[1], names[2], names[0]]
