@@ -75,6 +75,8 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         steps: all requests of the example so far, with the expectations of the model; the last one failed.
         rule: the violated rule.
         replayable: whether the steps alone, in one process, reproduce the fault.
+        is_in_reply: whether the last reply contradicts the expectation of its step; if not, the property computed the
+            difference from several replies or a measurement, and a replay of the steps cannot show it.
         around: the values next to the difference in the reply, for display.
         history: the part of a history around the fault, for display, or None.
         remark: a further note for the report, or None.
@@ -94,6 +96,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         self.steps = tuple(steps)
         self.rule = rule
         self.replayable = replayable
+        self.is_in_reply = True
         self.around = tuple(around)
         self.history: dict[str, Json] | None = None
         self.remark: str | None = None
@@ -279,12 +282,15 @@ class Trial:
             rule: the violated rule; default: the property's first.
         """
         shown = _shown(expected), _shown(got)
-        raise self._divergence(Difference(path, *shown, words, self._message), rule)
+        divergence = self._divergence(Difference(path, *shown, words, self._message), rule)
+        divergence.is_in_reply = False
+        raise divergence
 
     def fail_in_history(self, difference: Difference, rule: str, history: dict[str, Json] | None) -> NoReturn:
         """Raise a Divergence found in a history; ``history`` is the extract around the fault."""
         divergence = self._divergence(difference, rule)
         divergence.history = history
+        divergence.is_in_reply = False
         raise divergence
 
     def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,7 @@ TRAPS = {
 CONFIG = wasmtime.Config()
 CONFIG.consume_fuel = True
 CONFIG.epoch_interruption = True
+CONFIG.cranelift_opt_level = "none"  # code runs for milliseconds, so its compilation decides how long a run takes
 ENGINE = wasmtime.Engine(CONFIG)
 PAGE = 65_536
 
@@ -115,12 +117,18 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
         place.write_bytes(data)
 
 
+@lru_cache(maxsize=16)
+def compiled(module: bytes) -> wasmtime.Module:
+    """Return the code of a module. It has no state, so all instances of the module share it."""
+    return wasmtime.Module(ENGINE, module)
+
+
 def run(module: bytes, limits: Limits, grants: Mapping[str, Any] = MappingProxyType({})) -> Report:
     """Instantiate a module and call its entry."""
     store = wasmtime.Store(ENGINE)
     fuel = limit(store, limits)
     try:
-        code = wasmtime.Module(ENGINE, module)
+        code = compiled(module)
     except wasmtime.WasmtimeError:
         return Report("unresolved:module", used=0)
     name = "_start" if code.imports else "run"

@@ -262,7 +262,7 @@ def _property(
     outcome = recorder.of_property(item, tested)
     if divergence.replayable and tested.divergence is not None:
         outcome = _explained(outcome, tested.divergence.steps, tested.divergence.difference, subject)
-    if outcome.verdict == "fail" and tested.trace is not None:
+    if outcome.verdict == "fail" and tested.trace is not None and divergence.is_in_reply:
         failure = _Failure(item, outcome, tested.trace, tested.earlier)
         outcome = _shared(failure, subject, recorder, settings)
     return outcome if outcome.found or not settings.saves else replace(outcome, found=save(case, settings.home))
@@ -285,7 +285,8 @@ def _thinned(
     case, started = case_of(item, divergence, settings.seed), time.perf_counter()
     assert tested.shrink is not None, "what diverged is shrunk"
     tested.shrink.turn(settings.shrink_tries)
-    thinned = minimize(case, divergence, subject, tested.shrink) if divergence.replayable else None
+    can_show = divergence.replayable and divergence.is_in_reply
+    thinned = minimize(case, divergence, subject, tested.shrink) if can_show else None
     tested.shrink.end()
     tested.seconds += time.perf_counter() - started
     if thinned is None:

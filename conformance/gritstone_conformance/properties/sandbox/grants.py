@@ -34,7 +34,7 @@ from gritstone_conformance.strategies.sandbox_wasi import (
 
 __all__ = ["PROPERTIES"]
 
-_SLEEP_MS: Final = 3_000
+_SLEEP_MS: Final = 2_000
 _BLOCKED_S: Final = 1.0
 _LOOKED: Final = 3 + 7 + 10 * len(OUTSIDE)
 
@@ -68,7 +68,7 @@ def nothing_changes(scene: SandboxScene) -> None:
 
 
 def blocked(scene: SandboxScene) -> None:
-    """A guest that asks to wait for three seconds is not let wait."""
+    """A guest that asks to wait for two seconds is not let wait."""
     word = every_word(1)
     scene.running(word, predict(word)[0])
     for within in (limits(ms=None), limits(ms=100)):
