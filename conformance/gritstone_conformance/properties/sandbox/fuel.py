@@ -52,7 +52,7 @@ def repeats(scene: SandboxScene) -> None:
     amounts = {}
     for name, build in builds.items():
         amounts[name] = _used(scene, scene.running(build, expected[name]))
-        scene.run(endless("branch"), limits(fuel=100_000, ms=100))
+        scene.run(endless("branch"), limits(fuel=100_000, ms=20))
         for process in (None, other):
             _uses(scene, name, amounts[name], scene.running(build, expected[name], on=process))
     with elsewhere(scene) as moved, busy(scene):
@@ -163,7 +163,7 @@ def in_time(scene: SandboxScene) -> None:
     """A call that does not end is ended between its limit and a second later; a short call of another limit is not."""
     word = every_word(1)
     done = predict(word)[0]
-    for ms in (100, 300):
+    for ms in (60, 200):
         began = time.monotonic()
         scene.running(endless("branch"), Prediction("timeout"), limits(fuel=None, ms=ms))
         took = time.monotonic() - began
@@ -178,16 +178,16 @@ def kept_in_time(scene: SandboxScene) -> None:
     """Each call of an instance has its own limit of time, which begins with the call."""
     counts = predict(counter, 4)
     instance = scene.running(counter, counts[0], limits(fuel=None, ms=300), keep=True).instance
-    time.sleep(0.4)
+    time.sleep(0.31)
     scene.calling(instance, counts[1], limits(fuel=None, ms=300), rule="sandbox.time.enough")
-    scene.running(endless("calls"), Prediction("timeout"), limits(fuel=None, ms=100))
+    scene.running(endless("calls"), Prediction("timeout"), limits(fuel=None, ms=50))
     scene.calling(instance, counts[2], limits(fuel=None, ms=10_000), rule="sandbox.time.enough")
 
 
 PROPERTIES: Final = (
-    of_sandboxes("sandbox/fuel/repeats", repeats, "sandbox.fuel.repeats", features=("fuel",)),
-    of_sandboxes("sandbox/fuel/enough", enough, "sandbox.fuel.enough", features=("fuel",)),
-    of_sandboxes("sandbox/fuel/bound", bound, "sandbox.fuel.bound", _LINEAR, features=("fuel",)),
+    of_sandboxes("sandbox/fuel/repeats", repeats, "sandbox.fuel.repeats", features=("fuel",), cost=190),
+    of_sandboxes("sandbox/fuel/enough", enough, "sandbox.fuel.enough", features=("fuel",), cost=70),
+    of_sandboxes("sandbox/fuel/bound", bound, "sandbox.fuel.bound", _LINEAR, features=("fuel",), cost=50),
     of_sandboxes(
         *("sandbox/limits/fuel-of-each-call", own_fuel, "sandbox.limits.own"),
         features=("fuel", "keep"),
@@ -197,7 +197,9 @@ PROPERTIES: Final = (
     of_sandboxes("sandbox/fuel/exact", exact, "sandbox.fuel.exact", features=("fuel",)),
     of_sandboxes("sandbox/fuel/linear", linear, _LINEAR, features=("fuel",)),
     of_sandboxes("sandbox/fuel/bulk", in_bulk, "sandbox.fuel.bulk", features=("fuel",)),
-    of_sandboxes("sandbox/time/limit", in_time, "sandbox.time.limit", "sandbox.time.enough", features=("time",)),
+    of_sandboxes(
+        "sandbox/time/limit", in_time, "sandbox.time.limit", "sandbox.time.enough", features=("time",), cost=45
+    ),
     of_sandboxes(
         *("sandbox/time/kept", kept_in_time, "sandbox.time.enough", "sandbox.time.limit"),
         features=("time", "keep"),

@@ -52,7 +52,7 @@ def stopped(scene: SandboxScene) -> None:
     """A host replies to every kind of endless loop."""
     for kind in LOOPS:
         with _replying(scene, f"loop: {kind}", "sandbox.stop.any"):
-            report = scene.run(endless(kind), limits(fuel=1_000_000, ms=200))
+            report = scene.run(endless(kind), limits(fuel=1_000_000, ms=60))
         if report.outcome not in ("exhausted:fuel", "timeout"):
             scene.trial.fail("exhausted:fuel or timeout", report.outcome, path="/ok/outcome", words=f"loop: {kind}")
 
@@ -239,13 +239,13 @@ def kept(scene: SandboxScene) -> None:
 _PLACES: Final = st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 7)), min_size=10, max_size=30)
 
 PROPERTIES: Final = (
-    of_sandboxes("sandbox/host/alive", alive, "sandbox.host.alive"),
+    of_sandboxes("sandbox/host/alive", alive, "sandbox.host.alive", cost=200),
     of_sandboxes("sandbox/host/stack", full_stack, "sandbox.stack.bound"),
     of_sandboxes("sandbox/host/stopped", stopped, "sandbox.stop.any"),
-    of_sandboxes("sandbox/host/bounded", bounded, "sandbox.host.bounded"),
+    of_sandboxes("sandbox/host/bounded", bounded, "sandbox.host.bounded", cost=40),
     of_sandboxes("sandbox/host/refusing", refusing, "sandbox.host.bounded", "sandbox.module.unresolved"),
     of_sandboxes("sandbox/host/closed", kept, "sandbox.keep.closed", features=("keep",)),
-    of_sandboxes("sandbox/import/checked", checked, "sandbox.import.checked", features=("export",)),
+    of_sandboxes("sandbox/import/checked", checked, "sandbox.import.checked", features=("export",), cost=40),
     of_sandboxes(
         *("sandbox/import/flipped", flipped, "sandbox.import.checked"),
         features=("export",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -229,10 +230,18 @@ class _Bystanders:
 
 def each_end(scene: SandboxScene) -> None:
     """After a call that ends in any way, other instances, snapshots and later runs are as they would be alone."""
+    _ends_apart(scene, [name for name, end in ENDS.items() if not end.abis or scene.abi in end.abis])
+
+
+def each_end_wasi(scene: SandboxScene) -> None:
+    """The same with WASI, for ends by which a host may treat its functions in another way."""
+    _ends_apart(scene, _WASI_ENDS)
+
+
+def _ends_apart(scene: SandboxScene, names: Sequence[str]) -> None:
     bystanders = _Bystanders(scene)
-    for name, end in ENDS.items():
-        if end.abis and scene.abi not in end.abis:
-            continue
+    for name in names:
+        end = ENDS[name]
         for later in (False, True):
             first, second = ending(name, later=later), end.outcomes
             report = scene.ending(first, ("done",) if later else second, keep=True)
@@ -353,6 +362,9 @@ def _exports_same(scene: SandboxScene, build: Build, other: SubjectLike) -> None
             scene.trial.fail(to_base64(made[0][:256]), to_base64(data[:256]), words="other bytes")
 
 
+_WASI_ENDS: Final = ("unreachable", "loop", "exit")
+
+
 def _bits(size: int, fraction: int) -> st.SearchStrategy[int]:
     """Return a strategy of the bits of a float, half of them those of a NaN or of an infinity."""
     any_bits = st.integers(0, (1 << size) - 1)
@@ -378,16 +390,19 @@ PROPERTIES: Final = (
         given={"orders": _orders(_COPIED)},
         kind="machine",
         examples=10,
+        cost=70,
     ),
     of_sandboxes("sandbox/keep/handles", handles, "sandbox.keep.handle", features=("keep",)),
     of_sandboxes("sandbox/keep/copies", copies, "sandbox.keep.handle", features=("snapshot",)),
-    of_sandboxes("sandbox/fail/each-end", each_end, _FAIL_APART, "sandbox.fail.atomic", features=("keep",)),
+    of_sandboxes("sandbox/fail/each-end", each_end, _FAIL_APART, "sandbox.fail.atomic", features=("keep",), cost=140),
     of_sandboxes(
-        *("sandbox/fail/each-end-wasi", each_end, _FAIL_APART, "sandbox.fail.atomic"), features=("keep",), abi="wasi"
+        *("sandbox/fail/each-end-wasi", each_end_wasi, _FAIL_APART, "sandbox.fail.atomic"),
+        features=("keep",),
+        abi="wasi",
+        cost=50,
     ),
     of_sandboxes(
-        *("sandbox/fail/each-refusal", each_refusal, _FAIL_APART, "sandbox.keep.closed"),
-        features=("keep",),
+        *("sandbox/fail/each-refusal", each_refusal, _FAIL_APART, "sandbox.keep.closed"), features=("keep",), cost=80
     ),
     of_sandboxes(
         *("sandbox/limits/pages-of-each-call", own_pages, "sandbox.limits.own"),
@@ -402,8 +417,9 @@ PROPERTIES: Final = (
         features=("snapshot", "wide"),
         given={"single": _bits(32, 23), "double": _bits(64, 52)},
         examples=12,
+        cost=70,
     ),
     of_sandboxes("sandbox/fork/equal", equal, "sandbox.fork.equal", features=("snapshot",)),
     of_sandboxes("sandbox/export/other-process", exported, "sandbox.export.complete", features=("export",)),
-    of_sandboxes("sandbox/export/same", exported_same, "sandbox.export.same", features=("export",)),
+    of_sandboxes("sandbox/export/same", exported_same, "sandbox.export.same", features=("export",), cost=70),
 )

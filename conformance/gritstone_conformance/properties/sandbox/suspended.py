@@ -230,6 +230,7 @@ PROPERTIES: Final = (
             "more": st.sampled_from((0, 1, 1_000_000)),
         },
         examples=20,
+        cost=180,
     ),
     of_sandboxes("sandbox/suspend/start", started, _EQUAL, _KEPT, features=("suspend", "wide")),
     of_sandboxes("sandbox/suspend/each-unit", each_unit, _EQUAL, _KEPT, features=("suspend",)),

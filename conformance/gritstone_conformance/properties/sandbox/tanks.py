@@ -269,6 +269,7 @@ PROPERTIES: Final = (
         given={"orders": _orders(_SHARED)},
         kind="machine",
         examples=12,
+        cost=120,
     ),
     of_sandboxes(
         *("sandbox/tank/exports", carried_out, _MOVED, _CARRIED),
@@ -276,6 +277,7 @@ PROPERTIES: Final = (
         given={"orders": _orders(_CARRIED_OUT)},
         kind="machine",
         examples=12,
+        cost=130,
     ),
     of_sandboxes("sandbox/tank/emptied", emptied, _CARRIED, features=("tank",)),
     of_sandboxes("sandbox/tank/emptied-large", emptied_large, _CARRIED, features=("tank",)),
