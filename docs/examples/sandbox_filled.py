@@ -31,6 +31,7 @@ class Limits:
     ms: int | None  # sandbox.time: milliseconds
     fuel: int | None  # sandbox.fuel: in your own units
     table: int | None  # sandbox.table: elements of all tables together
+    suspend: bool  # sandbox.suspend: if the fuel is spent, keep the call, and the outcome is ``suspended``
 
 
 @dataclass(frozen=True)

@@ -245,6 +245,12 @@ def calling(handle: str, **changed: Any) -> tuple[str, dict[str, Any]]:
     return "sandbox.again", {"instance": handle, "limits": {**LIMITS, **changed}}
 
 
+def suspending(handle: str, suspend: Any, **changed: Any) -> tuple[str, dict[str, Any]]:
+    return "sandbox.again", {"instance": handle, "limits": {**LIMITS, **changed}, "suspend": suspend}
+
+
+ONE_UNIT = {**LIMITS, "fuel": 1}
+SUSPENDED = {"outcome": "suspended", "output": "", "used": 1}
 SEED = bytes(range(200, 232))
 MISSING = {"refused": {"class": "missing"}}
 UNRESOLVED = {"outcome": "unresolved:module", "output": "", "used": 0, "instance": None}
@@ -283,6 +289,12 @@ ANSWERS: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = [
         done(1, *SEED, *"aév7".encode(), instance=None, files={"b/c": encode_bytes(b"\2\1\0")}),
     ),
     (running(keep=False, grants={"files": {}}), done(1, instance=None, files={})),
+    (running(limits=ONE_UNIT, suspend=True), {"ok": {**SUSPENDED, "output": encode_bytes(b"\1"), "instance": "i6"}}),
+    (suspending("i6", True, fuel=1), {"ok": SUSPENDED}),
+    (suspending("i6", False, fuel=1), done(1, used=1)),
+    (calling("i6", fuel=1), done(2, used=1)),
+    (suspending("i6", True, fuel=2), done(3, used=2)),
+    (running(limits=ONE_UNIT, suspend=False), done(1, used=1, instance="i7")),
 ]
 BAD_MS: list[Any] = [0, 60_001, -1, "1", []]
 BAD_LIMITS: list[Any] = [{}, None, [], "", {**LIMITS, "more": None}, {"pages": 32}]
@@ -306,6 +318,11 @@ FAULTY: list[tuple[str, Any]] = [
     ("sandbox.run", None),
     *(("sandbox.export", {"snapshot": "s2", "fuel": fuel}) for fuel in (-1, 1.5, 1 << 53, None, True, "1", [1])),
     ("sandbox.export", {"snapshot": "s2", "more": 1}),
+    *(suspending("i1", suspend) for suspend in (None, 0, "true", [])),
+    *(running(suspend=suspend) for suspend in (None, 1, "false")),
+    running(keep=False, suspend=True),
+    running(keep=False, suspend=False),
+    running(suspend=True, more=1),
     ("sandbox.import", {"bytes": ""}),
     ("sandbox.import", {"bytes": None}),
     ("sandbox.close", {"handle": "i1", "more": 1}),
@@ -341,16 +358,23 @@ def sandbox_answers(run: Run, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_fuel_of_an_export_is_an_error_without_tanks(run: Run, language: str) -> None:
+def test_members_of_unclaimed_features_are_errors(run: Run, language: str) -> None:
     suffix = Path(SANDBOXES[language].to_fill).suffix
     command = shlex.split(written(run, language, "filled", sandbox=str(FILLED / f"sandbox{suffix}")))
     filled = Path("filled", SANDBOXES[language].to_fill)
-    filled.write_text(re.sub(r', "tank"| tank', "", filled.read_text()))
+    filled.write_text(re.sub(r', "tank"| tank|\n *"suspend",| suspend(?= env)', "", filled.read_text()))
     asked = [running(), ("sandbox.snapshot", {"instance": "i1"}), ("sandbox.export", {"snapshot": "s2", "fuel": 7})]
-    asked.append(("sandbox.export", {"snapshot": "s2"}))
+    asked += [("sandbox.export", {"snapshot": "s2"}), running(suspend=True), suspending("i1", False)]
     lines = [request_line(at, op, args) for at, (op, args) in enumerate(asked)]
     done = subprocess.run(command, input="".join(lines), capture_output=True, text=True, timeout=60, check=True)
-    assert [[*json.loads(line)][1] for line in done.stdout.splitlines()] == ["ok", "ok", "error", "ok"]
+    assert [[*json.loads(line)][1] for line in done.stdout.splitlines()] == [
+        "ok",
+        "ok",
+        "error",
+        "ok",
+        "error",
+        "error",
+    ]
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])

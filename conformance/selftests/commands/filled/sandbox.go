@@ -13,7 +13,7 @@ const name, version = "filled", "0.1"
 const fuelSlack = 5
 
 var features = strings.Fields("sandbox.abi.memory sandbox.abi.wasi sandbox.fuel sandbox.table sandbox.time " +
-	"sandbox.traps sandbox.keep sandbox.atomic sandbox.snapshot sandbox.export sandbox.tank sandbox.env sandbox.random " +
+	"sandbox.traps sandbox.keep sandbox.atomic sandbox.snapshot sandbox.export sandbox.tank sandbox.suspend sandbox.env sandbox.random " +
 	"sandbox.clock sandbox.files")
 
 type Instance struct{ calls byte }
@@ -21,6 +21,7 @@ type Snapshot struct{ calls byte }
 type Limits struct {
 	Pages           uint64
 	Ms, Fuel, Table *uint64
+	Suspend         bool
 }
 type Grants struct {
 	Args   []string
@@ -56,6 +57,9 @@ func run(module []byte, limits Limits, grants Grants) (Ended, error) {
 }
 
 func again(instance *Instance, limits Limits) (Ended, error) {
+	if limits.Suspend && limits.Fuel != nil && *limits.Fuel == 1 {
+		return Ended{Outcome: "suspended", Used: 1, Instance: instance}, nil
+	}
 	if limits.Ms != nil && *limits.Ms == 1 {
 		return Ended{Outcome: "timeout"}, nil
 	}

@@ -1,7 +1,7 @@
 // A sandbox without an engine: it counts calls and shows what it was granted. See test_scaffolds.py.
 export const NAME = "filled";
 export const VERSION = "0.1";
-const names = "abi.memory abi.wasi fuel table time traps keep atomic snapshot export tank env random clock files";
+const names = "abi.memory abi.wasi fuel table time traps keep atomic snapshot export tank suspend env random clock files";
 export const FEATURES = names.split(" ").map((name) => `sandbox.${name}`);
 export const FUEL_SLACK = 5;
 export class Refused extends Error {}
@@ -16,6 +16,7 @@ export async function run(module, limits, grants) {
 }
 
 export function again(instance, limits) {
+  if (limits.suspend && limits.fuel === 1) return { outcome: "suspended", used: 1, instance };
   if (limits.ms === 1) return { outcome: "timeout" };
   instance.calls += 1;
   return { outcome: "done", output: [instance.calls], used: limits.fuel ?? limits.pages, instance };

@@ -8,6 +8,7 @@ FEATURES = [
     f"sandbox.{name}"
     for name in (
         *("abi.memory", "abi.wasi", "fuel", "table", "time", "traps", "keep", "atomic", "snapshot", "export", "tank"),
+        "suspend",
         *("env", "random", "clock", "files"),
     )
 ]
@@ -22,6 +23,7 @@ class Limits:
     ms: int | None
     fuel: int | None
     table: int | None
+    suspend: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def run(module: bytes, limits: Limits, grants: dict[str, Any]) -> Ended:
 
 
 def again(instance: Any, limits: Limits) -> Ended:
-    """Count a call; the instance is lost if it has one millisecond."""
+    """Count a call; it is suspended if it has one unit, and the instance is lost if it has one millisecond."""
+    if limits.suspend and limits.fuel == 1:
+        return Ended("suspended", used=1, instance=instance)
     if limits.ms == 1:
         return Ended("timeout")
     instance[0] += 1

@@ -7,8 +7,8 @@ pub const VERSION: &str = "0.1";
 #[rustfmt::skip]
 pub const FEATURES: &[&str] = &[
     "sandbox.abi.memory", "sandbox.abi.wasi", "sandbox.fuel", "sandbox.table", "sandbox.time", "sandbox.traps",
-    "sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank", "sandbox.env",
-    "sandbox.random", "sandbox.clock", "sandbox.files",
+    "sandbox.keep", "sandbox.atomic", "sandbox.snapshot", "sandbox.export", "sandbox.tank", "sandbox.suspend",
+    "sandbox.env", "sandbox.random", "sandbox.clock", "sandbox.files",
 ];
 pub const FUEL_SLACK: u64 = 5;
 pub struct Instance(u8);
@@ -18,6 +18,7 @@ pub struct Limits {
     pub ms: Option<u64>,
     pub fuel: Option<u64>,
     pub table: Option<u64>,
+    pub suspend: bool,
 }
 #[derive(Default)]
 pub struct Grants {
@@ -51,6 +52,10 @@ pub fn run(module: &[u8], limits: &Limits, grants: &Grants) -> Result<Ended, Fau
 }
 
 pub fn again(instance: Instance, limits: &Limits) -> Result<Ended, Fault> {
+    if limits.suspend && limits.fuel == Some(1) {
+        let outcome = "suspended".into();
+        return Ok(Ended { outcome, used: 1, instance: Some(instance), ..Ended::default() });
+    }
     if limits.ms == Some(1) {
         return Ok(Ended { outcome: "timeout".into(), ..Ended::default() });
     }

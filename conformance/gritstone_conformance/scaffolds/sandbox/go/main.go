@@ -70,11 +70,17 @@ func runModule(args members) (object, error) {
 	var module string
 	var within, granted members
 	var keep bool
-	if err := fit(args, object{"module": &module, "limits": &within, "grants": &granted, "keep": &keep}); err != nil {
+	wanted := object{"module": &module, "limits": &within, "grants": &granted, "keep": &keep}
+	suspend, err := fitSuspend(args, wanted)
+	if err != nil {
 		return nil, err
+	}
+	if wanted["suspend"] != nil && !keep {
+		return nil, fmt.Errorf("suspend needs keep")
 	}
 	data, err := fromText(module)
 	limits, bad := limitsOf(within)
+	limits.Suspend = suspend
 	grants, worse := grantsOf(granted)
 	if err != nil || bad != nil || worse != nil || (keep && !claimed("sandbox.keep")) {
 		return nil, fmt.Errorf("invalid arguments: %v, %v, %v", err, bad, worse)
@@ -97,13 +103,15 @@ func runModule(args members) (object, error) {
 func callAgain(args members) (object, error) {
 	var handle string
 	var within members
-	if err := fit(args, object{"instance": &handle, "limits": &within}); err != nil {
+	suspend, err := fitSuspend(args, object{"instance": &handle, "limits": &within})
+	if err != nil {
 		return nil, err
 	}
 	limits, err := limitsOf(within)
 	if err != nil {
 		return nil, err
 	}
+	limits.Suspend = suspend
 	instance, err := known(instances, handle)
 	if err != nil {
 		return nil, err
@@ -226,6 +234,22 @@ func known[T any](copies map[string]*T, handle string) (*T, error) {
 		return nil, Refused("missing")
 	}
 	return copies[handle], nil
+}
+
+// fitSuspend is fit for arguments that may also have `suspend`, if sandbox.suspend is claimed. Without it a call whose
+// fuel is spent is not kept.
+func fitSuspend(args members, wanted object) (bool, error) {
+	var suspend *bool
+	if _, isGiven := args["suspend"]; isGiven && claimed("sandbox.suspend") {
+		wanted["suspend"] = &suspend
+	}
+	if err := fit(args, wanted); err != nil {
+		return false, err
+	}
+	if wanted["suspend"] != nil && suspend == nil {
+		return false, fmt.Errorf("suspend is no truth value")
+	}
+	return suspend != nil && *suspend, nil
 }
 
 // limitsOf decodes the limits of a call.

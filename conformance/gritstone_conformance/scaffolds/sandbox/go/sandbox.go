@@ -12,7 +12,8 @@ const name, version = "my-runtime", "0.1"
 // Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 // ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 // Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+// sandbox.export, sandbox.tank, sandbox.suspend, sandbox.wide, and with WASI sandbox.env, sandbox.random,
+// sandbox.clock, sandbox.files.
 var features = []string{"sandbox.abi.memory", "sandbox.time"}
 
 // For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -28,6 +29,8 @@ type Limits struct {
 	Ms    *uint64 // sandbox.time: milliseconds
 	Fuel  *uint64 // sandbox.fuel: in your own units
 	Table *uint64 // sandbox.table: elements of all tables together
+	// sandbox.suspend: if the fuel is spent, keep the call, and the outcome is "suspended".
+	Suspend bool
 }
 
 // Grants are what the guest may see; a member is nil if it is not granted or its feature is not claimed.
@@ -59,7 +62,8 @@ func run(module []byte, limits Limits, grants Grants) (Ended, error) {
 	return Ended{Outcome: "unresolved:module"}, nil
 }
 
-// again calls the entry of a kept instance once more, with the limits of this call (sandbox.keep).
+// again calls the entry of a kept instance once more, with the limits of this call (sandbox.keep). If the instance has
+// a suspended call, it continues this call instead (sandbox.suspend).
 func again(instance *Instance, limits Limits) (Ended, error) {
 	return Ended{}, errors.New("fill in `again` in sandbox.go")
 }

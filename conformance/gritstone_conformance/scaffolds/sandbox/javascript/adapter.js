@@ -39,18 +39,19 @@ function hello({ protocol, suite, spec, frame_bytes, window }) {
 }
 
 // Run a module; keep its instance if this is asked for.
-async function run({ module, limits, grants, keep }) {
+async function run({ module, limits, grants, keep, suspend }) {
   if (typeof keep !== "boolean" || (keep && !FEATURES.includes("sandbox.keep")))
     throw new TypeError("keep is invalid or not claimed");
-  const ended = await sandbox.run(bytesOf(module), limitsOf(limits), grantsOf(grants));
+  if (suspend !== undefined && !keep) throw new TypeError("suspend needs keep");
+  const ended = await sandbox.run(bytesOf(module), limitsOf(limits, suspend), grantsOf(grants));
   const isKept = keep && ended.instance != null && !ended.outcome.startsWith("unresolved");
   if (!isKept && ended.instance != null) await sandbox.close(ended.instance);
   return { ...report(ended), instance: isKept ? kept("i", ended.instance) : null };
 }
 
 // Call the entry of a kept instance; drop the handle if no instance is left.
-async function again({ instance, limits }) {
-  const within = limitsOf(limits);
+async function again({ instance, limits, suspend }) {
+  const within = limitsOf(limits, suspend);
   const ended = await sandbox.again(known(instance, "i"), within);
   if (ended.instance == null) COPIES.delete(instance);
   else COPIES.set(instance, ended.instance);
@@ -85,15 +86,16 @@ function known(handle, kinds) {
   return COPIES.get(handle);
 }
 
-// Decode the limits of a call.
-function limitsOf(limits) {
+// Decode the limits of a call, and `suspend`: without it a call whose fuel is spent is not kept.
+function limitsOf(limits, suspend = false) {
+  if (typeof suspend !== "boolean") throw new TypeError("suspend is no truth value");
   takes(limits, Object.keys(BOUNDS));
   for (const [name, [least, most]] of Object.entries(BOUNDS)) {
     const isNone = limits[name] === null && name !== "pages";
     if (!isNone && !isInteger(limits[name], least, most)) throw new TypeError(`the limit ${name} is out of range`);
   }
   if (limits.pages % 16) throw new TypeError("the limit pages is not a multiple of 16");
-  return limits;
+  return { ...limits, suspend };
 }
 
 // The grants: each with its feature, and what decodes or checks it. `clock` is in nanoseconds.
@@ -140,6 +142,13 @@ function takes(value, members) {
     throw new TypeError(`expected (${members}), got (${given})`);
 }
 
+// The members that arguments may have as well, if a feature is claimed.
+const OPTIONAL = {
+  "sandbox.run": ["suspend", "sandbox.suspend"],
+  "sandbox.again": ["suspend", "sandbox.suspend"],
+  "sandbox.export": ["fuel", "sandbox.tank"],
+};
+
 // The operations: the feature that each needs, the members of its arguments, and a function. Others are answered
 // `unsupported` (harness.reply.total).
 const OPERATIONS = new Map(
@@ -178,9 +187,10 @@ async function answer(op, args) {
   const [feature, members, operation] = OPERATIONS.get(op) ?? [op];
   if (feature !== "" && (!operation || !FEATURES.includes(feature))) return { unsupported: { feature } };
   try {
-    const isFueled = op === "sandbox.export" && args?.fuel !== undefined && FEATURES.includes("sandbox.tank");
-    takes(args, isFueled ? [...members, "fuel"] : members);
-    if (isFueled && !isInteger(args.fuel, 0)) throw new TypeError("fuel is out of range");
+    const [more, needed] = OPTIONAL[op] ?? [];
+    const isMore = args?.[more] !== undefined && FEATURES.includes(needed);
+    takes(args, isMore ? [...members, more] : members);
+    if (isMore && more === "fuel" && !isInteger(args.fuel, 0)) throw new TypeError("fuel is out of range");
     return { ok: await operation(args) };
   } catch (fault) {
     if (fault instanceof Refused) return { refused: { class: fault.message } };

@@ -9,7 +9,8 @@ export const VERSION = "0.1";
 // Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 // ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 // Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+// sandbox.export, sandbox.tank, sandbox.suspend, sandbox.wide, and with WASI sandbox.env, sandbox.random,
+// sandbox.clock, sandbox.files.
 export const FEATURES = ["sandbox.abi.memory", "sandbox.time"];
 
 // For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -20,9 +21,10 @@ export class Refused extends Error {}
 
 // Each function may be async; a call that may loop without end belongs in a worker, which can be terminated.
 //
-// `limits` is {pages, ms, fuel, table}: the pages of 64 KiB of the memory, milliseconds (sandbox.time), your own units
-// (sandbox.fuel), and the elements of all tables (sandbox.table). `pages` always holds; ignore another one if it is
-// null or its feature is not claimed.
+// `limits` is {pages, ms, fuel, table, suspend}: the pages of 64 KiB of the memory, milliseconds (sandbox.time), your
+// own units (sandbox.fuel), and the elements of all tables (sandbox.table). `pages` always holds; ignore another one if
+// it is null or its feature is not claimed. If `suspend` is true and the fuel is spent, keep the call, and the outcome
+// is "suspended" (sandbox.suspend); otherwise it is false.
 //
 // `run` and `again` return {outcome, output, used, instance, files}, of which all but the first are optional:
 //   outcome   one of the texts of spec/sandbox/outcomes.rst. "done": the entry returned. "failed": a trap
@@ -40,7 +42,8 @@ export async function run(module, limits, grants) {
   return { outcome: "unresolved:module" };
 }
 
-// Calls the entry of a kept instance once more, with the limits of this call (sandbox.keep).
+// Calls the entry of a kept instance once more, with the limits of this call (sandbox.keep). If the instance has a
+// suspended call, continues this call instead (sandbox.suspend).
 export async function again(instance, limits) {
   throw new Error("fill in `again` in sandbox.js");
 }

@@ -49,20 +49,22 @@ def nothing() -> dict[str, Any]:
     return {}
 
 
-def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bool) -> dict[str, Any]:
+def run(*, module: str, limits: dict[str, Any], grants: dict[str, Any], keep: bool, **more: Any) -> dict[str, Any]:
     """Run a module; keep its instance if this is asked for."""
     if type(keep) is not bool or (keep and "sandbox.keep" not in sandbox.FEATURES):
         raise ValueError("keep is invalid or not claimed")
-    ended = sandbox.run(bytes_of(module), limits_of(limits), grants_of(grants))
+    if more and not keep:
+        raise ValueError("suspend needs keep")
+    ended = sandbox.run(bytes_of(module), limits_of(limits, more), grants_of(grants))
     if ended.instance is None or (keep and not ended.outcome.startswith("unresolved")):
         return {**report(ended), "instance": None if ended.instance is None else kept("i", ended.instance)}
     sandbox.close(ended.instance)
     return {**report(ended), "instance": None}
 
 
-def again(*, instance: str, limits: dict[str, Any]) -> dict[str, Any]:
+def again(*, instance: str, limits: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Call the entry of a kept instance; drop the handle if no instance is left."""
-    within = limits_of(limits)
+    within = limits_of(limits, more)
     ended = sandbox.again(known(instance, "i"), within)
     COPIES[instance] = ended.instance
     if ended.instance is None:
@@ -125,14 +127,17 @@ def known(handle: str, kinds: str) -> Any:
     return COPIES[handle]
 
 
-def limits_of(value: dict[str, Any]) -> Limits:
-    """Decode the limits of a call."""
+def limits_of(value: dict[str, Any], more: dict[str, Any]) -> Limits:
+    """Decode the limits of a call, and ``suspend``: without it a call whose fuel is spent is not kept."""
+    suspend, names = more.get("suspend"), {"suspend"} if "sandbox.suspend" in sandbox.FEATURES else set()
+    if more and not (more.keys() == names and type(suspend) is bool):
+        raise ValueError("suspend is invalid or not claimed")
     if value.keys() != BOUNDS.keys() or value["pages"] is None or value["pages"] % 16:
         raise ValueError("a limit is missing or invalid")
     for name, (least, most) in BOUNDS.items():
         if value[name] is not None and not (type(value[name]) is int and least <= value[name] <= most):
             raise ValueError(f"the limit {name} is out of range")
-    return Limits(**value)
+    return Limits(**value, suspend=bool(suspend))
 
 
 def grants_of(value: dict[str, Any]) -> dict[str, Any]:

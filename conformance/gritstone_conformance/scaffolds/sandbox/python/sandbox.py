@@ -12,7 +12,8 @@ NAME, VERSION = "my-runtime", "0.1"
 # Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 # ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 # Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-# sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+# sandbox.export, sandbox.tank, sandbox.suspend, sandbox.wide, and with WASI sandbox.env, sandbox.random,
+# sandbox.clock, sandbox.files.
 FEATURES = ["sandbox.abi.memory", "sandbox.time"]
 
 # For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -27,6 +28,7 @@ class Limits:
     ms: int | None  # sandbox.time: milliseconds
     fuel: int | None  # sandbox.fuel: in your own units
     table: int | None  # sandbox.table: elements of all tables together
+    suspend: bool  # sandbox.suspend: if the fuel is spent, keep the call, and the outcome is ``suspended``
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def run(module: bytes, limits: Limits, grants: dict[str, Any]) -> Ended:
 
 
 def again(instance: Any, limits: Limits) -> Ended:
-    """Call the entry of a kept instance once more, with the limits of this call (sandbox.keep)."""
+    """Call the entry of a kept instance once more, with the limits of this call (sandbox.keep).
+
+    If the instance has a suspended call, continue this call instead (sandbox.suspend).
+    """
     raise NotImplementedError("fill in `again` in sandbox.py")
 
 

@@ -43,8 +43,14 @@ impl Copies {
         match op {
             "hello" => hello(taken(args, ["protocol", "suite", "spec", "frame_bytes", "window"])?),
             "ping" | "bye" => taken(args, []).map(|_| Json::Map(vec![])),
-            "sandbox.run" => self.run(taken(args, ["module", "limits", "grants", "keep"])?),
-            "sandbox.again" => needs("keep").and_then(|()| self.again(taken(args, ["instance", "limits"])?)),
+            "sandbox.run" => {
+                let (args, suspend) = suspended(args)?;
+                self.run(taken(args, ["module", "limits", "grants", "keep"])?, suspend)
+            }
+            "sandbox.again" => needs("keep").and_then(|()| {
+                let (args, suspend) = suspended(args)?;
+                self.again(taken(args, ["instance", "limits"])?, suspend)
+            }),
             "sandbox.close" => needs("keep").and_then(|()| self.close(taken(args, ["handle"])?)),
             "sandbox.snapshot" => needs("snapshot").and_then(|()| {
                 let [handle] = taken(args, ["instance"])?;
@@ -70,12 +76,15 @@ impl Copies {
         }
     }
 
-    fn run(&mut self, [module, limits, grants, keep]: [Json; 4]) -> Result<Json, Fault> {
+    fn run(&mut self, [module, limits, grants, keep]: [Json; 4], suspend: Option<bool>) -> Result<Json, Fault> {
         let Json::Bool(keep) = keep else { return Err(wrong("keep is no truth value")) };
         if keep {
             needs("keep")?;
         }
-        let ended = sandbox::run(&decoded(module)?, &limits_of(limits)?, &grants_of(grants)?)?;
+        if suspend.is_some() && !keep {
+            return Err(wrong("suspend needs keep"));
+        }
+        let ended = sandbox::run(&decoded(module)?, &limits_of(limits, suspend)?, &grants_of(grants)?)?;
         let runs = keep && !ended.outcome.starts_with("unresolved");
         let (mut reply, instance) = report(ended);
         let handle = instance.filter(|_| runs).map(|instance| self.keep_instance(instance));
@@ -84,8 +93,8 @@ impl Copies {
     }
 
     /// Calls the entry of a kept instance, and drops the handle if no instance is left.
-    fn again(&mut self, [handle, limits]: [Json; 2]) -> Result<Json, Fault> {
-        let (handle, limits) = (handled(handle)?, limits_of(limits)?);
+    fn again(&mut self, [handle, limits]: [Json; 2], suspend: Option<bool>) -> Result<Json, Fault> {
+        let (handle, limits) = (handled(handle)?, limits_of(limits, suspend)?);
         let instance = self.instances.remove(&handle).ok_or(Fault::Refused("missing"))?;
         let (reply, instance) = report(sandbox::again(instance, &limits)?);
         self.instances.extend(instance.map(|instance| (handle, instance)));
@@ -125,6 +134,18 @@ fn exported(args: Option<Json>) -> Result<(Json, Option<u64>), Fault> {
     }
 }
 
+/// Takes `suspend` out of the arguments, if it is there and sandbox.suspend is claimed.
+fn suspended(args: Option<Json>) -> Result<(Option<Json>, Option<bool>), Fault> {
+    let Some(Json::Map(mut args)) = args else { return Ok((args, None)) };
+    let at = args.iter().position(|arg| arg.0 == "suspend").filter(|_| is_claimed("suspend"));
+    let suspend = match at.map(|at| args.remove(at).1) {
+        None => None,
+        Some(Json::Bool(suspend)) => Some(suspend),
+        Some(_) => return Err(wrong("suspend is no truth value")),
+    };
+    Ok((Some(Json::Map(args)), suspend))
+}
+
 /// Returns what a handle names; a handle of the other kind is missing too.
 fn known<'a, T>(copies: &'a HashMap<String, T>, handle: &str) -> Result<&'a T, Fault> {
     copies.get(handle).ok_or(Fault::Refused("missing"))
@@ -157,8 +178,8 @@ fn report(ended: Ended) -> (Vec<(String, Json)>, Option<Instance>) {
     (reply, ended.instance)
 }
 
-/// Decodes the limits of a call.
-fn limits_of(value: Json) -> Result<Limits, Fault> {
+/// Decodes the limits of a call. Without `suspend` a call whose fuel is spent is not kept.
+fn limits_of(value: Json, suspend: Option<bool>) -> Result<Limits, Fault> {
     let [pages, ms, fuel, table] = taken(Some(value), ["pages", "ms", "fuel", "table"])?;
     let within = |value: Json, least: u64, most: u64| match value {
         Json::Null => Ok(None),
@@ -167,7 +188,7 @@ fn limits_of(value: Json) -> Result<Limits, Fault> {
     };
     let pages = within(pages, 16, 1024)?.filter(|pages| pages % 16 == 0).ok_or_else(|| wrong("pages is invalid"))?;
     let (ms, fuel) = (within(ms, 1, 60_000)?, within(fuel, 1, (1 << 53) - 1)?);
-    Ok(Limits { pages, ms, fuel, table: within(table, 0, 1_000_000)? })
+    Ok(Limits { pages, ms, fuel, table: within(table, 0, 1_000_000)?, suspend: suspend.unwrap_or(false) })
 }
 
 /// Decodes the grants, each only if its feature is claimed.

@@ -11,7 +11,8 @@ pub const VERSION: &str = "0.1";
 /// Claim only what you implement (harness.hello.honest). The floor is one ABI, and time or fuel (sandbox.hello.floor).
 /// ABIs: sandbox.abi.memory, sandbox.abi.wasi, sandbox.abi.extism (spec/sandbox/abi.rst).
 /// Then, one after another: sandbox.fuel, sandbox.table, sandbox.traps, sandbox.keep, sandbox.atomic, sandbox.snapshot,
-/// sandbox.export, sandbox.tank, sandbox.wide, and with WASI sandbox.env, sandbox.random, sandbox.clock, sandbox.files.
+/// sandbox.export, sandbox.tank, sandbox.suspend, sandbox.wide, and with WASI sandbox.env, sandbox.random,
+/// sandbox.clock, sandbox.files.
 pub const FEATURES: &[&str] = &["sandbox.abi.memory", "sandbox.time"];
 
 /// For sandbox.fuel: the most units that a call may use before the engine notices that they are spent, up to 65,536.
@@ -29,6 +30,7 @@ pub struct Limits {
     pub ms: Option<u64>,    // sandbox.time: milliseconds
     pub fuel: Option<u64>,  // sandbox.fuel: in your own units
     pub table: Option<u64>, // sandbox.table: elements of all tables together
+    pub suspend: bool,      // sandbox.suspend: if the fuel is spent, keep the call, and the outcome is "suspended"
 }
 
 /// What the guest may see; a member is `None` if it is not granted or its feature is not claimed.
@@ -66,8 +68,8 @@ pub fn run(_module: &[u8], _limits: &Limits, _grants: &Grants) -> Result<Ended, 
     Ok(Ended { outcome: "unresolved:module".into(), ..Ended::default() })
 }
 
-/// Calls the entry of a kept instance once more, with the limits of this call (sandbox.keep). An instance that it
-/// returns in `Ended` can be called again.
+/// Calls the entry of a kept instance once more, with the limits of this call (sandbox.keep), or continues its
+/// suspended call (sandbox.suspend). An instance that it returns in `Ended` can be called again.
 pub fn again(_instance: Instance, _limits: &Limits) -> Result<Ended, Fault> {
     Err(Fault::Error("fill in `again` in sandbox.rs".into()))
 }
