@@ -13,7 +13,7 @@ from pathlib import Path
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.vectors.files import VectorFile
-from selftests.vectors.sandbox_fuel_cases import SUSPENDED, TANKS
+from selftests.vectors.sandbox_fuel_cases import SUSPENDED, TANKS, UNUSED
 from selftests.vectors.sandbox_run_cases import limit_drafts, module_drafts, outcome_drafts, result_drafts
 from selftests.vectors.sandbox_state_cases import INSTANCES, SNAPSHOTS
 from selftests.vectors.sandbox_texts import FOLDER, probe_texts
@@ -30,6 +30,7 @@ def sandbox_files() -> list[VectorFile]:
         *outcome_drafts(),
         *INSTANCES,
         *limit_drafts(),
+        *UNUSED,
         *SNAPSHOTS,
         *TANKS,
         *SUSPENDED,

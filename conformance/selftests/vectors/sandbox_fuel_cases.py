@@ -1,4 +1,4 @@
-"""Cases of tanks and of suspended calls.
+"""Cases of runs that use no fuel, of tanks and of suspended calls.
 
 Amounts of fuel are the host's own, so these cases are about calls that need far less than a limit, or have no end.
 """
@@ -8,18 +8,30 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import sandbox_defects as defects
 from gritstone_conformance.strategies import sandbox_probes as probes
 from gritstone_conformance.strategies import sandbox_states as states
 from gritstone_conformance.strategies.sandbox_probes import Prediction, predict
 from gritstone_conformance.strategies.sandbox_work import counting
 from selftests.vectors.sandbox_scripts import LIMITS, Draft, Script
 
-__all__ = ["SUSPENDED", "TANKS"]
+__all__ = ["SUSPENDED", "TANKS", "UNUSED"]
 
 _COUNTS: Final = predict(probes.counter, 4)
 _ONCE: Final = predict(states.once, 1)
 _REST: Final[dict[str, Json]] = {**LIMITS, "fuel": None}
 _SPENT: Final = ("exhausted:fuel",)
+
+
+def _module_uses_no_fuel(script: Script) -> Script:
+    whole = probes.every_word(2)
+    script.run(whole, predict(whole)[0])
+    for build in defects.defective(whole).values():
+        script.unresolved(build(script.abi))
+    return script
+
+
+UNUSED: Final = (Draft("module/uses-no-fuel", ("fuel.unresolved",), _module_uses_no_fuel, ("fuel",)),)
 
 
 def _tank_rest(script: Script) -> Script:

@@ -74,6 +74,13 @@ class Script:
         args |= {"suspend": True} if suspend else {}
         return self._ask("sandbox.run", args, self._reported(expected, {"instance": instance}), rule)
 
+    def unresolved(self, module: bytes) -> Script:
+        """Run a defective module, which uses no fuel."""
+        args: dict[str, Json] = {"module": to_base64(module), "limits": LIMITS, "grants": {}, "keep": False}
+        report: dict[str, Json] = {"output": ANY, "used": 0, "instance": None}
+        expected = _one_of([{"ok": {"outcome": outcome, **report}} for outcome in UNRESOLVED])
+        return self._ask("sandbox.run", args, expected, None)
+
     def again(
         self,
         instance: str,

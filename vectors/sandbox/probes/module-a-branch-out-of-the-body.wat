@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-a-branch-out-of-the-body.
+;; Run by sandbox/module/memory-a-branch-out-of-the-body and 1 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func))

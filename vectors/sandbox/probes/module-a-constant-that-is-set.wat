@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-a-constant-that-is-set.
+;; Run by sandbox/module/memory-a-constant-that-is-set and 1 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func))

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-a-data-segment-without-memory-index-0.
+;; Run by sandbox/module/memory-a-data-segment-without-memory-index-0 and 1 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-a-start-function-and-an-entry-with-a-parameter.
+;; Run by sandbox/module/memory-a-start-function-and-an-entry-with-a-parameter and 1 more.
 (module
   (type (;0;) (func (param i32)))
   (type (;1;) (func))

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-a-start-function-and-no-entry.
+;; Run by sandbox/module/memory-a-start-function-and-no-entry and 1 more.
 (module
   (type (;0;) (func))
   (func (;0;) (type 0)

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-an-entry-with-a-parameter.
+;; Run by sandbox/module/memory-an-entry-with-a-parameter and 1 more.
 (module
   (type (;0;) (func (param i32)))
   (func (;0;) (type 0)

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-an-entry-with-another-result.
+;; Run by sandbox/module/memory-an-entry-with-another-result and 1 more.
 (module
   (type (;0;) (func (result i64)))
   (func (;0;) (type 0)

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-an-export-twice.
+;; Run by sandbox/module/memory-an-export-twice and 1 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))

@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-an-import-of-a-known-module.
+;; Run by sandbox/module/memory-an-import-of-a-known-module and 1 more.
 (module
   (type (;0;) (func))
   (type (;1;) (func (param i64)))

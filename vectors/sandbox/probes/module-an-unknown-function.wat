@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-an-unknown-function.
+;; Run by sandbox/module/memory-an-unknown-function and 1 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func))

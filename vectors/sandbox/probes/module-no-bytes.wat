@@ -1,4 +1,4 @@
-;; Run by sandbox/module/memory-no-bytes and 28 more.
+;; Run by sandbox/module/memory-no-bytes and 29 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))

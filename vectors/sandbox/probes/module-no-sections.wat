@@ -1,2 +1,2 @@
-;; Run by sandbox/module/memory-no-sections.
+;; Run by sandbox/module/memory-no-sections and 1 more.
 (module)
