@@ -296,6 +296,7 @@ ANSWERS: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = [
     (suspending("i6", True, fuel=2), done(3, used=2)),
     (running(limits=ONE_UNIT, suspend=False), done(1, used=1, instance="i7")),
 ]
+BAD_SUSPEND: list[Any] = [None, 0, "true", []]
 BAD_MS: list[Any] = [0, 60_001, -1, "1", []]
 BAD_LIMITS: list[Any] = [{}, None, [], "", {**LIMITS, "more": None}, {"pages": 32}]
 BAD_GRANTS: list[Any] = [
@@ -318,7 +319,7 @@ FAULTY: list[tuple[str, Any]] = [
     ("sandbox.run", None),
     *(("sandbox.export", {"snapshot": "s2", "fuel": fuel}) for fuel in (-1, 1.5, 1 << 53, None, True, "1", [1])),
     ("sandbox.export", {"snapshot": "s2", "more": 1}),
-    *(suspending("i1", suspend) for suspend in (None, 0, "true", [])),
+    *(suspending("i1", suspend) for suspend in BAD_SUSPEND),
     *(running(suspend=suspend) for suspend in (None, 1, "false")),
     running(keep=False, suspend=True),
     running(keep=False, suspend=False),
