@@ -188,7 +188,7 @@ class TraceCrossings(GeneratedTable):
         rows: list[Sequence[str]] = [("Table", "Dimensions", "Rows", "Covered", "Possible", "Impossible")]
         reasons = []
         for table in load_tables().values():
-            possible, impossible = table.pairs()
+            possible, impossible = table.pairs
             counts = (len(rows_of(table)), len(possible - uncovered(table)), len(possible), len(impossible))
             values = ", ".join(f"{name} ({len(values)})" for name, values in table.dimensions.items())
             rows.append((f"``{table.name}``: {table.about}", values, *map(str, counts)))

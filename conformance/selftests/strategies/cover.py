@@ -77,7 +77,7 @@ def main() -> None:
     if parser.parse_args().write:
         ROWS_FILE.write_text(rows_text(SPEC_VERSIONS[-1]), encoding="utf-8")
     for name, table in load_tables().items():
-        possible, impossible = table.pairs()
+        possible, impossible = table.pairs
         rows = cover(table, SPEC_VERSIONS[-1])
         print(f"{name}: {len(rows)} rows, {len(possible)} possible pairs, {len(impossible)} impossible pairs")
 

@@ -25,7 +25,7 @@ SMALL = Table(
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_rows_contain_every_possible_pair(table: Table) -> None:
-    possible, impossible = table.pairs()
+    possible, impossible = table.pairs
     missing = uncovered(table)
     print(
         f"{table.name}: {len(rows_of(table))} rows, {len(possible) - len(missing)} of {len(possible)} possible pairs,"
@@ -65,7 +65,7 @@ def test_uncovered_names_the_pair_of_a_removed_row(monkeypatch: pytest.MonkeyPat
 
 
 def test_pairs_are_impossible_if_no_row_completes_them() -> None:
-    possible, impossible = SMALL.pairs()
+    possible, impossible = SMALL.pairs
     assert impossible == {
         frozenset({("a", "1"), ("b", "x")}),
         frozenset({("b", "y"), ("c", "p")}),
@@ -78,7 +78,7 @@ def test_another_salt_covers_the_pairs_with_other_rows() -> None:
     table = TABLES[0]
     one, other = (cover(table, salt) for salt in ("0.6", "0.7"))
     assert {tuple(row) for row in one} != {tuple(row) for row in other}
-    possible, _ = table.pairs()
+    possible, _ = table.pairs
     for made in (one, other):
         found = [pairs_of(dict(zip(table.dimensions, row, strict=True))) for row in made]
         assert possible == set().union(*found)

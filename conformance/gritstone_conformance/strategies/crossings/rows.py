@@ -37,5 +37,5 @@ def rows_of(table: Table) -> tuple[dict[str, str], ...]:
 
 def uncovered(table: Table) -> set[Pair]:
     """Return the possible pairs that no stored row contains."""
-    possible, _ = table.pairs()
-    return possible.difference(*(pairs_of(row) for row in rows_of(table)))
+    possible, _ = table.pairs
+    return set(possible.difference(*(pairs_of(row) for row in rows_of(table))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -88,18 +88,19 @@ class Table:
                 return row
         return None
 
-    def pairs(self) -> tuple[set[Pair], set[Pair]]:
-        """Return the possible and the impossible pairs."""
+    @cached_property
+    def pairs(self) -> tuple[frozenset[Pair], frozenset[Pair]]:
+        """The possible and the impossible pairs; finding them takes up to a second."""
         found: tuple[set[Pair], set[Pair]] = (set(), set())
         for (one, values), (other, others) in combinations(self.dimensions.items(), 2):
             for value, second in product(values, others):
                 row = {one: value, other: second}
                 found[self.complete(row) is None].add(frozenset(row.items()))
-        return found
+        return frozenset(found[0]), frozenset(found[1])
 
     def reasons(self) -> Iterator[tuple[str, int]]:
         """Yield the reason of each impossible combination and how many impossible pairs it contains alone."""
-        _, impossible = self.pairs()
+        _, impossible = self.pairs
         for each in self.impossible:
             yield each.reason, sum(each.excludes(dict(pair)) for pair in impossible)
 
