@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from typing import Final, TypeAlias
@@ -158,7 +158,7 @@ class Plan:
         selection: the requested selection.
     """
 
-    items: tuple[Planned, ...]
+    items: tuple[Planned, ...] = field(repr=False)
     seed: int
     selection: Selection
 

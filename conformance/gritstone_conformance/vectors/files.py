@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class VectorSet:
         digest: the vectors digest: SHA-256 (hex) of the text of ``DIGEST``.
     """
 
-    files: tuple[VectorFile, ...]
+    files: tuple[VectorFile, ...] = field(repr=False)
     digest: str
 
     def cases(self) -> Iterator[Case]:
