@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from gritstone_conformance.bridges.sandbox import RefusedError, SandboxBridge
 from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
 from gritstone_conformance.model.wasm_host import GuestHost
+from gritstone_conformance.planning.suite import load_data
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
-from gritstone_conformance.vectors.files import load_vectors
 
-__all__ = ["Asked", "Forms", "is_played", "play_vector", "recorded_replies"]
+__all__ = ["Asked", "Forms", "Played", "is_played", "play_vector", "played", "recorded_replies"]
 
 _SLOW: Final = {"grit/depth/arrays"}
 """Vectors that take the model more than a second; other vectors have replies of the same shapes."""
@@ -98,13 +99,30 @@ def play_vector(case: Case, note: Callable[[Asked], None] | None = None) -> str 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The answers of the model to every vector that it answers.
+
+    Attributes:
+        wrong: the first difference of each vector, or None, by its name.
+        forms: right replies.
+    """
+
+    wrong: Mapping[str, str | None]
+    forms: Forms
+
+
+@cache
+def played() -> Played:
+    """Run every vector on the model, once per process."""
+    forms = Forms()
+    cases = filter(is_played, load_data().vectors.cases())
+    return Played({case.name: play_vector(case, forms.note) for case in cases}, forms)
+
+
 def recorded_replies() -> list[Asked]:
     """Return right replies of the vectors, one for each combination of operation, expected shape and reply shape."""
-    forms = Forms()
-    for case in load_vectors().cases():
-        if is_played(case):
-            assert play_vector(case, forms.note) is None, case.name
-    return forms.kept
+    return played().forms.kept
 
 
 def _play(case: Case) -> Iterator[Asked]:

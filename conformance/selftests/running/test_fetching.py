@@ -16,9 +16,9 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.values import Blob, Step, Tree, from_base64, to_base64
+from gritstone_conformance.planning.suite import load_data
 from gritstone_conformance.replies import Json, Ok, Refused
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.vectors.files import load_vectors
 from selftests.fakes.runs import run
 from selftests.fakes.subject import Answer, FakeSubject
 
@@ -27,7 +27,7 @@ STEPPING, CHOOSING = "wit/program/try-most", "runtime/effect/listed"
 
 @cache
 def vector(name: str) -> Case:
-    return load_vectors().by_name()[name]
+    return load_data().vectors.by_name()[name]
 
 
 class Wrong(FakeSubject):
