@@ -19,6 +19,7 @@ from selftests.terminal import run
 __all__ = ["fmt", "run"]  # fixtures; pytest finds hooks without it
 
 _COLLECTED = pytest.StashKey[int]()
+_ALL_NIGHTLY: Final = "\npytestmark = pytest.mark.nightly\n"
 _LONGEST: Final = ("test_liveness", "test_tutorial", "test_zero", "test_zoo")
 """The files with the longest tests. They run first, so that no worker waits for another one at the end."""
 
@@ -30,10 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore files without zoo tests under ``--whole-zoo``, because importing them takes longer than many mutants."""
-    if not config.getoption("--whole-zoo") or not collection_path.name.startswith("test_"):
+    """Ignore files without zoo tests under ``--whole-zoo``, because importing them takes longer than many mutants.
+
+    Under ``-m "not nightly"`` ignore files that have only nightly tests: these are as many as all others.
+    """
+    is_zoo, is_daily = config.getoption("--whole-zoo"), "not nightly" in config.getoption("markexpr")
+    if not (is_zoo or is_daily) or not collection_path.name.startswith("test_"):
         return None
-    return "pytest.mark.zoo" not in collection_path.read_text(encoding="utf-8") or None
+    text = collection_path.read_text(encoding="utf-8")
+    is_ignored = (is_zoo and "pytest.mark.zoo" not in text) or (is_daily and _ALL_NIGHTLY in text)
+    return is_ignored or None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -21,6 +21,7 @@ from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Re
 from gritstone_conformance.trial import Divergence, Property
 from selftests.properties.model_runs import run_on_model
 
+pytestmark = pytest.mark.nightly
 LONG = ("grit/scale/", "grit/depth/", "wasm/everywhere/")
 FEATURES = set(GuestHost().claims.features)
 PROPERTIES = [
@@ -90,7 +91,6 @@ def ending_within(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.nightly
 @pytest.mark.rule("suite.verdict.own-fault", "suite.bounds.each", slow=True)
 @pytest.mark.parametrize("share", [0.005, 0.05, 0.4])
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
