@@ -111,6 +111,21 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "wasm.adopt": [{"store": "s", "actor": HEX}],
     "wasm.sign": [{"bundle": "", "secret": "A" * 43}],
     "wasm.verify": [{"bundle": "", "signature": "", "keys": []}, {"bundle": "", "signature": "", "keys": [HEX] * 64}],
+    "session.limits": [{"runtime": "r", "max_live": 1, "idle_ms": 0, "lease_ms": 2**53 - 1}],
+    "session.open": [{"runtime": "r", "at": 0, "core": HEX}],
+    "session.prepare": [
+        {"runtime": "r", "at": 0, "session": HEX, "request": ""},
+        {"runtime": "r", "at": 0, "session": None, "request": "AA"},
+        {"runtime": "r", "at": 0, "session": None, "request": "AA", "nonce": "A" * 43},
+    ],
+    "session.send": [
+        {"runtime": "r", "at": 1, "session": HEX, "headers": [["mt", "x"], ["mt", "x"]], "content": HEX},
+    ],
+    "session.sweep": [{"runtime": "r", "at": 2**53 - 1}],
+    "session.archive": [{"runtime": "r", "at": 0, "session": HEX}],
+    "session.restore": [{"runtime": "r", "at": 0, "session": HEX}],
+    "session.close": [{"runtime": "r", "at": 0, "session": HEX}],
+    "session.progress": [{"runtime": "r", "at": 0, "session": HEX, "progress": "AA"}],
     "sandbox.run": [
         {"module": "", "limits": SANDBOX_LIMITS, "grants": {}, "keep": True},
         {

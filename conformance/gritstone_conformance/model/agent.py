@@ -70,11 +70,13 @@ class Agent:
     Attributes:
         identity: the agent's id.
         answered: effects that are unread and were answered, since older mail of their sender was not.
+        reserved: what the type of an injected message to the agent does not begin with; None for no restriction.
     """
 
     mailroom: Mailroom
     identity: bytes
     answered: set[tuple[bytes, bytes]] = field(default_factory=set)
+    reserved: str | None = None
 
     @property
     def shelf(self) -> Shelf:
@@ -119,13 +121,17 @@ class Agent:
             return entry
         return self.mailroom.inbox_anywhere(to).get(self.identity)
 
-    def step(self, sent: dict[bytes, bytes], read: dict[bytes, bytes]) -> None:
-        """Make a step that sends and acknowledges.
+    def step(self, sent: dict[bytes, bytes], read: dict[bytes, bytes], dropped: bytes | None = None) -> None:
+        """Make a step that sends and acknowledges, and that drops the entries for an actor.
 
         Spec: :rule:`runtime.agent.changes`.
         """
-        inbox, outbox = self.mailroom.inbox(self.identity), self.mailroom.outbox(self.identity)
-        self._adopt(self.mailroom.heads[self.identity], {**inbox, **read}, {**outbox, **sent})
+        inbox = {**self.mailroom.inbox(self.identity), **read}
+        outbox = {**self.mailroom.outbox(self.identity), **sent}
+        if dropped is not None:
+            inbox.pop(dropped, None)
+            outbox.pop(dropped, None)
+        self._adopt(self.mailroom.heads[self.identity], inbox, outbox)
 
     def release(self, actors: Iterable[bytes]) -> list[bytes]:
         """Drop the entries for actors and return those of which there was one to drop, ascending; raises Refusal.
@@ -249,4 +255,6 @@ class Agent:
             defects.append(invalid("runtime.agent.inject-refused", "headers outside the grammar"))
         if ("mt", "receipt") in headers:
             defects.append(rejected("runtime.receipt.reserved", "only the runtime sends receipts"))
+        if self.reserved is not None and to == self.identity and dict(headers).get("mt", "").startswith(self.reserved):
+            defects.append(rejected("session.notice.reserved", "only the runtime sends notices"))
         return defects

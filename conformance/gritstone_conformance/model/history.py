@@ -19,6 +19,7 @@ from gritstone_conformance.model.marks import check_marks
 from gritstone_conformance.model.matching import match_all
 from gritstone_conformance.model.recompute import recompute
 from gritstone_conformance.model.resting import check_rest
+from gritstone_conformance.model.session.residency_check import check_residency
 from gritstone_conformance.model.stepwise import check_steps
 from gritstone_conformance.model.values import Tree
 
@@ -76,6 +77,7 @@ def check_history(
     found += matches.findings
     remade = recompute(history, matches, found)
     found += [*remade.findings, *cycles(history, matches), *check_marks(history, matches), *_wrong_names(history)]
+    found += check_residency(history)
     if at_rest:
         found += check_rest(history)
     return Verdict(

@@ -8,6 +8,7 @@ Spec: ``runtime/states``, ``runtime/failure``, ``runtime/schedule``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -99,6 +100,7 @@ class Runtime:
         now_ms: the time, which moves only by :meth:`move_time`.
         adopted: how many steps of actors became heads.
         last_failures: marked actors to the class of the last failure.
+        on_adopted: called with the receivers to which the new head of an actor sends mail.
     """
 
     def __init__(self, store: Store, shelf: Shelf, agent: bytes, config: Config) -> None:
@@ -109,6 +111,7 @@ class Runtime:
         self.now_ms = 0
         self.adopted = 0
         self.last_failures: dict[bytes, str] = {}
+        self.on_adopted: Callable[[list[bytes]], None] | None = None
         self._known: dict[bytes, Known] = {}
         self._seen: dict[bytes, tuple[object, ...]] = {}
 
@@ -231,8 +234,12 @@ class Runtime:
         for covered in proposal.covered:
             known.counts.pop(covered, None)
             known.due.pop(covered, None)
+        before = self.mailroom.outbox(actor)
         self.mailroom.set_head(actor, step)
         self.adopted += 1
+        if self.on_adopted is not None:
+            sent = self.mailroom.outbox(actor).items()
+            self.on_adopted([receiver for receiver, tip in sent if before.get(receiver) != tip])
 
     def _fail(self, actor: bytes, proposal: Proposal, failure: Failure) -> bytes | None:
         """Do what follows from a failed run.

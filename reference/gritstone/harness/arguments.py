@@ -305,6 +305,32 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "wasm.adopt": {"store": _handle, "actor": read_id},
     "wasm.sign": {"bundle": read_bytes, "secret": _secret},
     "wasm.verify": {"bundle": read_bytes, "signature": read_bytes, "keys": _list(read_id, _MAX_KEYS)},
+    "session.limits": {
+        "runtime": _handle,
+        "max_live": _uint(1, _MAX_UINT),
+        "idle_ms": _any_uint,
+        "lease_ms": _any_uint,
+    },
+    "session.open": {"runtime": _handle, "at": _any_uint, "core": read_id},
+    "session.prepare": {
+        "runtime": _handle,
+        "at": _any_uint,
+        "session": _or_none(read_id),
+        "request": read_bytes,
+        "nonce?": _secret,
+    },
+    "session.send": {
+        "runtime": _handle,
+        "at": _any_uint,
+        "session": read_id,
+        "headers": _list(_header),
+        "content": read_id,
+    },
+    "session.sweep": {"runtime": _handle, "at": _any_uint},
+    "session.archive": {"runtime": _handle, "at": _any_uint, "session": read_id},
+    "session.restore": {"runtime": _handle, "at": _any_uint, "session": read_id},
+    "session.close": {"runtime": _handle, "at": _any_uint, "session": read_id},
+    "session.progress": {"runtime": _handle, "at": _any_uint, "session": read_id, "progress": read_bytes},
     "sandbox.run": {"module": read_bytes, "limits": _limits, "grants": _grants, "keep": _bool, "suspend?": _bool},
     "sandbox.again": {"instance": _copy, "limits": _limits, "suspend?": _bool},
     "sandbox.snapshot": {"instance": _copy},
@@ -318,6 +344,7 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
 _CHOICES: Mapping[str, Callable[[Arguments], bool]] = {
     "grit.open": lambda args: ("dir" in args) == (args["backend"] == "durable"),
     "grit.export": lambda args: ("to" in args) != ("cursor" in args),
+    "session.prepare": lambda args: "nonce" not in args or args["session"] is None,
     "grit.import": lambda args: args.keys() in ({"store", "from"}, {"store", "bytes", "more"}),
 }
 """The conditions on several members of an operation together."""

@@ -48,7 +48,7 @@ ALL_FEATURES = (
     "sandbox.clock",
     "sandbox.files",
 )
-_PROFILES = ("grit", "wit", "runtime", "wasm", "sandbox")
+_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "sandbox")
 _NEEDS = {
     "shared": ("durable",),
     "fault.kill": ("durable",),
@@ -68,7 +68,7 @@ _NEEDS = {
 """Feature -> what it needs first."""
 _LIMITS = Limits(object_bytes=8_388_608, tree_depth=2_048, refs=16_384)
 _CODE_OBJECT_BYTES = 8_388_608  # below it modules and prepared turns do not fit, and neither is claimed
-_LARGE = {"wasm", "session.guest"}
+_LARGE = {"wasm", "session", "session.guest"}
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 
@@ -96,8 +96,10 @@ class Claims:
     wasm_pages: int = 4_096  # pages of 64 KiB
 
     def without(self, names: set[str]) -> Claims:
-        """Drop features or one of the profiles ``wasm`` and ``sandbox``, and the features that need them."""
+        """Drop features or one of the profiles ``wasm``, ``session`` and ``sandbox``, and what needs them."""
         lost = set(names)
+        if "session.guest" in lost or "external" in lost:
+            lost.add("session")
         if "sandbox" in lost:
             lost |= {feature for feature in self.features if feature.startswith("sandbox.")}
         for feature, needed in _NEEDS.items():  # each comes after what it needs

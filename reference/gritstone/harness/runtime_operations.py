@@ -12,6 +12,7 @@ from gritstone.harness.runtimes import Bound, Runtimes
 from gritstone.harness.wire import Json, write_bytes
 from gritstone.harness.wit_operations import laws_of
 from gritstone.runtime import Config, Runtime
+from gritstone.session.residency import Residency
 
 __all__ = ["FAULT_OPERATIONS", "RUNTIME_OPERATIONS"]
 
@@ -53,7 +54,9 @@ def runtime_start(session: Session, args: Arguments) -> Json:
         transition_ms=args["transition_ms"],
     )
     runtime = Runtime(store, laws_of(session), config, suite_clock=args["clock"] == "suite")
-    runtimes.bind(args["runtime"], Bound(runtime, args["store"], args["schedule"] == "chosen"))
+    is_chosen = args["schedule"] == "chosen"
+    residency = Residency(runtime) if "session" in session.claims.profiles and not is_chosen else None
+    runtimes.bind(args["runtime"], Bound(runtime, args["store"], is_chosen, residency))
     return {"agent": runtime.agent.hex()}
 
 

@@ -16,6 +16,7 @@ from gritstone.errors import Missing, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 from gritstone.runtime.runtime import Runtime
+from gritstone.session.residency import Residency
 
 __all__ = ["Bound", "Runtimes"]
 
@@ -30,11 +31,13 @@ class Bound:
         runtime: the runtime.
         store: the handle of its store.
         chosen: whether the suite chooses the schedule.
+        residency: the sessions of the runtime; None without the profile or with a chosen schedule.
     """
 
     runtime: Runtime
     store: str
     chosen: bool
+    residency: Residency | None = None
 
 
 class Runtimes:

@@ -37,6 +37,10 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.wasm_operations import WASM_OPERATIONS
 
         return WASM_OPERATIONS
+    if profile == "session":
+        from gritstone.harness.session_operations import SESSION_OPERATIONS
+
+        return SESSION_OPERATIONS
     if profile == "sandbox":
         from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
 

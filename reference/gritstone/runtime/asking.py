@@ -16,7 +16,7 @@ from gritstone.wit.code import Ask, Await, Request, Sleep
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["answer"]
+__all__ = ["answer", "provide"]
 
 
 async def answer(
@@ -51,15 +51,15 @@ async def answer(
                 wanted = play.send(value) if error is None else play.throw(error)
             except StopIteration as stop:
                 return step, stop.value, workspace
-            value, error = await _provide(machine, wanted, workspace, pending, takes_time=takes_time, nested=nested)
+            value, error = await provide(machine, wanted, workspace, pending, takes_time=takes_time, nested=nested)
     finally:
         play.close()
 
 
-async def _provide(
+async def provide(
     machine: Machine, wanted: Request, workspace: Workspace, pending: PendingQuery, *, takes_time: bool, nested: int
 ) -> tuple[Any, BaseException | None]:
-    """Return the result that a query waits for, or the exception to raise in it."""
+    """Return the result that code waits for, or the exception to raise in it."""
     try:
         match wanted:
             case Sleep(milliseconds):

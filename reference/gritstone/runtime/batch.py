@@ -15,7 +15,7 @@ Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit.engine import Batch, Table
@@ -39,6 +39,7 @@ class StepBatch:
         present: actors that the update expects not to be away.
         removals: the count of removals at which the closures of borrowed ids were complete; see ``removals``.
         created: the number of references that it creates, minus the number that it removes.
+        notes: what the runtime knows once the update is made, by a key of its own.
         versions: the versions of the references before and after the update; None if it was not made.
     """
 
@@ -50,6 +51,7 @@ class StepBatch:
         "_others",
         "borrowed",
         "created",
+        "notes",
         "objects",
         "present",
         "removals",
@@ -69,7 +71,8 @@ class StepBatch:
         self._heads: dict[ObjectId, ObjectId | None] = {}
         self._old_marks: dict[ObjectId, ObjectId | None] = {}
         self._marks: dict[ObjectId, ObjectId | None] = {}
-        self._others: list[Change] = []
+        self._others: dict[str, Change] = {}
+        self.notes: dict[Hashable, int] = {}
 
     def add(self, encodings: Mapping[ObjectId, bytes]) -> None:
         """Add encodings of new objects."""
@@ -99,8 +102,15 @@ class StepBatch:
         return self._old_marks
 
     def change(self, change: Change) -> None:
-        """Change another reference."""
-        self._others.append(change)
+        """Change another reference, or expect it unchanged; ``old`` is its value in this batch, or in the store."""
+        first = self._others.get(change.name, change)
+        self._others[change.name] = Change(change.name, first.old, change.new)
+        self.created += (change.new is not None) - (change.old is not None)
+
+    def target(self, name: str, stored: ObjectId | None) -> ObjectId | None:
+        """Return the target of another reference after this batch."""
+        change = self._others.get(name)
+        return stored if change is None else change.new
 
     def move_references(self, tables: Batch, changes: list[Change], limits: Limits) -> None:
         """Change the references within an update, and record their versions."""
@@ -112,7 +122,7 @@ class StepBatch:
         """Return all changes of references."""
         heads = [Change(f"heads/{actor.hex()}", old, self._heads[actor]) for actor, old in self._old_heads.items()]
         marks = [Change(f"failed/{actor.hex()}", old, self._marks[actor]) for actor, old in self._old_marks.items()]
-        return heads + marks + self._others
+        return [*heads, *marks, *self._others.values()]
 
 
 def commit(store: Store, batch: StepBatch) -> bool:

@@ -37,6 +37,7 @@ from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
 from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
+from gritstone.wit.workspace import Workspace
 
 __all__ = ["RunSummary", "Runtime"]
 
@@ -72,6 +73,7 @@ class Runtime:
     Attributes:
         store: the store.
         machine: the machine, which makes the decisions.
+        reserved: what ``mt`` of an injection to the agent does not begin with; None for no restriction.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Runtime:
         self.machine = Machine(world, config, None if suite_clock else self._waiting.clock_ms)
         self._suite_clock = suite_clock
         self._answered: Answered = set()
+        self.reserved: str | None = None
         self._changing = asyncio.Semaphore(config.most_waiting)
         self._commits: list[asyncio.Future[bool]] = []
         self._gather = _LEAST_GATHERED
@@ -116,6 +119,11 @@ class Runtime:
     def agent(self) -> ObjectId:
         """Return the id of the agent."""
         return self.machine.world.agent
+
+    @property
+    def takes_time(self) -> bool:
+        """Return whether transitions take time: the clock is not that of the suite."""
+        return not self._suite_clock
 
     # --- running ---------------------------------------------------------------------------------------
 
@@ -280,7 +288,7 @@ class Runtime:
             self._gather = min(2 * self._gather, self.machine.config.commit_objects)
         self._committed_ms = end_ms
 
-    async def _durably(self, change: Callable[[], _T]) -> _T:
+    async def durably(self, change: Callable[[], _T]) -> _T:
         """Change the world, and return when that is committed; repeat it from new heads if the commit was refused."""
         async with self._changing:
             while True:
@@ -331,7 +339,9 @@ class Runtime:
     ) -> ObjectId:
         """Send a message from the agent; return its id when it is durable. See ``agent_mailbox.inject``."""
         world, pairs = self.machine.world, list(headers)
-        return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
+        if self.reserved is not None and to == self.agent and dict(pairs).get("mt", "").startswith(self.reserved):
+            raise Rejected("the type of the message is reserved", rule="session.notice.reserved", got=self.reserved)
+        return await self.durably(lambda: inject(world, to, pairs, content, signal=signal))
 
     async def query(self, actor: ObjectId, name: str, args: bytes = b"") -> tuple[ObjectId, ObjectId | None]:
         """Query an actor; return the step that was queried, and the id of the answer or None.
@@ -342,17 +352,21 @@ class Runtime:
 
         Spec: :rule:`runtime.query.rest`, :rule:`runtime.query.monotone`, :rule:`wit.query.pure`.
         """
-        await self._durably(lambda: None)
+        step, found, workspace = await self.ask(actor, name, args)
+        if found is not None:
+            workspace.keep(self.store)
+        return step, found
+
+    async def ask(self, actor: ObjectId, name: str, args: bytes) -> tuple[ObjectId, ObjectId | None, Workspace]:
+        """Query an actor as ``query`` does; return the objects of the answer, too, and do not store them."""
+        await self.durably(lambda: None)
         request = Ask(actor, name, args)
         pending = PendingQuery()
         self.machine.pending_queries.add(pending)
         try:
-            step, found, workspace = await answer(self.machine, request, pending, takes_time=not self._suite_clock)
+            return await answer(self.machine, request, pending, takes_time=self.takes_time)
         finally:
             self.machine.pending_queries.discard(pending)
-        if found is not None:
-            workspace.keep(self.store)
-        return step, found
 
     def mail(self) -> list[MessageKey]:
         """List the mail to the agent. See ``agent_mailbox.mail``."""
@@ -362,7 +376,7 @@ class Runtime:
     async def acknowledge(self, sender: ObjectId, message: ObjectId) -> None:
         """Acknowledge mail to the agent, up to a message. See ``agent_mailbox.acknowledge``."""
         world = self.machine.world
-        await self._durably(lambda: acknowledge(world, sender, message))
+        await self.durably(lambda: acknowledge(world, sender, message))
 
     def effects(self) -> list[Effect]:
         """List the open effects. See ``agent_mailbox.effects``."""
@@ -372,7 +386,7 @@ class Runtime:
     async def resolve(self, effect: MessageKey, outcome: dict[str, bytes | str]) -> None:
         """Answer an open effect. See ``agent_mailbox.resolve``."""
         world, answered = self.machine.world, self._answered
-        await self._durably(lambda: resolve(world, answered, effect, outcome))
+        await self.durably(lambda: resolve(world, answered, effect, outcome))
         answered.add(effect)
 
     async def collect(self) -> list[ObjectId]:
@@ -396,7 +410,7 @@ class Runtime:
         dropped: list[ObjectId] = []
         for begin in range(0, len(names), most):
             part = names[begin : begin + most]
-            dropped += await self._durably(lambda part=part: release(world, part))  # type: ignore[misc]
+            dropped += await self.durably(lambda part=part: release(world, part))  # type: ignore[misc]
         return sorted(dropped)
 
     async def cut(self) -> ObjectId:
@@ -405,7 +419,7 @@ class Runtime:
         Spec: :rule:`runtime.cut.step`.
         """
         world = self.machine.world
-        return await self._durably(lambda: adopt_cut(world))
+        return await self.durably(lambda: adopt_cut(world))
 
     # --- chosen schedules ------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from gritstone.errors import InternalError, Missing
 from gritstone.grit.engine import Table
@@ -19,7 +19,7 @@ from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
-from gritstone.runtime.away import away_actors, away_step
+from gritstone.runtime.away import away_actors, away_names, away_step
 from gritstone.runtime.batch import StepBatch
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
@@ -49,11 +49,17 @@ class World:
         away: actors that make no step here.
         held: actors, in order, that wait for the next run of the runtime: an outcome needs a further reference.
         removals: the count of removals of the store when everything here was read; see ``removals``.
+        generation: how often everything here was read.
+        notes: the notes of the updates that were made; see ``StepBatch``.
+        on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
         self.store = store
         self.removals = 0
+        self.generation = 0
+        self.notes: dict[Hashable, int] = {}
+        self.on_away_mail: Callable[[ObjectId], None] | None = None
         self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_heads=True)
@@ -151,6 +157,43 @@ class World:
         actor.head = position.step_id
         self._place(actor, position)
 
+    def leave(self, actor: Actor, name: str) -> None:
+        """Remove the head of an actor and set one of the references by which it is away to that step, in the batch.
+
+        The update expects that the actor has no mark and was not away.
+
+        Spec: :rule:`runtime.away.kept`.
+        """
+        head = actor.head
+        for one in away_names(actor.actor_id):
+            self.batch.change(Change(one, None, head if one == name else None))
+        self.batch.move_head(actor.actor_id, head, None)
+        self.batch.move_mark(actor.actor_id, actor.mark, actor.mark)
+        self.batch.present.discard(actor.actor_id)
+        self.away.add(actor.actor_id)
+        actor.head = actor.position = None
+        if actor.running is None:
+            actor.state = actor.rest()
+
+    def come_back(self, actor: Actor, step: ObjectId) -> None:
+        """Make a step the head of an actor that was away, in the batch; the caller changes the other references.
+
+        Mail that waited is unread from now on, and so is mail that the step sent.
+
+        Spec: :rule:`runtime.away.mail`.
+        """
+        position = load_position(self.objects, step, actor.actor_id)
+        self.away.discard(actor.actor_id)
+        self.batch.borrowed.add(step)
+        self.head_moved(actor, position)
+        for sender, tip in list(actor.mail.items()):
+            if position.inbox.get(sender) == tip:
+                actor.set_tip(sender, None)
+        if actor.running is None:
+            actor.state = actor.rest()
+        self.route(actor.actor_id, list(position.outbox.items()))
+        self.enqueue(actor)
+
     def enqueue(self, actor: Actor) -> None:
         """Put an actor in the queue of ready actors."""
         if actor.is_queued or actor.running is not None or not actor.mail:
@@ -187,6 +230,8 @@ class World:
             receiver.set_tip(sender, None if is_read else tip)
             if not receiver.is_queued:
                 self.enqueue(receiver)
+            if tip is not None and receiver_id in self.away and sender != self.agent and self.on_away_mail is not None:
+                self.on_away_mail(receiver_id)
 
     # --- heads and marks -------------------------------------------------------------------------------
 
@@ -195,7 +240,7 @@ class World:
         collected: set[ObjectId] = set()
         for change in self.batch.changes():
             space, _, name = change.name.partition("/")
-            if space == "gone":
+            if space == "gone" and change.new is not None:
                 collected.add(bytes.fromhex(name))
             known = {"heads": self._heads, "failed": self._marks}.get(space)
             if known is None:
@@ -205,6 +250,7 @@ class World:
             else:
                 known[bytes.fromhex(name)] = change.new
         self.away |= collected
+        self.notes.update(self.batch.notes)
         if self.batch.versions is not None:
             before, after = self.batch.versions
             self._version = after if before == self._version else None
@@ -251,6 +297,7 @@ class World:
             if actor.running is not None:
                 actor.running.note_discarded(self.batch.objects)
         self.forget()
+        self.generation += 1
         with self.store.snapshot() as snapshot:
             self.removals = snapshot.removals()
             self._version = references_version(snapshot.view)

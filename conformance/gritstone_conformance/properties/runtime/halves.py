@@ -48,7 +48,7 @@ class Half:
     @property
     def of_runtime(self) -> bool:
         """Whether a runtime is asked, and not a store."""
-        return self.op.startswith("runtime.")
+        return self.op.startswith(("runtime.", "session."))
 
 
 def kill_at_each_write(trial: Trial, fmt: Format, halves: list[Half]) -> None:

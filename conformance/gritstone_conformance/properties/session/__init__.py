@@ -1,3 +1,3 @@
-"""Properties of the guest of sessions. In these modules a docstring is the gist of the normative sentence it judges."""
+"""Properties of the profile ``session``. A docstring is the gist of the normative sentence that is judged."""
 
 from __future__ import annotations

@@ -1,0 +1,103 @@
+"""Notices: mail of the agent to itself about its sessions.
+
+Spec: :rule:`session.archive.event`, :rule:`session.restore.request`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId, Tree
+from gritstone.runtime.agent import Entries
+from gritstone.runtime.outcomes import adopt_agent_step, last_sent
+from gritstone.runtime.world import World
+from gritstone.session.json_text import Json
+from gritstone.session.talk import json_blob
+from gritstone.wit.workspace import Workspace
+
+__all__ = [
+    "RESERVED",
+    "Notice",
+    "archived_notice",
+    "closed_notice",
+    "progress_notice",
+    "request_notices",
+    "restored_notice",
+    "send_notices",
+]
+
+RESERVED = "session_"
+"""What the type of a notice begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice.
+
+    Attributes:
+        mt: its type.
+        session: the id of the session.
+        content: the blob; for a session that was archived, what belongs to ``info``.
+        core: the core of a session that was archived, else None.
+    """
+
+    mt: str
+    session: ObjectId
+    content: Blob
+    core: ObjectId | None = None
+
+
+_Info: TypeAlias = dict[str, Json]
+
+
+def archived_notice(session: ObjectId, core: ObjectId, info: _Info) -> Notice:
+    """Return the notice of a session that was archived."""
+    return Notice("session_archived", session, json_blob({**info, "session": session.hex()}), core)
+
+
+def restored_notice(session: ObjectId, info: _Info) -> Notice:
+    """Return the notice of a session that was restored."""
+    return Notice("session_restored", session, json_blob({**info, "session": session.hex(), "source": "host"}))
+
+
+def closed_notice(session: ObjectId, info: _Info) -> Notice:
+    """Return the notice of a session that was closed."""
+    return Notice("session_closed", session, json_blob({**info, "session": session.hex()}))
+
+
+def progress_notice(session: ObjectId, data: bytes) -> Notice:
+    """Return the notice about a restore, with a JSON text as it is."""
+    return Notice("session_restore_progress", session, Blob({"ct": "j"}, data))
+
+
+def request_notices(session: ObjectId) -> list[Notice]:
+    """Return the two notices of a restore request."""
+    first = json_blob({"message": "", "percent": 0, "stage": "requested"})
+    return [
+        Notice("session_restore_requested", session, Blob(NO_HEADERS, b"")),
+        progress_notice(session, first.data),
+    ]
+
+
+def send_notices(world: World, at: int, notices: Sequence[Notice], sent: Entries, read: Entries) -> None:
+    """Make a step of the agent that sends notices.
+
+    Args:
+        world: the world that adopts it.
+        at: the time of the request.
+        notices: in their order, at least one.
+        sent: other changed entries of the agent's outbox; None removes one.
+        read: changed entries of its inbox; None removes one.
+    """
+    workspace = Workspace(world.objects)
+    tip = last_sent(world, world.agent)
+    for notice in notices:
+        content = workspace.put(notice.content)
+        if notice.core is not None:
+            content = workspace.put(Tree({"core": notice.core, "info": content}))
+            world.batch.borrowed.add(notice.core)
+        headers = {"at": str(at), "mt": notice.mt, "session": notice.session.hex()}
+        tip = workspace.put(Message(tip, headers, content))
+    adopt_agent_step(world, workspace, {**sent, world.agent: tip}, read)
