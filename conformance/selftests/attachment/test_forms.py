@@ -154,6 +154,14 @@ def test_table_and_schema_list_the_same_operations() -> None:
     assert {op for op, _ in GOOD} == REPLY_SHAPES.keys()
 
 
+@pytest.mark.parametrize(("schema", "member", "prefix"), [("reply-ok", "ok", "ok."), ("request", "args", "args.")])
+def test_schema_selects_the_form_of_each_operation(schema: str, member: str, prefix: str) -> None:
+    whole = json.loads((spec_dir() / "schemas" / f"{schema}.schema.json").read_bytes())
+    rows = {row["if"]["properties"]["op"]["const"]: row["then"]["properties"][member]["$ref"] for row in whole["allOf"]}
+    forms = [name for name in whole["$defs"] if name.startswith(prefix)]
+    assert rows == {name.removeprefix(prefix): f"#/$defs/{name}" for name in forms}
+
+
 def variations(value: Any) -> Iterator[Any]:
     """Yield copies of a value with one place changed as ``WRONG`` lists, or with one member added or removed."""
     if isinstance(value, dict):
