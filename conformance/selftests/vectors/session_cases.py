@@ -1,4 +1,4 @@
-"""The vectors of the guest of sessions: what the model makes of requests, by the tables of the text.
+"""The vectors of sessions: what the model makes of requests, by the tables of the text.
 
     python -m selftests.vectors.session_cases
 
@@ -15,6 +15,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.residency_cases import residency_cases
 from selftests.vectors.session_states import state_drafts
 from selftests.vectors.session_texts import text_drafts
 from selftests.vectors.session_turns import turn_drafts
@@ -29,6 +30,8 @@ def session_files() -> list[VectorFile]:
     for draft in drafts:
         for fmt in FORMATS.values():
             topics.setdefault(draft.name.split("/")[0], []).append(draft.case(fmt))
+    for topic, cases in residency_cases().items():
+        topics.setdefault(topic, []).extend(cases)
     return [
         VectorFile(f"session/{topic}.json", "0.6", "session", topic, "accept", {}, tuple(cases))
         for topic, cases in sorted(topics.items())

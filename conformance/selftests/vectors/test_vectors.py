@@ -279,6 +279,7 @@ KILLS = {  # what is durable when a process is killed, and what a start does aft
     "runtime.recover.collect",
     "runtime.recover.mark",
     "runtime.recover.step",
+    "session.recover.kill",
 }
 RUNNING = {  # times, full stores, and what happens while a run is in progress
     "runtime.away.expected",
@@ -303,15 +304,16 @@ SHARED = {  # another runtime, a removal or damage changes the store
     "runtime.head.mark",
     "runtime.collect.seen",
 }
-DECLARED = {"runtime.agent.limits", "runtime.effect.limit"}  # numbers that an implementation declares
+DECLARED = {"runtime.agent.limits", "runtime.effect.limit", "session.guest.size"}  # numbers that are declared
+DRAWN = {"session.archive.neutral", "session.open.unique"}  # two runs, or random ids, are compared
 
 
 def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:
     judged = {rule for case in load_vectors().cases() for rule in case.rules}
     judged |= {step.rule for case in load_vectors().cases() for step in case.steps if step.rule}
     judged |= {rule for file in load_audits() for audit in file.audits for rule in audit.rules}
-    bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime."))}
-    assert bound - judged == KILLS | RUNNING | TRACES | SHARED | DECLARED
+    bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime.", "session."))}
+    assert bound - judged == KILLS | RUNNING | TRACES | SHARED | DECLARED | DRAWN
 
 
 LARGE = {"wasm/migration/waiter-shallow"}  # its other format would be as long again and say the same
