@@ -36,7 +36,7 @@ OF_STORES: Final = {
     "grit.bundle.import-atomic",
     *("grit.erase.atomic", "runtime.agent.bootstrap", "wasm.handoff.one-owner"),
     *("runtime.fail.sent", "runtime.head.asked", "runtime.cut.step"),
-    *("runtime.collect.collected", "wasm.handoff.agent"),
+    *("runtime.collect.collected", "wasm.handoff.agent", "session.recover.kill"),
 }
 
 NEEDED: Final = {
@@ -63,6 +63,7 @@ NEEDED: Final = {
     "runtime.recover.mail": ("a-start-forgets-what-was-injected", "runtime/crash/failing-cbor"),
     "runtime.recover.mark": ("a-mark-is-written-after-its-receipt", "runtime/crash/failing-cbor"),
     "runtime.recover.step": ("a-commit-writes-heads-before-objects", "runtime/crash/talking-cbor"),
+    "session.recover.kill": ("session-archive-sends-the-notice-later", "session/kill/archive-cbor"),
     "wasm.handoff.agent": (
         "an-adoption-moves-the-agent-in-an-update-before",
         "wasm/handoff/killed-with-an-agent-framed",
