@@ -18,8 +18,8 @@ from gritstone_conformance.model.findings import Finding, Place, in_order
 from gritstone_conformance.model.marks import check_marks
 from gritstone_conformance.model.matching import match_all
 from gritstone_conformance.model.recompute import recompute
+from gritstone_conformance.model.residency.check import check_residency
 from gritstone_conformance.model.resting import check_rest
-from gritstone_conformance.model.session.residency_check import check_residency
 from gritstone_conformance.model.stepwise import check_steps
 from gritstone_conformance.model.values import Tree
 

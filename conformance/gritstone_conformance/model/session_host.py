@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gritstone_conformance.model.limits import Limits as StoreLimits
 from gritstone_conformance.model.refusals import ok, refused
-from gritstone_conformance.model.session.residency import Limits, Residency
+from gritstone_conformance.model.residency.sessions import Limits, Residency
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.subject import DurableStores
 from gritstone_conformance.model.values import from_base64, to_base64

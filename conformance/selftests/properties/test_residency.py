@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from gritstone_conformance.model.session.residency import Residency
+from gritstone_conformance.model.residency.sessions import Residency
 from gritstone_conformance.model.session_host import SessionHost
 from gritstone_conformance.properties.session import archiving, killing, opening, recorded, restoring, walk
 from gritstone_conformance.replies import Json

@@ -20,8 +20,8 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.residency.sessions import Residency
 from gritstone_conformance.model.runtime import Config, start
-from gritstone_conformance.model.session.residency import Residency
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.strategies import programs
@@ -72,7 +72,7 @@ class _Scene:
             self.runtime.run(*listed[0])
 
     def forge(self, mt: str, content: bytes, **headers: str) -> None:
-        """Let the agent send itself a message that no client can send."""
+        """Send a message of the agent to itself that no client can send."""
         self.runtime.agent.reserved = None
         pairs = {"at": "2000", "mt": mt, "session": self.name, **headers}
         self.runtime.agent.inject(self.runtime.agent.identity, tuple(sorted(pairs.items())), content, "queue")
@@ -151,7 +151,7 @@ _LEGAL: dict[str, tuple[Callable[[_Scene], None], str]] = {
 }
 
 _FORGED: dict[str, tuple[str, Callable[[_Scene], None], str]] = {
-    "archived-with-a-head": ("archived", lambda it: _rename(it, "archived", "heads"), "the head came back by itself"),
+    "archived-with-a-head": ("archived", lambda it: _rename(it, "archived", "heads"), "the head was set again"),
     "archived-and-lost": ("archived", lambda it: _point(it, "archived", None), "the reference was removed"),
     "archived-at-an-older-step": (
         "archived",

@@ -13,8 +13,8 @@ from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId, Tree
 from gritstone.runtime.agent import Entries
 from gritstone.runtime.outcomes import adopt_agent_step, last_sent
 from gritstone.runtime.world import World
+from gritstone.session.forms import json_blob
 from gritstone.session.json_text import Json
-from gritstone.session.talk import json_blob
 from gritstone.wit.workspace import Workspace
 
 __all__ = [

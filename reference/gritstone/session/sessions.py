@@ -34,6 +34,7 @@ from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime import Config, Runtime
+from gritstone.session.forms import json_blob
 from gritstone.session.guest import SESSIONS
 from gritstone.session.json_text import Json, parse, spell
 from gritstone.session.outcomes import (
@@ -48,7 +49,6 @@ from gritstone.session.outcomes import (
     outcome_of,
 )
 from gritstone.session.residency import Residency
-from gritstone.session.talk import json_blob
 from gritstone.session.tools import Tool, describe, plain
 from gritstone.session.usage import Limits
 from gritstone.wit.channels import load_message

@@ -15,7 +15,7 @@ from gritstone.grit.objects import Blob, Object, ObjectId, Step, Tree
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import AWAY_SPACES, away_names
 from gritstone.runtime.world import World
-from gritstone.session.talk import HEX
+from gritstone.session.forms import HEX
 from gritstone.wit.position import Position
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gritstone.errors import Missing
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.world import World
-from gritstone.session.talk import is_number
+from gritstone.session.forms import is_number
 from gritstone.wit.channels import load_message, unread
 from gritstone.wit.position import Position
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.residency.sessions import Residency
 from gritstone_conformance.model.runtime import start
-from gritstone_conformance.model.session.residency import Residency
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.grit.pair import open_memory

@@ -7,9 +7,9 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.residency.sessions import Limits, Residency
 from gritstone_conformance.model.runtime import Runtime
 from gritstone_conformance.model.session.json_text import write_json
-from gritstone_conformance.model.session.residency import Limits, Residency
 from gritstone_conformance.model.values import Headers, to_base64
 from gritstone_conformance.properties.grit.pair import Pair
 from gritstone_conformance.properties.runtime.judging import StoreFacts, check_export

@@ -13,8 +13,8 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import message_type
+from gritstone_conformance.model.residency.notices import PREFIX
 from gritstone_conformance.model.session.json_text import JsonText, NotJson, Number, read_json, write_json
-from gritstone_conformance.model.session.notices import PREFIX
 from gritstone_conformance.model.values import Blob, Message, Step, Tree
 
 __all__ = ["check_residency"]

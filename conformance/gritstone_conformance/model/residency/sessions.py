@@ -18,9 +18,9 @@ from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import Proposal, header
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
+from gritstone_conformance.model.residency.notices import PREFIX, Notice, json_notice, requested, send
 from gritstone_conformance.model.runtime import Runtime
 from gritstone_conformance.model.session.json_text import JsonText, NotJson, Number, read_json
-from gritstone_conformance.model.session.notices import PREFIX, Notice, json_notice, requested, send
 from gritstone_conformance.model.values import Blob, Headers, Message, Step, Tree
 
 __all__ = ["Limits", "Residency"]
