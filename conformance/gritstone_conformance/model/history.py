@@ -55,7 +55,12 @@ class Verdict:
 
 
 def check_history(
-    bundle: Bundle, *, at_rest: bool = False, max_attempts: int | None = None, is_whole: bool = False
+    bundle: Bundle,
+    *,
+    at_rest: bool = False,
+    max_attempts: int | None = None,
+    is_whole: bool = False,
+    has_sessions: bool = True,
 ) -> Verdict:
     """Judge the history in a bundle of all references of a store.
 
@@ -64,6 +69,7 @@ def check_history(
         at_rest: whether the runtime was at rest; then check 14 is asked too.
         max_attempts: after how many failures actors are marked, if that is known.
         is_whole: whether it is known that no actor was ever collected; then less is unverified.
+        has_sessions: whether the runtime may have the profile ``session``; otherwise check 16 is not made.
 
     Spec: :rule:`runtime.history.bundle`.
     """
@@ -77,7 +83,8 @@ def check_history(
     found += matches.findings
     remade = recompute(history, matches, found)
     found += [*remade.findings, *cycles(history, matches), *check_marks(history, matches), *_wrong_names(history)]
-    found += check_residency(history)
+    if has_sessions:
+        found += check_residency(history)
     if at_rest:
         found += check_rest(history)
     return Verdict(

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from gritstone_conformance.cases import Case, CaseStep, Requires
+from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.model.session_host import SessionHost
 from gritstone_conformance.properties.session import archiving, opening, restoring
 from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["residency_cases"]
 
-_FORMATS: Final = {"framed": ("framed-sha256", ""), "cbor": ("cbor-blake3", "-in-cbor")}
+_SUFFIXES: Final = {"framed": "", "cbor": "-in-cbor"}
 _OTHER: Final = ("session/open/unique",)
 """Properties whose replies the model does not know before."""
 
@@ -26,19 +26,18 @@ def residency_cases() -> dict[str, list[Case]]:
     for prop in (*opening.PROPERTIES, *archiving.PROPERTIES, *restoring.PROPERTIES):
         name, _, form = prop.name.rpartition("-")
         if not prop.given and name not in _OTHER:
-            fmt, suffix = _FORMATS[form]
-            topics.setdefault(name.split("/")[1], []).append(_case(prop, name + suffix, fmt))
+            topics.setdefault(name.split("/")[1], []).append(_case(prop, name + _SUFFIXES[form]))
     return topics
 
 
-def _case(prop: Property, name: str, fmt: str) -> Case:
+def _case(prop: Property, name: str) -> Case:
     steps = _record(prop)
     judged = dict.fromkeys(step.rule for step in steps if step.rule is not None)
     rules = (*prop.rules, *(rule for rule in judged if rule not in prop.rules))
     return Case(
         name,
         rules,
-        Requires(formats=(fmt,), features=prop.requires.features),
+        prop.requires,
         steps,
         comment=_gist(prop),
     )

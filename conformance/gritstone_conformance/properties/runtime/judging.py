@@ -83,7 +83,13 @@ def check_export(
         rules: for some faults, the rule that is broken where they are found in this place.
     """
     known = known if known is not None else StoreFacts()
-    verdict = check_history(scan(data), at_rest=at_rest, max_attempts=known.max_attempts, is_whole=known.is_whole)
+    verdict = check_history(
+        scan(data),
+        at_rest=at_rest,
+        max_attempts=known.max_attempts,
+        is_whole=known.is_whole,
+        has_sessions="session" in trial.claims.profiles,
+    )
     findings: list[Finding] = list(verdict.findings)
     if not findings and verdict.history is not None:
         findings += check_sent(verdict.history, known.sent)
