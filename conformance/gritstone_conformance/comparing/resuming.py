@@ -2,7 +2,8 @@
 
 A *journey* is an actor and its mail, one message per step. Each implementation runs it straight through. Then, for each
 ordered pair and each cut k, another process of the second imports the bundle of the first after k steps and runs the
-remaining steps. All heads must equal those of the first straight run; no implementation serves as the reference.
+remaining steps. All heads must equal those of the first straight run; no implementation serves as the reference. If
+several sources export the same bytes after the same steps, each target resumes from them once.
 
 Spec: :rule:`wasm.image.equal`, :rule:`wasm.wait.equal`, :rule:`wasm.same.everywhere`.
 """
@@ -88,10 +89,15 @@ def _run_journey(
             matrix, (journey, fmt, letter, letter, 0), first.heads, run.heads, (first.baggage[-1], run.baggage[-1])
         )
     for target in runs:
+        resumed: set[tuple[bytes, tuple[bytes, ...]]] = set()  # bundles, with the heads that followed as expected
         for source, run in runs.items():
             for cut in reversed(range(len(run.baggage))):  # a host that has not made the journey itself is first
                 matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
-                _resume(matrix, (journey, fmt, source, target, cut), others[target], itinerary, run)
+                matrix.steps += len(run.heads) - cut
+                same = (run.baggage[cut], tuple(run.heads))  # another source may have exported the same bytes
+                place = (journey, fmt, source, target, cut)
+                if same not in resumed and _resume(matrix, place, others[target], itinerary, run):
+                    resumed.add(same)
 
 
 @dataclass(slots=True)
@@ -114,17 +120,18 @@ def _straight(host: Implementation, itinerary: Itinerary, fmt: Format) -> _Run:
     return run
 
 
-def _resume(matrix: Matrix, place: _Place, fresh: Implementation, itinerary: Itinerary, run: _Run) -> None:
-    """Resume from a cut of a run in another process, and compare."""
+def _resume(matrix: Matrix, place: _Place, fresh: Implementation, itinerary: Itinerary, run: _Run) -> bool:
+    """Resume from a cut of a run in another process, and compare; return whether all heads are equal."""
     cut = place[4]
     handle = fresh.open(place[1])
     fresh.take(handle, run.baggage[cut])
     heads = list(fresh.travel(handle, itinerary, run.heads[cut - 1] if cut else None, cut))
-    matrix.steps += len(heads)
-    if heads != run.heads[cut:]:
+    is_equal = heads == run.heads[cut:]
+    if not is_equal:
         fresh.point(handle, "tags/end", None, heads[-1])
         _compare(matrix, place, run.heads[cut:], heads, (run.baggage[-1], fresh.carry(handle, ["tags/end"])))
     fresh.close(handle)
+    return is_equal
 
 
 def _compare(
