@@ -113,6 +113,7 @@ def test_bye_with_a_member_without_a_name_does_not_end_the_scaffold(run: Run, la
     assert [[*reply][1] for reply in replies] == ["error", "ok", "ok"]
 
 
+@pytest.mark.compilers
 @pytest.mark.rule("suite.scaffold.climbs", slow=True)
 @pytest.mark.parametrize("language", ["go", "rust"])
 def test_compiled_scaffold_passes_too(run: Run, language: str) -> None:
@@ -176,6 +177,7 @@ def test_sandbox_scaffold_passes_up_to_defect(run: Run, language: str) -> None:
     sandbox_climbs(run, language)
 
 
+@pytest.mark.compilers
 @pytest.mark.rule("suite.scaffold.sandbox", slow=True)
 @pytest.mark.parametrize("language", ["go", "rust"])
 def test_compiled_sandbox_scaffold_passes_too(run: Run, language: str) -> None:
