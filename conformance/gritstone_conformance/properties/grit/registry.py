@@ -59,12 +59,15 @@ def each_format(
     )
 
 
-def in_one_format(properties: Iterable[Property]) -> tuple[Property, ...]:
+def in_one_format(properties: Iterable[Property], last: str = CBOR_BLAKE3.name) -> tuple[Property, ...]:
     """Return properties of both formats, of which the gate runs one if both formats are claimed.
 
     This is for properties that take long and detect no fault of a format, such as those that kill processes.
+
+    Args:
+        properties: those of both formats.
+        last: the format that the gate runs.
     """
-    last = CBOR_BLAKE3.name
     return tuple(prop if last in prop.requires.formats else replace(prop, spared_by=last) for prop in properties)
 
 
