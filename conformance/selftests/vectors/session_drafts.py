@@ -101,7 +101,11 @@ class Recorder(Scene):
 
     def first_of(self, core: bytes, genesis: bytes) -> bytes:
         """Return the first step of another session."""
-        return Executor(self.store).step(core, None, [(self.host, genesis)])
+        return self.step_of(core, None, genesis)
+
+    def step_of(self, core: bytes, head: bytes | None, tip: bytes) -> bytes:
+        """Return the step of another session that covers a message of the host."""
+        return Executor(self.store).step(core, head, [(self.host, tip)])
 
     def ask(self, name: str, args: bytes = b"") -> bytes | None:
         answer = super().ask(name, args)

@@ -212,6 +212,44 @@ def _first_cores() -> Iterator[Draft]:
     yield Draft("genesis/effects", ("guest.genesis",), script, opened)
 
 
+_ELEVEN: Final = b'{"action":"call_tools","calls":[' + b",".join([b'{"input":{},"tool":"all"}'] * 11) + b"]}"
+
+
+def _one_id_twice(scene: Recorder) -> None:
+    """Answer an id that is in ``effects`` twice: for calls whose order is not that of their names."""
+    asked(scene)
+    scene.answer(_ELEVEN)
+    newest = scene.newest()
+    _replaced(scene, _program(scene, "effects/2.2", scene.blob(newest.encode(), ct="s")))
+    for data in (b"first", b"second", b"none"):
+        scene.send("effect.ok", scene.blob(data, ct="s"), reply=newest)
+        scene.query("state")
+
+
+def _frozen(scene: Recorder) -> None:
+    """Send a request that is refused, and one that changes the state, to a session whose state is frozen."""
+    code = scene.blob(b"external:session/1", ct="s")
+    session = scene.tree(host=scene.host, nonce=scene.blob(bytes(32), ct="b"))
+    core = scene.tree(session=session, wit=code, wit_query=code, frozen=scene.blob(b"session/state\n"))
+    messages = [scene.put(Message(None, (("mt", "genesis"),), core))]
+    for at, mt, content in (
+        ("1", "abandon", scene.blob(b"")),
+        ("2", "configure", scene.tree(config=scene.blob(b"{}", ct="j"))),
+    ):
+        messages.append(scene.put(Message(messages[-1], (("at", at), ("mt", mt)), content)))
+    scene.tags["other"] = messages[-1]
+    head: bytes | None = None
+    for tip in messages:
+        args: dict[str, Json] = {"store": "s", "actor": core.hex(), "attempt": 1, "head": head and head.hex()}
+        args["inbox"] = [[scene.host.hex(), tip.hex()]]
+        if tip == messages[-1]:
+            refused: dict[str, Json] = {"refused": "rejected", "code": "illegal-step"}
+            scene.steps.append(CaseStep("wit.step", args, refused, "wit.frozen.kept"))
+        else:
+            head = scene.step_of(core, head, tip)
+            scene.steps.append(CaseStep("wit.step", args, {"ok": {"step": head.hex()}}))
+
+
 def _stranger(scene: Recorder) -> None:
     scene.commit(HELLO, b"hi")
     scene.send_from_other("abandon", scene.blob(b""), at="1")
@@ -313,6 +351,11 @@ def state_drafts() -> Iterator[Draft]:
     for role, text in (("user", b"hello"), ("user", b"second"), ("assistant", b"hi")):
         script = _erased(role, text)
         yield Draft(f"erased/{text.decode()}", ("guest.erased",), script, done, small, ("erase",))
+    everything = {"tools": TOOLS}
+    yield Draft(
+        "step/one-effect-twice", ("ask.once", "ask.loop"), _one_id_twice, ("effect.tool", {"call": "2.10"}), everything
+    )
+    yield Draft("step/frozen", ("guest.total",), _frozen, ("opened", {}))
     yield Draft("erased/state", ("guest.damaged",), _erased_state, _DAMAGED, {}, ("erase",))
     conflict = refusal("rejected", "conflict")
     tools = {"tools": TOOLS}

@@ -307,6 +307,15 @@ def _result_tree(scene: Recorder) -> None:
     scene.send("tool-result", scene.tree(x=scene.blob(b"")), at="1", call="1.0", ok="1")
 
 
+def _configure_blob(scene: Recorder) -> None:
+    scene.send("configure", scene.blob(b'{"keep":3}', ct="j"), at="1")
+
+
+def _configure_tree(scene: Recorder) -> None:
+    """Configure with a tree in the place of the configuration."""
+    scene.send("configure", scene.tree(config=scene.tree(x=scene.blob(b"{}", ct="j"))), at="1")
+
+
 def _configured_twice(scene: Recorder) -> None:
     for settings in ({"config": b'{"keep":3}', "tools": b"[" + _TOOL + b"]"}, {"config": b'{"max_rounds":1}'}):
         entries = {name: scene.blob(data, ct="j") for name, data in settings.items()}
@@ -322,6 +331,9 @@ def text_drafts() -> Iterator[Draft]:
     yield from _prepared()
     yield from _in_phases()
     tree = refusal("malformed", "request")
+    for name, script in {"a-blob": _configure_blob, "below-a-tree": _configure_tree}.items():
+        ends = tree if name == "a-blob" else refusal("invalid", "config")
+        yield Draft(f"configure/{name}", ("tools.replace",), script, ends)
     yield Draft("configure/other-entry", ("tools.replace",), _new("note", b"{}"), tree)
     for name, data, ct in (("continue", CONTINUE, "j"), ("text", HELLO, "s")):
         yield Draft(f"ask/request-{name}", ("ask.loop", "prepare.request"), _ask_with(data, ct), tree)

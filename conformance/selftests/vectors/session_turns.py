@@ -230,8 +230,39 @@ def _asks() -> Iterator[Draft]:
     for name, (script, ends) in scripts.items():
         rules = ("ask.bound", "ask.loop") if name.endswith("-to-the-end") else ("ask.loop", "ask.bound")
         yield Draft(f"ask/{name}", rules, script, ends, entries)
+    for name, answers, ends in (
+        ("model-a-tree", (("tree", "effect.ok"),), again),
+        ("model-failed-a-tree", (("tree", "effect.failed"),), ("answered", {"action": "failed", "error": ""})),
+        ("tool-a-tree", ((ADD, "effect.ok"), ("tree", "effect.ok")), again),
+        ("tool-failed-a-tree", ((ADD, "effect.ok"), ("tree", "effect.failed")), again),
+        ("model-erased", ((FINAL, "erased"),), again),
+        ("tool-erased", ((ADD, "effect.ok"), (b"1", "erased")), again),
+        ("failure-erased", ((b"no model", "erased.failed"),), ("answered", {"action": "failed", "error": ""})),
+    ):
+        needed = ("erase",) if name.endswith("erased") else ()
+        yield Draft(f"ask/{name}", ("ask.loop",), _odd_answers(answers), ends, entries, needed)
     yield Draft("ask/answered-twice", ("ask.once",), _answer_twice, final, entries)
     yield Draft("ask/two-calls", ("ask.once", "ask.loop"), _answer_calls, again, entries)
+
+
+def _odd_answers(answers: tuple[tuple[bytes | str, str], ...]) -> Script:
+    """Return answers that are trees, or whose content is erased before they are read."""
+
+    def script(scene: Recorder) -> None:
+        asked(scene)
+        for data, mt in answers:
+            if isinstance(data, str):
+                scene.send(mt, scene.tree(x=scene.blob(b"", ct="s")), reply=scene.newest())
+                continue
+            content = scene.blob(data)
+            tip = scene.queue(
+                mt.replace("erased.", "effect.").replace("erased", "effect.ok"), content, reply=scene.newest()
+            )
+            if mt.startswith("erased"):
+                scene.erase(content)
+            scene.read(tip)
+
+    return script
 
 
 def _answer_twice(scene: Recorder) -> None:

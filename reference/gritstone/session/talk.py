@@ -68,7 +68,7 @@ class Talk:
         results: calls to the ids of their messages.
         turns: turns to (count, response, result, the id of the tree of these).
         ask: ``corr``, ``message``, ``request`` (the id) and ``asked`` (its value), or None.
-        effects: names to ids of messages, as text.
+        effects: names to ids of messages, as text, in the order of the calls.
     """
 
     def __init__(self, workspace: Workspace, core: Mapping[str, ObjectId], reader: Reader | None = None) -> None:
@@ -183,7 +183,8 @@ class Talk:
 
     def _read_ask(self, entries: Mapping[str, ObjectId], effects: ObjectId | None) -> None:
         self.ask: dict[str, Any] | None = None
-        self.effects = {name: text_of(self._plain(one, "s")) for name, one in self._entries(effects).items()}
+        self.effects: dict[str, str] = {}
+        sent = {name: text_of(self._plain(one, "s")) for name, one in self._entries(effects).items()}
         if (effects is None) != ("ask" not in entries):
             _damaged()
         if effects is None:
@@ -197,10 +198,10 @@ class Talk:
             asked = read_request(self._plain(ask["request"], "j"))
         except No:
             _damaged()
-        wanted = (set(self.calls) - set(self.results)) or {"model"}
-        ids = [message, *self.effects.values()]
-        if set(self.effects) != wanted or asked["kind"] != "user" or not all(map(HEX.fullmatch, ids)):
+        wanted = self.waiting() or ["model"]
+        if set(sent) != set(wanted) or asked["kind"] != "user" or not all(map(HEX.fullmatch, [message, *sent.values()])):
             _damaged()
+        self.effects = {name: sent[name] for name in wanted}
         if corr is not None and not is_corr(corr):
             _damaged()
         self.ask = {"corr": corr, "message": message, "request": ask["request"], "asked": asked}

@@ -227,10 +227,10 @@ def _ask(shelf: Shelf, identity: bytes | None) -> Ask | None:
 
 
 def _effects(shelf: Shelf, session: Session, identity: bytes | None) -> dict[str, str]:
-    """Return the effects of an open ask: those of the open calls, or one that requests a model."""
+    """Return the effects of an open ask: those of the open calls in their order, or one that requests a model."""
     found = _tree(shelf, identity)
-    wanted = session.open_calls().keys() or {"model"}
-    _expect(session.ask is None or found.keys() == wanted)
-    effects = {name: _text(shelf, found, name) or "" for name in found}
+    wanted = [*session.open_calls()] or ["model"]
+    _expect(session.ask is None or found.keys() == set(wanted))
+    effects = {name: _text(shelf, found, name) or "" for name in wanted if name in found}
     _expect(all(TEXT_ID.fullmatch(message) for message in effects.values()))
     return effects

@@ -15,6 +15,7 @@ _PROMPT: Final = 1 << 20
 _RESPONSE: Final = 1 << 22
 _JSON: Final = 8_000_000
 _SIZE: Final = "guest.size"
+_SMALL: Final = b'{"keep":2,"max_messages":3}'
 
 
 def _refused(scene: SessionScene, *, is_refused: bool) -> None:
@@ -63,7 +64,10 @@ def responses(trial: Trial, fmt: Format) -> None:
 
 
 def prepared_turns(trial: Trial, fmt: Format) -> None:
-    """The JSON of a prepared turn has at most 8,000,000 bytes; that of an ask is prepared in the new state."""
+    """The JSON of a prepared turn has at most 8,000,000 bytes; that of an ask is prepared in the new state.
+
+    A session with a longer history can prepare nothing until a smaller configuration condenses it.
+    """
     scene = SessionScene(trial, fmt)
     for _ in range(6):
         scene.send("configure", scene.tree(config=scene.json(b"{}")), rule="tools.replace", at="1")
@@ -84,6 +88,10 @@ def prepared_turns(trial: Trial, fmt: Format) -> None:
         scene.flush()
     scene.answer(b"[]", rule=_SIZE, ct="j")  # a further round has the same length
     scene.answer(b'{"action":"final","response":"done"}', rule=_SIZE)
+    scene.prepare(HELLO, _SIZE)  # too long again, until the history is condensed
+    scene.send("configure", scene.tree(config=scene.json(_SMALL)), rule=_SIZE, at="1")
+    scene.commit(HELLO, b"after", rule=_SIZE)
+    _refused(scene, is_refused=False)
     scene.flush()
 
 

@@ -18,7 +18,7 @@ from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.session import scripts, sizes
+from gritstone_conformance.properties.session import json_texts, scripts, sizes
 from gritstone_conformance.properties.wasm.session_vectors import CarriedCase
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies.casting import GuestFormat
@@ -82,7 +82,7 @@ def _with_module(prop: Property) -> Property:
 
 
 def _made() -> Iterator[Property]:
-    yield from (_with_module(prop) for module in (scripts, sizes) for prop in module.PROPERTIES)
+    yield from (_with_module(prop) for module in (scripts, sizes, json_texts) for prop in module.PROPERTIES)
     for path in sorted((vectors_dir() / "session").glob("*.json")):
         for part, suffix in enumerate(("", "-others")):
             name, body = f"wasm/session/{path.stem}{suffix}", partial(_run, path.stem, part)

@@ -99,7 +99,8 @@ class CarriedCase:
         self.bench.query(self._carried[step], name, args, rule=_SAME)
 
     def _erase(self, blob: bytes) -> None:
-        """Erase a blob, which has the same id in both stores."""
+        """Erase a blob, which has the same id in both stores; messages after it may have it as their content."""
+        self._carry(blob)
         self.bench.flush()
         self.bench.pair.expect(self.bench.pair.erase(blob))
         self.bench.executor = Executor(self.bench.pair.model)
