@@ -112,7 +112,7 @@ def resume(snapshot: Any) -> Any:
     raise NotImplementedError("fill in `resume` in sandbox.py")
 
 
-def export_bytes(snapshot: Any) -> bytes:
+def export_bytes(snapshot: Any, fuel: int | None) -> bytes:
     """Return a snapshot as bytes, for another process (sandbox.export)."""
     raise NotImplementedError("fill in `export_bytes` in sandbox.py")
 
