@@ -6,19 +6,23 @@ and reads responses, and ``guest`` is the code.
 The host: ``standing`` finds where a session is, ``usage`` when it was used, ``moving`` archives, restores and closes,
 ``opening`` makes first steps, ``notices`` reports to the agent, and ``residency`` has the operations.
 
-``sessions``, ``outcomes`` and ``tools`` are for programs that keep conversations.
+For programs that keep conversations: ``sessions`` and ``chat`` have the calls, ``serving`` carries out effects,
+``channel`` reads the mail of sessions, ``carrying`` moves a session into a file and back, ``views`` reads a store,
+``outcomes`` and ``tools`` have the values, and ``providers`` translates for the services of models.
 
 Spec: ``session``.
 """
 
+from gritstone.session.chat import Chat
 from gritstone.session.guest import SESSIONS
-from gritstone.session.outcomes import Call, Calls, Final, Retry, SessionRefused, Turn
+from gritstone.session.outcomes import Answer, Call, Calls, Final, Retry, SessionRefused, Turn
 from gritstone.session.residency import Residency
-from gritstone.session.sessions import Chat, Sessions
+from gritstone.session.sessions import Sessions
 from gritstone.session.tools import Tool
 
 __all__ = [
     "SESSIONS",
+    "Answer",
     "Call",
     "Calls",
     "Chat",

@@ -12,7 +12,22 @@ from typing import Any, TypeAlias
 from gritstone.errors import GritstoneError
 from gritstone.grit.objects import ObjectId
 
-__all__ = ["Call", "Calls", "Final", "Outcome", "Retry", "SessionRefused", "Turn", "check_refused", "outcome_of"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Calls",
+    "Final",
+    "Outcome",
+    "Response",
+    "Retry",
+    "SessionRefused",
+    "Turn",
+    "check_refused",
+    "outcome_of",
+]
+
+Response: TypeAlias = str | Mapping[str, Any]
+"""The response of a model: a text, which is final, or a row, which is an object with a member ``action``."""
 
 
 class SessionRefused(GritstoneError):  # noqa: N818 - the word of the spec
@@ -35,7 +50,8 @@ class Turn:
 
     Attributes:
         turn_id: the id that a commit names.
-        request: the request that it was prepared for.
+        request: the request that it was prepared for; empty in an ask.
+        data: the whole turn as JSON, in which numbers keep their spelling.
         messages: the messages for the model.
         tools: the tools of the session.
         force_json: whether a final text has to be JSON.
@@ -43,6 +59,7 @@ class Turn:
 
     turn_id: ObjectId
     request: bytes
+    data: bytes
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     force_json: bool
@@ -94,6 +111,27 @@ class Retry:
     """
 
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of an ask.
+
+    Attributes:
+        session: the id of the session.
+        ask: the id of the message of the ask.
+        action: ``final``, ``failed`` or ``abandoned``.
+        text: the text of the model, the error, or nothing.
+        count: the count of the session after it.
+        corr: the correlation of the ask, or None.
+    """
+
+    session: ObjectId
+    ask: ObjectId
+    action: str
+    text: str
+    count: int
+    corr: str | None
 
 
 Outcome: TypeAlias = Final | Calls | Retry

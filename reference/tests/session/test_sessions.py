@@ -15,28 +15,7 @@ from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
 from gritstone.session import Call, Calls, Final, SessionRefused, Sessions, Tool, Turn
 
-
-def add(a: float, b: float = 0) -> float:
-    """Add two numbers.
-
-    More text that the model does not see.
-    """
-    return a + b
-
-
-def lookup(word: str, deep: dict[str, int] | None = None, tags: list[str] | None = None) -> Any:
-    """Look a word up."""
-    raise KeyError(word)
-
-
-class Clock:
-    """A clock that the test sets, in seconds."""
-
-    def __init__(self) -> None:
-        self.now_s = 1.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from .conversing import ADD, NONCE, TOOLS, Clock, add, lookup, module, scripted
 
 
 @pytest.fixture(params=sorted(FORMATS))
@@ -44,16 +23,10 @@ def store(request: pytest.FixtureRequest) -> Store:
     return Store.open(MemoryEngine(), FORMATS[request.param], create=True)
 
 
-@pytest.fixture
-def sessions(store: Store) -> Iterator[Sessions]:
-    with Sessions(store, clock_s=Clock()) as found:
+@pytest.fixture(params=["external", "module"])
+def sessions(request: pytest.FixtureRequest, store: Store) -> Iterator[Sessions]:
+    with Sessions(store, guest=module() if request.param == "module" else None, clock_s=Clock()) as found:
         yield found
-
-
-def scripted(*responses: Any) -> Any:
-    """Return a model that gives these responses, one after the other."""
-    waiting = list(responses)
-    return lambda turn: waiting.pop(0)
 
 
 def test_tool_is_described_by_its_signature() -> None:
@@ -118,8 +91,8 @@ def test_model_that_never_ends_is_stopped(sessions: Sessions) -> None:
     with pytest.raises(SessionRefused, match="exhausted/rounds"):
         chat.run("q", model=lambda turn: {"action": "retry"})
     with pytest.raises(SessionRefused, match="malformed/response"):
-        chat.run("q", model=scripted({"action": "unknown"}))
-    assert chat.run("q", model=scripted("a")) == "a"
+        chat.run("q", model=scripted(*[{"action": "unknown"}] * 4))
+    assert chat.run("q", model=scripted({"action": "unknown"}, "a")) == "a"
 
 
 def test_configure_replaces_tools(sessions: Sessions) -> None:
@@ -183,22 +156,9 @@ def test_session_moves_to_another_store_and_back(store: Store, tmp_path: Path, *
         assert moved.run("q2", model=scripted("a2")) == "a2"
         moved.archive()
         moved.export(tmp_path / "back.grit")
-        (step,) = [target for _, target in _refs(store, "moved/")]
-        store.update_references([_gone(chat.session, step)])
         back = here.load(tmp_path / "back.grit")
         back.restore()
         assert [one["content"] for one in back.prepare("q3").messages] == ["q1", "a1", "q2", "a2", "q3"]
-
-
-def _refs(store: Store, prefix: str) -> list[tuple[str, bytes]]:
-    with store.snapshot() as snapshot:
-        return list(snapshot.references(prefix))
-
-
-def _gone(session: bytes, step: bytes) -> Any:
-    from gritstone.grit.references import Change
-
-    return Change(f"moved/{session.hex()}", step, None)
 
 
 def test_sessions_continue_after_a_restart(tmp_path: Path) -> None:
@@ -222,3 +182,106 @@ def test_closed_session_is_final(sessions: Sessions) -> None:
         chat.prepare("x")
     with pytest.raises(Rejected):
         chat.restore()
+
+
+def test_tools_that_no_session_accepts_are_refused() -> None:
+    def long() -> None: ...
+
+    long.__doc__ = "x" * 1025
+    for tool in (lambda _: None, lambda *words: None, lambda a, /: None, long):
+        with pytest.raises(ValueError, match=r"in a tool|by name|docstring"):
+            Tool(tool, name="tool")
+    with pytest.raises(ValueError, match="'Add' in a tool"):
+        Tool(add, name="Add")
+
+
+def test_numbers_of_calls_keep_their_spelling(sessions: Sessions) -> None:
+    chat = sessions.open(tools=TOOLS)
+    row = {"action": "call_tool", "tool": "add", "input": {"a": 1e300, "b": 10**30}}
+    assert chat.commit(chat.prepare("sum?"), row) == Calls([Call("1.0", "add", {"a": 1e300, "b": 10**30})])
+    with pytest.raises(ValueError, match="Out of range"):
+        chat.result("1.0", float("inf"))
+    with pytest.raises(TypeError):
+        chat.result("1.0", {1: 2})
+    chat.result("1.0", [1, None, True, {"a": 0.1}])
+    assert chat.prepare().messages[-1]["content"] == '[1,null,true,{"a":0.1}]'
+
+
+def test_interrupted_turn_is_resumed(sessions: Sessions) -> None:
+    chat = sessions.open(tools=TOOLS)
+    calls = [{"tool": "add", "input": {"a": 1}}, {"tool": "lookup", "input": {"word": "x"}}]
+    outcome = chat.commit(chat.prepare("sum?"), {"action": "call_tools", "calls": calls})
+    assert isinstance(outcome, Calls)
+    chat.result(outcome.calls[0], 7)
+    assert chat.open_calls() == outcome.calls[1:]
+    with pytest.raises(OSError, match="lost"):
+        chat.resume(model=scripted(OSError("lost")), tools=TOOLS)
+    assert chat.state()["phase"] == "ready"
+    assert chat.open_calls() == []
+    seen: list[Turn] = []
+    assert chat.resume(model=lambda turn: seen.append(turn) or "8", tools=TOOLS) == "8"  # type: ignore[func-returns-value]
+    assert [one["content"] for one in seen[0].messages if one["role"] == "tool"] == ["7", "KeyError: 'x'"]
+    with pytest.raises(SessionRefused, match="rejected/phase"):
+        chat.resume(model=scripted("x"))
+
+
+@pytest.mark.parametrize(
+    ("value", "content"),
+    [
+        (object(), "TypeError: a object cannot be written as JSON"),
+        ("x" * (4 << 20), None),
+        ("x" * 4194305, "exhausted/size"),
+    ],
+    ids=["no-json", "largest", "too-large"],
+)
+def test_results_that_cannot_be_stored_are_reported_to_the_model(
+    sessions: Sessions, value: object, content: str | None
+) -> None:
+    def give() -> object:
+        """Return the value."""
+        return value
+
+    tools = [Tool(give)]
+    seen: list[Turn] = []
+
+    def model(turn: Turn) -> Any:
+        seen.append(turn)
+        return {"action": "call_tool", "tool": "give", "input": {}} if len(seen) == 1 else "done"
+
+    assert sessions.open(tools=tools).run("go", model=model, tools=tools) == "done"
+    assert seen[1].messages[-1]["content"] == (value if content is None else content)
+
+
+def test_unpaired_surrogates_are_refused(sessions: Sessions) -> None:
+    chat = sessions.open()
+    with pytest.raises(SessionRefused, match="malformed/request"):
+        chat.prepare("\ud800")
+    with pytest.raises(SessionRefused, match="malformed/utf8"):
+        chat.commit(chat.prepare("q"), "\ud800")
+
+
+def test_session_with_a_module_moves_between_stores(store: Store, tmp_path: Path) -> None:
+    other = Store.open(MemoryEngine(), store.format, create=True)
+    with Sessions(store, guest=module(), clock_s=Clock()) as here, Sessions(other, clock_s=Clock()) as there:
+        chat = here.open(nonce=NONCE, tools=TOOLS)
+        assert chat.run("sum?", model=scripted(ADD, "3.5"), tools=TOOLS) == "3.5"
+        chat.archive()
+        for _ in range(2):
+            chat.export(tmp_path / "chat.grit")
+            assert there.load(tmp_path / "chat.grit").session == chat.session
+        there.chat(chat.session).restore()
+        with pytest.raises(Rejected) as refused:
+            there.load(tmp_path / "chat.grit")
+        assert refused.value.code == "conflict"
+        assert there.chat(chat.session).run("q", model=scripted("a")) == "a"
+
+
+def test_live_session_is_not_exported(sessions: Sessions, tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="not archived"):
+        sessions.open().export(tmp_path / "chat.grit")
+    assert list(tmp_path.iterdir()) == []
+    chat = sessions.open()
+    chat.archive()
+    with pytest.raises(OSError, match="No such file"):
+        chat.export(tmp_path / "absent" / "chat.grit")
+    assert chat.session in sessions.archived()

@@ -1,0 +1,168 @@
+"""The mail between a runtime's agent and its sessions: requests with their replies, effects, and answers of asks.
+
+A reply that was read is acknowledged. Open effects and the ends of asks stay mail until ``serving`` has passed them on,
+and nothing behind them is acknowledged before. So a process that was killed finds them again.
+
+Spec: ``session/requests``, ``session/ask``; :rule:`runtime.agent.mail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gritstone.errors import GritstoneError
+from gritstone.grit.objects import Blob, Message, Object, ObjectId, Tree
+from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
+from gritstone.runtime.runtime import Runtime
+from gritstone.runtime.world import World
+from gritstone.session.json_text import parse
+from gritstone.session.outcomes import SessionRefused
+from gritstone.session.tools import plain
+from gritstone.wit.channels import load_message, unread
+from gritstone.wit.workspace import Workspace
+
+__all__ = [
+    "Letter",
+    "NoReply",
+    "acknowledge",
+    "answer_effect",
+    "letters",
+    "open_effects",
+    "senders",
+    "settle",
+    "take_reply",
+]
+
+_DEEPEST = 64
+_EFFECTS = ("effect.model", "effect.tool")
+_ENDED = "answered"
+
+
+class NoReply(GritstoneError):  # noqa: N818 - not a fault of the session
+    """A session did not reply, for example because its code always fails. The request stays unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An unread message of a session to the agent.
+
+    Attributes:
+        message_id: its id.
+        headers: its headers.
+        content_id: the id of its content.
+        content: the content.
+    """
+
+    message_id: ObjectId
+    headers: Mapping[str, str]
+    content_id: ObjectId
+    content: Object | None
+
+    @property
+    def mt(self) -> str:
+        """Return the type."""
+        return self.headers.get("mt", "")
+
+    @property
+    def data(self) -> bytes:
+        """Return the data of the content; empty if it is not a blob, or was erased."""
+        return self.content.data if isinstance(self.content, Blob) else b""
+
+
+def senders(world: World) -> list[ObjectId]:
+    """Return the actors with mail for the agent, ascending, without the agent itself."""
+    return sorted(one for one in world.actor(world.agent).mail if one != world.agent)
+
+
+def letters(world: World, sender: ObjectId) -> list[Letter]:
+    """Return the unread messages of an actor to the agent, oldest first."""
+    actor = world.actors.get(sender)
+    position = None if actor is None else world.readable_position(actor)
+    if position is None:
+        return []
+    cursor = agent_position(world).inbox.get(sender)
+    found, _ = unread(world.objects.load, position.outbox.get(world.agent), cursor)
+    return [_letter(world, one) for one in found]
+
+
+def _letter(world: World, message_id: ObjectId) -> Letter:
+    message = load_message(world.objects.load, message_id)
+    return Letter(message_id, message.headers, message.content, world.objects.look(message.content))
+
+
+def open_effects(world: World, session: ObjectId) -> set[str]:
+    """Return the ids, as text, of the messages whose answers count."""
+    actor = world.actors.get(session)
+    position = None if actor is None else world.readable_position(actor)
+    tree = None if position is None else _look(world, position.core.get("effects"))
+    blobs = [_look(world, one) for one in tree.entries.values()] if isinstance(tree, Tree) else []
+    return {blob.data.decode("latin-1") for blob in blobs if isinstance(blob, Blob)}
+
+
+def _look(world: World, object_id: ObjectId | None) -> Object | None:
+    return None if object_id is None else world.objects.look(object_id)
+
+
+def settle(world: World, session: ObjectId) -> None:
+    """Acknowledge, in the batch, the mail of a session up to the first open effect or end of an ask.
+
+    What is acknowledged are replies, whose reader has them or is gone, and effects whose answers do not count any more.
+    """
+    counts = open_effects(world, session)
+    last = None
+    for letter in letters(world, session):
+        if letter.mt == _ENDED or (letter.mt in _EFFECTS and letter.message_id.hex() in counts):
+            break
+        last = letter.message_id
+    if last is not None:
+        acknowledge(world, session, last)
+
+
+def acknowledge(world: World, session: ObjectId, message: ObjectId) -> None:
+    """Acknowledge, in the batch, the mail of a session up to a message."""
+    adopt_agent_step(world, Workspace(world.objects), {}, {session: message})
+
+
+def answer_effect(world: World, session: ObjectId, effect: ObjectId, mt: str, content: Blob) -> None:
+    """Answer an effect and acknowledge it, in the batch, by one step of the agent.
+
+    If another message is the oldest, the effect was answered in the meantime, and nothing changes.
+
+    Args:
+        world: the world.
+        session: the session.
+        effect: its oldest unread message.
+        mt: ``effect.ok`` or ``effect.failed``.
+        content: the content of the answer.
+
+    Spec: :rule:`session.ask.once`.
+    """
+    found = letters(world, session)
+    if not found or found[0].message_id != effect:
+        return
+    workspace = Workspace(world.objects)
+    value = Message(last_sent(world, session), {"mt": mt, "reply": effect.hex()}, workspace.put(content))
+    adopt_agent_step(world, workspace, {session: workspace.put(value)}, {session: effect})
+    world.batch.borrowed.add(session)
+
+
+async def take_reply(runtime: Runtime, session: ObjectId, request: ObjectId) -> dict[str, Any]:
+    """Run until rest, and return the content of the reply to a request.
+
+    Raises:
+        SessionRefused: the reply is a refusal.
+        NoReply: there is none.
+    """
+    await runtime.run()
+    world = runtime.machine.world
+    for letter in letters(world, session):
+        if letter.headers.get("reply") == request.hex() and letter.mt != _ENDED:
+            await runtime.durably(lambda: settle(world, session))
+            value = plain(parse(letter.data, _DEEPEST))
+            if letter.mt == "refused":
+                raise SessionRefused(value["class"], value["code"])
+            return dict(value)
+    failure = dict(runtime.parked()).get(session, "no reply")
+    raise NoReply(f"the session {session.hex()} did not reply: {failure}")

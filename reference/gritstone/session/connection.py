@@ -1,0 +1,91 @@
+"""The runtime of a store as plain calls: an event loop of its own, and the time of requests.
+
+It has no task between two calls, so it needs no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from gritstone.grit.objects import ObjectId
+from gritstone.grit.store import Store
+from gritstone.runtime.runtime import Runtime
+from gritstone.runtime.world import World
+from gritstone.session.channel import senders, settle
+from gritstone.session.residency import Residency
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Connection"]
+
+_T = TypeVar("_T")
+
+
+class Connection:
+    """The runtime of a store, with its sessions.
+
+    Attributes:
+        store: the store.
+        runtime: the runtime.
+    """
+
+    def __init__(self, residency: Residency, clock_s: Callable[[], float]) -> None:
+        """Connect.
+
+        Args:
+            residency: the sessions of the runtime.
+            clock_s: the time of requests, in seconds.
+        """
+        self._residency = residency
+        self._clock_s = clock_s
+        self._runner = asyncio.Runner()
+        self._is_settled = False
+        self.runtime: Runtime = residency.runtime
+        self.store: Store = self.runtime.store
+
+    @property
+    def world(self) -> World:
+        """Return the world of the runtime."""
+        return self.runtime.machine.world
+
+    def now_ms(self) -> int:
+        """Return the time of a request, in milliseconds."""
+        return int(self._clock_s() * 1000)
+
+    def workspace(self) -> Workspace:
+        """Return a new workspace."""
+        return Workspace(self.world.objects)
+
+    def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine to its end."""
+        return self._runner.run(work)
+
+    def change(self, change: Callable[[World], _T]) -> _T:
+        """Change the world, durably."""
+        return self.wait(self.runtime.durably(lambda: change(self.world)))
+
+    def refresh(self) -> Residency:
+        """Return the residency, with what other processes and operators changed."""
+        self.runtime.refresh()
+        return self._residency
+
+    def settle(self, session: ObjectId) -> None:
+        """Run until rest, and acknowledge the replies of a session that nobody waits for."""
+        self.refresh()
+        self.wait(self.runtime.run())
+        self.change(lambda world: settle(world, session))
+
+    def settle_all(self) -> None:
+        """Do so for all sessions, at the first call: an earlier process may have left such replies."""
+        if self._is_settled:
+            return
+        self.wait(self.runtime.run())
+        for session in senders(self.world):
+            self.settle(session)
+        self._is_settled = True
+
+    def close(self) -> None:
+        """Stop the runtime."""
+        self.wait(self.runtime.stop(drain=True))
+        self._runner.close()

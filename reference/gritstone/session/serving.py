@@ -1,0 +1,96 @@
+"""Serving asks: the model and the tools are called for the effects that sessions request.
+
+::
+
+    effect.model, effect.tool   call, then one update: the answer and its acknowledgement
+    answered                    yield, then acknowledge
+    anything else               acknowledge: a reply whose reader is gone, or an effect that does not count any more
+
+Each channel is worked off from its oldest message on. After a kill at any moment, the next message is the one that was
+being carried out, or the one after it.
+
+Spec: ``session/ask``; :rule:`session.ask.once`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from gritstone.grit.objects import Blob, ObjectId
+from gritstone.session.channel import (
+    Letter,
+    acknowledge,
+    answer_effect,
+    letters,
+    open_effects,
+    senders,
+    settle,
+)
+from gritstone.session.chat import response_blob, turn_of
+from gritstone.session.connection import Connection
+from gritstone.session.json_text import parse
+from gritstone.session.outcomes import Answer, Call, Response, Turn
+from gritstone.session.tools import Tool, call_tool, error_blob, plain
+
+__all__ = ["serve"]
+
+_DEEPEST = 64
+
+
+def serve(connection: Connection, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> Iterator[Answer]:
+    """Carry out effects until none is open, and yield the answers. See ``Sessions.serve``."""
+    is_busy = True
+    while is_busy:
+        is_busy = False
+        connection.refresh()
+        connection.wait(connection.runtime.run())
+        for session in senders(connection.world):
+            letter = _next_letter(connection, session)
+            if letter is None:
+                continue
+            is_busy = True
+            if letter.mt == "answered":
+                yield _answer(session, letter)
+                _acknowledge(connection, session, letter.message_id)
+                break  # the caller may have changed other sessions
+            _store_answer(connection, session, letter.message_id, _carry_out(letter, model, functions))
+
+
+def _acknowledge(connection: Connection, session: ObjectId, message: ObjectId) -> None:
+    connection.change(lambda world: acknowledge(world, session, message))
+
+
+def _store_answer(connection: Connection, session: ObjectId, effect: ObjectId, answer: tuple[str, Blob]) -> None:
+    connection.change(lambda world: answer_effect(world, session, effect, *answer))
+
+
+def _next_letter(connection: Connection, session: ObjectId) -> Letter | None:
+    """Return the oldest message of a session if it is an open effect or the end of an ask."""
+    connection.change(lambda world: settle(world, session))
+    counts = open_effects(connection.world, session)
+    for letter in letters(connection.world, session)[:1]:
+        if letter.mt == "answered" or letter.message_id.hex() in counts:
+            return letter
+    return None
+
+
+def _carry_out(letter: Letter, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> tuple[str, Blob]:
+    """Call the model or a tool; return type and content of the answer."""
+    if letter.mt == "effect.tool":
+        value = plain(parse(letter.data, _DEEPEST))
+        ok, blob = call_tool(functions, Call(value["call"], value["tool"], value["input"]))
+        return ("effect.ok" if ok else "effect.failed"), blob
+    try:
+        response = model(turn_of(letter.content_id, letter.data))
+    except Exception as error:
+        if not getattr(error, "is_final", False):
+            raise
+        return "effect.failed", error_blob(error)
+    return "effect.ok", response_blob(response)
+
+
+def _answer(session: ObjectId, letter: Letter) -> Answer:
+    value = plain(parse(letter.data, _DEEPEST))
+    text = value.get("content", value.get("error", ""))
+    ask = bytes.fromhex(letter.headers["reply"])
+    return Answer(session, ask, value["action"], text, value["count"], letter.headers.get("corr"))
