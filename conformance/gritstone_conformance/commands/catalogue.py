@@ -155,6 +155,15 @@ COMMANDS: Final = {
         "Print the changes between two reports, or between two versions of the spec.",
         ("gritstone diff old.jsonl new.jsonl", "gritstone diff --spec 0.1 0.3 --report .gritstone/report.jsonl"),
     ),
+    "session": CommandHelp(
+        "list, show and carry the sessions of a store",
+        "List and show the sessions of a durable store, archive and restore them, and move them between stores.",
+        (
+            "gritstone session list chats",
+            "gritstone session export chats 3fa1 chat.grit",
+            "gritstone session load other chat.grit",
+        ),
+    ),
     "completion": CommandHelp(
         "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",

@@ -399,6 +399,15 @@ def _campaign(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="list|show|archive|restore|export|load DIR ...",
+        help="what to do, the folder of the store, and arguments: `gritstone session show --help`",
+    )
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -424,5 +433,6 @@ _OPTIONS: Final = {
     "bridge": _bridge,
     "accept": _accept,
     "diff": _diff,
+    "session": _session,
     "completion": _completion,
 }

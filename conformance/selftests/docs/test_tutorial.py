@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -34,6 +35,8 @@ def test_session_matches_its_recording(name: str, tmp_path: Path) -> None:
     recorded = read_session(SESSIONS / f"{name}.txt")
     if any("node " in turn.command for turn in recorded) and not has_node():
         pytest.skip("needs Node.js and the JavaScript implementation's packages")
+    if any("ziglang" in turn.command for turn in recorded) and importlib.util.find_spec("ziglang") is None:
+        pytest.skip("needs the package ziglang")
     seen = list(play_session(recorded, tmp_path))
     assert [lines(turn) for turn in seen] == [lines(turn) for turn in recorded]
 

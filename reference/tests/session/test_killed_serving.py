@@ -87,7 +87,7 @@ def test_killed_serving_goes_on(tmp_path: Path, guest: str) -> None:
     done = serve(whole, guest, 0)
     assert (done.returncode, done.stdout) == (0, '["final", "3+4"]\n'), done.stderr
     assert (whole / "log").read_text().splitlines() == WHOLE
-    for die_at in range(1, len(WHOLE) + 1) if not guest else (2, 4):
+    for die_at in (2, 4) if guest else (1, 2, 3, 4, 6, 9):
         folder = tmp_path / str(die_at)
         folder.mkdir()
         killed = serve(folder, guest, die_at)
@@ -102,7 +102,7 @@ def test_killed_serving_goes_on(tmp_path: Path, guest: str) -> None:
 
 def test_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
     """The process is killed from outside at moments that it does not choose."""
-    for number in range(6):
+    for number in range(3):
         folder = tmp_path / str(number)
         folder.mkdir()
         command = [sys.executable, "-c", SERVE, str(folder), "", "0"]

@@ -228,7 +228,7 @@ def test_interrupted_turn_is_resumed(sessions: Sessions) -> None:
 @pytest.mark.parametrize(
     ("value", "content"),
     [
-        (object(), "TypeError: a object cannot be written as JSON"),
+        (object(), "TypeError: object cannot be written as JSON"),
         ("x" * (4 << 20), None),
         ("x" * 4194305, "exhausted/size"),
     ],

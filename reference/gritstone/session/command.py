@@ -1,0 +1,189 @@
+"""The command line: list, show and carry the sessions of a durable store.
+
+``list`` and ``show`` only read. The other commands start a runtime on the store; no other process may have it open for
+that. Exit codes: 0 done; 1 refused, with one line on stderr; 2 usage error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
+from gritstone.grit.formats import FORMATS
+from gritstone.grit.importing import import_bundle
+from gritstone.grit.lmdb_store import open_durable
+from gritstone.grit.memory import MemoryEngine
+from gritstone.grit.store import Store
+from gritstone.session.chat import Chat
+from gritstone.session.sessions import Sessions
+from gritstone.session.views import View, describe_session, find_session, host_name, list_sessions
+
+__all__ = ["main"]
+
+_SHORT = 12
+_LONGEST = 400
+_DIGITS = frozenset("0123456789abcdef")
+_ADVICE = {
+    "busy": "an ask is open, or its answer was not read yet",
+    "sessions": "too many sessions are live, and none of them can be archived",
+    "live": "it is live already",
+    "moved": "it was exported; load its file to bring it back",
+    "closed": "it was closed",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except Refusal as refusal:
+        advice = _ADVICE.get(refusal.code or "")
+        return _complain(f"{refusal}; {advice}" if advice else str(refusal))
+    except (GritstoneError, OSError) as error:
+        return _complain(str(error))
+    return 0
+
+
+def _complain(text: str) -> int:
+    print(f"gritstone session: {text[:_LONGEST]}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gritstone session", description="List, show and carry the sessions of a durable store."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *words: str) -> None:
+        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        one.set_defaults(run=run)
+        one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
+        if "session" in words:
+            one.add_argument("session", type=_prefix, metavar="SESSION", help="the id, or its first digits")
+        if "file" in words:
+            one.add_argument("file", type=Path, metavar="FILE", help="the file of the session")
+
+    add("list", _list, "list the sessions of a store")
+    add("show", _show, "show the conversation of a session", "session")
+    add("archive", _archive, "put a live session aside", "session")
+    add("restore", _restore, "make an archived session live", "session")
+    add("export", _export, "move an archived session into a file", "session", "file")
+    add("load", _load, "import a session from a file; it is archived then", "file")
+    return parser
+
+
+def _prefix(text: str) -> str:
+    if not text or not set(text) <= _DIGITS:
+        raise argparse.ArgumentTypeError(f"invalid id {text!r}: expected hexadecimal digits in lower case")
+    return text
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[Store]:
+    """Open the store of a directory, of either format."""
+    store = None
+    for format_ in FORMATS.values():
+        try:
+            store = open_durable(directory, format_, create=False)
+            break
+        except Rejected as refusal:
+            if refusal.code != "format":
+                raise
+    if store is None:
+        raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _chat(options: argparse.Namespace) -> Iterator[Chat]:
+    """Start a runtime on a store, and find a session."""
+    with _opened(options.dir) as store:
+        view = find_session(store, options.session)
+        with Sessions(store) as sessions:
+            yield sessions.chat(view.session)
+
+
+def _line(view: View) -> str:
+    name = view.session.hex()[:_SHORT]
+    return f"{name}  {view.standing:<8}  {view.phase:<7}  {view.messages:>4} messages  step {view.step.hex()[:_SHORT]}"
+
+
+def _list(options: argparse.Namespace) -> None:
+    with _opened(options.dir) as store:
+        found = list_sessions(store)
+    for view in found:
+        print(_line(view))
+    if not found:
+        print("no sessions", file=sys.stderr)
+
+
+def _show(options: argparse.Namespace) -> None:
+    with _opened(options.dir) as store:
+        found = describe_session(store, find_session(store, options.session))
+    view = found.view
+    print(f"session  {view.session.hex()}")
+    print(f"step     {view.step.hex()}")
+    print(f"state    {view.standing}, {view.phase}, {view.count} changes")
+    if found.tools:
+        print(f"tools    {', '.join(found.tools)}")
+    if found.ask is not None:
+        print(f"ask      {found.ask}")
+    print()
+    for role, text in (("system", found.system_prompt), ("summary", found.summary), *found.messages):
+        if text:
+            print(f"{role}: {text}")
+
+
+def _archive(options: argparse.Namespace) -> None:
+    with _chat(options) as chat:
+        chat.archive()
+        print(f"archived {chat.session.hex()}")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    with _chat(options) as chat:
+        chat.restore()
+        print(f"restored {chat.session.hex()}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    with _chat(options) as chat:
+        chat.export(options.file)
+        print(f"exported {chat.session.hex()} to {options.file}")
+
+
+def _load(options: argparse.Namespace) -> None:
+    if not options.dir.exists():
+        _create(options.dir, options.file)
+    with _opened(options.dir) as store, Sessions(store) as sessions:
+        print(f"loaded {sessions.load(options.file).session.hex()}")
+
+
+def _create(directory: Path, file: Path) -> None:
+    """Create a store for the session in a file: of its format, and with its host as the agent."""
+    for format_ in FORMATS.values():
+        scratch = Store.open(MemoryEngine(), format_)
+        try:
+            with file.open("rb") as source:
+                import_bundle(scratch, source)
+        except Rejected as refusal:
+            if refusal.code != "format":
+                raise
+            continue
+        names = {host_name(scratch, view.session, view.step) for view in list_sessions(scratch)} - {None}
+        if len(names) != 1:
+            raise Missing(f"{file} does not have one session", rule="session.restore.elsewhere")
+        store = open_durable(directory, format_)
+        Sessions(store, agent=names.pop()).close()
+        store.close()
+        return
+    raise Missing(f"{file} has an unknown format", rule="grit.bundle.format")
