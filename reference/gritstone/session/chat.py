@@ -242,7 +242,7 @@ class Chat:
     def ask(
         self, prompt: str, *, system: str | None = None, force_json: bool = False, corr: str | None = None
     ) -> ObjectId:
-        """Let the session itself run a turn; ``Sessions.serve`` calls the model and the tools for it.
+        """Send an ask: the session runs the turn itself, and ``Sessions.serve`` calls the model and the tools for it.
 
         Args:
             prompt: the prompt of the user.

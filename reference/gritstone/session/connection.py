@@ -71,13 +71,13 @@ class Connection:
         return self._residency
 
     def settle(self, session: ObjectId) -> None:
-        """Run until rest, and acknowledge the replies of a session that nobody waits for."""
+        """Run until rest, and acknowledge the replies of a session for which no caller waits."""
         self.refresh()
         self.wait(self.runtime.run())
         self.change(lambda world: settle(world, session))
 
     def settle_all(self) -> None:
-        """Do so for all sessions, at the first call: an earlier process may have left such replies."""
+        """Settle all sessions, at the first call only: an earlier process may have left replies."""
         if self._is_settled:
             return
         self.wait(self.runtime.run())

@@ -76,7 +76,7 @@ class RequestRejected(ProviderFailed):
 
 
 class Unreachable(ProviderFailed):
-    """There was no connection, it was closed, or no response came in time."""
+    """There was no connection, it was closed, or no response was received in time."""
 
 
 class MalformedReply(ProviderFailed):
