@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gritstone.errors import Missing, Refusal
-from gritstone.grit.objects import ObjectId, Step
+from gritstone.grit.objects import Blob, ObjectId, Step
 from gritstone.grit.store import Store
+from gritstone.session.json_text import parse
 from gritstone.session.talk import Damaged, Talk
 from gritstone.session.tools import plain
 from gritstone.wit.objects import Objects
@@ -19,6 +20,7 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["Described", "View", "agent_name", "describe_session", "find_session", "host_name", "list_sessions"]
 
+_DEEPEST = 64
 _SPACES = {"heads": "live", "archived": "archived", "moved": "moved", "closed": "closed"}
 
 
@@ -160,22 +162,25 @@ def describe_session(store: Store, view: View) -> Described:
     talk = _talk(workspace, view.step)
     if talk is None:
         raise Missing("the state of the session is damaged", rule="session.guest.damaged", got=view.session.hex())
-    entries = [talk.entry(target) for target in talk.log]
+    blobs = [talk.look(target) for target in talk.log]
     ask = None if talk.ask is None else str(talk.ask["asked"]["prompt"])
     return Described(
         view,
         str(talk.config["system_prompt"]),
         [str(tool["name"]) for tool in talk.tools],
         None if talk.summary is None else talk.summary[0],
-        [("erased", "") if entry is None else (str(entry["role"]), _text(entry)) for entry in entries],
+        [(blob.headers["role"], _text(blob)) if isinstance(blob, Blob) else ("erased", "") for blob in blobs],
         ask,
     )
 
 
-def _text(entry: dict[str, Any]) -> str:
-    if "calls" in entry:
-        return "; ".join(f"{one['tool']}({_arguments(one['input'])})" for one in plain(entry["calls"]))
-    return f"{entry['tool']} -> {entry['text']}" if "tool" in entry else str(entry["text"])
+def _text(blob: Blob) -> str:
+    text = blob.data.decode("utf-8")
+    if "tool" in blob.headers:
+        return f"{blob.headers['tool']} -> {text}"
+    if blob.headers["ct"] == "s":
+        return text
+    return "; ".join(f"{one['tool']}({_arguments(one['input'])})" for one in plain(parse(blob.data, _DEEPEST))["calls"])
 
 
 def _arguments(given: dict[str, Any]) -> str:
