@@ -12,8 +12,9 @@ from typing import Any
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import Blob, ObjectId, Step
 from gritstone.grit.store import Store
+from gritstone.session.forms import Damaged
 from gritstone.session.json_text import parse
-from gritstone.session.talk import Damaged, Talk
+from gritstone.session.talk import Talk
 from gritstone.session.tools import plain
 from gritstone.wit.objects import Objects
 from gritstone.wit.workspace import Workspace

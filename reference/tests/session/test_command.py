@@ -136,3 +136,9 @@ def test_damaged_and_erased_sessions_are_listed() -> None:
     blob = store.format.encode(Blob({"ct": "s", "role": "assistant"}, b"a2"), store.limits)
     store.erase(store.format.object_id(blob))
     assert describe_session(store, view).messages[-1] == ("erased", "")
+
+
+def test_guest_is_imported_without_a_runtime() -> None:
+    program = "import sys, gritstone.session.guest; print([one for one in sys.modules if '.runtime' in one])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
