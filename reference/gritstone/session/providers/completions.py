@@ -6,7 +6,7 @@
     assistant with calls      {"role", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}
     tool                      {"role", "tool_call_id", "content"}
 
-The shape has no mark for a failed call, so its result begins with ``error: ``.
+The shape has no mark for a failed call, so its result begins with ``error:``.
 """
 
 from __future__ import annotations
