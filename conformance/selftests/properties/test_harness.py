@@ -57,8 +57,10 @@ def against(liar: str) -> Launcher:
     return Launcher.for_command([sys.executable, str(LIAR), liar, "--", *REFERENCE], TERMS)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", sorted(PROPERTIES.keys() - {"harness/connect/same-bytes"}))
 def test_property_passes_on_the_reference(name: str) -> None:
+    """``tox -e conform`` does this for each commit, with the same cases."""
     assert found(name, Launcher.for_command(REFERENCE, TERMS)) is None
 
 
