@@ -38,7 +38,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    run_on_model(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
+    run_on_model(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 2)
 
 
 def test_names_and_rules_are_sorted() -> None:
@@ -277,10 +277,10 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
 
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
-@pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
-def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
-    with pytest.raises(Divergence):
-        run_on_model(prop, Planted(lambda subject, op, args: dict(answer)), 3)
+def test_constant_answer_passes_no_property(prop: Property) -> None:
+    for answer in (refused("invalid"), refused("missing"), ok()):
+        with pytest.raises(Divergence):
+            run_on_model(prop, Planted(lambda subject, op, args, answer=answer: dict(answer)), 3)
 
 
 def test_shared_rule_applies_to_each_request_without_a_rule() -> None:

@@ -55,7 +55,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_model_passes(prop: Property) -> None:
-    run_on_model(prop, ModelHost(limits=SMALL), 3)
+    run_on_model(prop, ModelHost(limits=SMALL), 2)
 
 
 def test_names_and_rules_are_sorted() -> None:
@@ -281,7 +281,7 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
 
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", ALL, ids=lambda prop: prop.name)
-@pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
-def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
-    with pytest.raises(Divergence):
-        run_on_model(prop, Planted(lambda host, op, args, ask: dict(answer)), 3)
+def test_constant_answer_passes_no_property(prop: Property) -> None:
+    for answer in (refused("invalid"), refused("missing"), ok()):
+        with pytest.raises(Divergence):
+            run_on_model(prop, Planted(lambda host, op, args, ask, answer=answer: dict(answer)), 3)
