@@ -275,12 +275,16 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
     assert rule in found
 
 
+def constant(answer: Answer) -> Callable[..., Answer]:
+    return lambda *_: dict(answer)
+
+
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_constant_answer_passes_no_property(prop: Property) -> None:
     for answer in (refused("invalid"), refused("missing"), ok()):
         with pytest.raises(Divergence):
-            run_on_model(prop, Planted(lambda subject, op, args, answer=answer: dict(answer)), 3)
+            run_on_model(prop, Planted(constant(answer)), 3)
 
 
 def test_shared_rule_applies_to_each_request_without_a_rule() -> None:

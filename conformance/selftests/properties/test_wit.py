@@ -279,9 +279,13 @@ def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: 
     assert rule in found
 
 
+def constant(answer: Answer) -> Callable[..., Answer]:
+    return lambda *_: dict(answer)
+
+
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", ALL, ids=lambda prop: prop.name)
 def test_constant_answer_passes_no_property(prop: Property) -> None:
     for answer in (refused("invalid"), refused("missing"), ok()):
         with pytest.raises(Divergence):
-            run_on_model(prop, Planted(lambda host, op, args, ask, answer=answer: dict(answer)), 3)
+            run_on_model(prop, Planted(constant(answer)), 3)
