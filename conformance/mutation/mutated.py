@@ -34,7 +34,7 @@ class _Replaced(importlib.abc.MetaPathFinder):
 
 
 def _record(path: str) -> None:
-    """Let the marked copy of the package set the bytes of a file, in this process and those that it forks."""
+    """Write the marks of the marked copy to a file, in this process and those that it forks."""
     import builtins
     import mmap
 

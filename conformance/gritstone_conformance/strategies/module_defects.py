@@ -92,6 +92,7 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
             "an alignment of 2 to the 5th": _code(b"\x41\0\x28\x05\0\x1a"),
             "a memory index in an alignment": _code(b"\x41\0\x28\x42\0\0\x1a"),
             "an alignment of 2 to the 32nd": _code(b"\x41\0\x2d\x20\0\x1a"),
+            "a local of a function without any": _code(b"\x20\0\x1a"),
             "another table": _code(b"\x41\0\x11\0\x85\x80\0\x1a"),
         },
     ),

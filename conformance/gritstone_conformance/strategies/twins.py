@@ -200,6 +200,8 @@ def _malformed() -> Iterator[tuple[str, bytes, bytes]]:
     yield "an unknown section", good, assemble([*parts, (14, b"")])
     yield "a section of tags", good, assemble([*parts, (13, b"\0")])
     yield "a custom section without a name", assemble([*parts, (0, b"\0")]), assemble([*parts, (0, b"")])
+    cut = assemble([*parts, (0, b"\1abc")])[:-1]
+    yield "a custom section that ends behind the module", assemble([*parts, (0, b"\1ab")]), cut
     yield "a custom name that is too long", assemble([*parts, (0, b"\1a")]), assemble([*parts, (0, b"\2a")])
     yield "a custom name that is no UTF-8", assemble([*parts, (0, b"\1a")]), assemble([*parts, (0, b"\1\xff")])
     yield (

@@ -95,7 +95,8 @@ class _Waiter:
         ):
             parameters = ["i32"] if kind.startswith("start") else []
             local_types = [] if parameters else ["i32"]
-            first = [*self._burn(kind), *(deep if kind == "start_unwind" else [])]
+            first = self._burn(kind) or (self._area_checked() if parameters else [])
+            first += deep if kind == "start_unwind" else []
             code = [*first, ("global.set", self._state, _const(value))]
             self.guest.function(parameters, [], local_types, code, f"asyncify_{kind}")
         self.guest.function([], ["i32"], [], [*self._lie(), ("global.get", self._state)], "asyncify_get_state")
@@ -145,6 +146,11 @@ class _Waiter:
             ("br_if", 0, ("i32.gt_s", ("local.get", 0), _const(0))),
         ]
         return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
+
+    @staticmethod
+    def _area_checked() -> list[Any]:
+        """Return code that traps if the host passes another place than that of the export ``grit_wait_area``."""
+        return [("if", None, ("i32.ne", ("local.get", 0), _const(_AREA)), ["unreachable"])]
 
     def _lie(self) -> list[Any]:
         """Return the start of ``asyncify_get_state``: in one state it returns an unknown state."""

@@ -18,19 +18,24 @@ __all__ = ["PROPERTIES"]
 
 
 def messages_isolated_after_failure(trial: Trial, fmt: Format) -> None:
-    """After a failed batch messages run one at a time: those before the one at fault and of other senders are read."""
+    """After a failed batch messages run one at a time: those before the one at fault and of other senders are read.
+
+    They are read in their first attempt, whatever the attempts of the one at fault.
+    """
     rule = "runtime.retry.isolate"
     lockstep = LockstepModel(trial, fmt, CHOSEN)
     stage = lockstep.stage
     actor, other = born(lockstep, b"a"), born(lockstep, b"b")
-    log = [stage.program(programs.append("log", b"%d" % number)) for number in range(4)]
+    first = programs.try_again(0)  # fails if its attempt is not at least 1
+    log = [stage.program(first + programs.append("log", b"%d" % number)) for number in range(4)]
     lockstep.inject(other, stage.program(programs.send(0, 1) + programs.send(0, 2), actor, log[2], log[3]))
     choose_largest(lockstep)
     for content in (log[0], stage.program(programs.fail()), log[1]):
         lockstep.inject(actor, content)
     lockstep.ready(rule=rule)
     choose_largest(lockstep, rule=rule)
-    for _ in range(12):
+    lockstep.inject(other, stage.program(programs.send(0, 1), actor, log[3]))
+    for _ in range(14):
         count = lockstep.ready(rule=rule)
         if count:
             lockstep.choose(0, rule=rule)
