@@ -17,9 +17,8 @@ from gritstone.grit.objects import Blob, Message, Object, ObjectId, Tree
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
-from gritstone.session.json_text import parse
 from gritstone.session.outcomes import SessionRefused
-from gritstone.session.tools import plain
+from gritstone.session.tools import loads
 from gritstone.wit.channels import load_message, unread
 from gritstone.wit.workspace import Workspace
 
@@ -35,7 +34,6 @@ __all__ = [
     "take_reply",
 ]
 
-_DEEPEST = 64
 _EFFECTS = ("effect.model", "effect.tool")
 _ENDED = "answered"
 
@@ -160,7 +158,7 @@ async def take_reply(runtime: Runtime, session: ObjectId, request: ObjectId) -> 
     for letter in letters(world, session):
         if letter.headers.get("reply") == request.hex() and letter.mt != _ENDED:
             await runtime.durably(lambda: settle(world, session))
-            value = plain(parse(letter.data, _DEEPEST))
+            value = loads(letter.data)
             if letter.mt == "refused":
                 raise SessionRefused(value["class"], value["code"])
             return dict(value)

@@ -17,7 +17,7 @@ from gritstone.session.carrying import export_session
 from gritstone.session.channel import take_reply
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
-from gritstone.session.json_text import Json, parse, spell
+from gritstone.session.json_text import Json, spell
 from gritstone.session.outcomes import (
     Call,
     Calls,
@@ -30,12 +30,11 @@ from gritstone.session.outcomes import (
     check_refused,
     outcome_of,
 )
-from gritstone.session.tools import Tool, call_tool, describe, plain, value_blob
+from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Chat", "response_blob", "turn_of"]
 
-_DEEPEST = 64
 _UNUSABLE = ("malformed", "invalid")
 
 
@@ -55,7 +54,7 @@ def turn_of(turn_id: ObjectId, data: bytes, request: bytes = b"") -> Turn:
     Raises:
         SessionRefused: it is a refusal instead.
     """
-    value = plain(parse(data, _DEEPEST))
+    value = loads(data)
     check_refused(value)
     return Turn(turn_id, request, data, value["messages"], value["tools"], value["force_json"])
 
@@ -154,7 +153,7 @@ class Chat:
         runtime = self._connection.refresh().runtime
         _, answer, workspace = self._connection.wait(runtime.ask(self.session, "state", b""))
         blob = None if answer is None else workspace.blob(answer)
-        value = {} if blob is None else plain(parse(blob.data))
+        value = {} if blob is None else loads(blob.data)
         check_refused(value)
         return dict(value)
 
@@ -171,7 +170,7 @@ class Chat:
             node = world.objects.look(node.entries[name])
         last = world.objects.look(max(node.entries.items())[1])
         assert isinstance(last, Blob), "a message of the history is a blob"
-        listed = plain(parse(last.data, _DEEPEST))["calls"]
+        listed = loads(last.data)["calls"]
         return [Call(one["id"], one["tool"], one["input"]) for one in listed if one["id"] in waiting]
 
     # --- a whole turn ----------------------------------------------------------------------------------

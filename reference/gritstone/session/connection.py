@@ -39,7 +39,7 @@ class Connection:
         """
         self._residency = residency
         self._clock_s = clock_s
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
         self._is_settled = False
         self.runtime: Runtime = residency.runtime
         self.store: Store = self.runtime.store
@@ -59,7 +59,7 @@ class Connection:
 
     def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine to its end."""
-        return self._runner.run(work)
+        return self._loop.run_until_complete(work)
 
     def change(self, change: Callable[[World], _T]) -> _T:
         """Change the world, durably."""
@@ -88,4 +88,4 @@ class Connection:
     def close(self) -> None:
         """Stop the runtime."""
         self.wait(self.runtime.stop(drain=True))
-        self._runner.close()
+        self._loop.close()

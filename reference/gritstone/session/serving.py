@@ -28,13 +28,10 @@ from gritstone.session.channel import (
 )
 from gritstone.session.chat import response_blob, turn_of
 from gritstone.session.connection import Connection
-from gritstone.session.json_text import parse
 from gritstone.session.outcomes import Answer, Call, Response, Turn
-from gritstone.session.tools import Tool, call_tool, error_blob, plain
+from gritstone.session.tools import Tool, call_tool, error_blob, loads
 
 __all__ = ["serve"]
-
-_DEEPEST = 64
 
 
 def serve(connection: Connection, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> Iterator[Answer]:
@@ -77,7 +74,7 @@ def _next_letter(connection: Connection, session: ObjectId) -> Letter | None:
 def _carry_out(letter: Letter, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> tuple[str, Blob]:
     """Call the model or a tool; return type and content of the answer."""
     if letter.mt == "effect.tool":
-        value = plain(parse(letter.data, _DEEPEST))
+        value = loads(letter.data)
         ok, blob = call_tool(functions, Call(value["call"], value["tool"], value["input"]))
         return ("effect.ok" if ok else "effect.failed"), blob
     try:
@@ -90,7 +87,7 @@ def _carry_out(letter: Letter, model: Callable[[Turn], Response], functions: Map
 
 
 def _answer(session: ObjectId, letter: Letter) -> Answer:
-    value = plain(parse(letter.data, _DEEPEST))
+    value = loads(letter.data)
     text = value.get("content", value.get("error", ""))
     ask = bytes.fromhex(letter.headers["reply"])
     return Answer(session, ask, value["action"], text, value["count"], letter.headers.get("corr"))

@@ -199,7 +199,11 @@ class Talk:
         except No:
             _damaged()
         wanted = self.waiting() or ["model"]
-        if set(sent) != set(wanted) or asked["kind"] != "user" or not all(map(HEX.fullmatch, [message, *sent.values()])):
+        if (
+            set(sent) != set(wanted)
+            or asked["kind"] != "user"
+            or not all(map(HEX.fullmatch, [message, *sent.values()]))
+        ):
             _damaged()
         self.effects = {name: sent[name] for name in wanted}
         if corr is not None and not is_corr(corr):

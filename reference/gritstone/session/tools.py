@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
+from gritstone.errors import Malformed
 from gritstone.grit.objects import Blob
 from gritstone.session.json_text import Json, Spelled, spell
 from gritstone.session.outcomes import Call
 
-__all__ = ["Tool", "call_tool", "describe", "error_blob", "plain", "value_blob", "written"]
+__all__ = ["Tool", "call_tool", "describe", "error_blob", "loads", "plain", "value_blob", "written"]
 
 _NAME = re.compile("[a-z][a-z0-9_-]{0,63}")
 _MOST_DESCRIPTION = 1024  # bytes
@@ -99,6 +100,21 @@ def plain(value: Json) -> Any:
         return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
+    return value
+
+
+def loads(data: bytes) -> dict[str, Any]:
+    """Return the object of a JSON text that a guest wrote, with numbers of Python; much faster than ``parse``.
+
+    Raises:
+        Malformed: the guest wrote something else.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Malformed("the guest did not write an object of JSON", rule="session.json.spelling", got=data[:80])
     return value
 
 
