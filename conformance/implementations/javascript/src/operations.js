@@ -1,7 +1,7 @@
 // The operations: the arguments of each, the claims that it requires, and the function that runs it.
 //
 // The order of checks is that of the harness: is the operation known, are the arguments valid, are their claims made, is
-// the handle open, and then everything else. Those of wit, runtime and wasm are loaded when the first of them is requested:
+// the handle open, and then everything else. Those of the profiles are loaded when the first of them is requested:
 // that takes longer than all the rest of a start.
 
 import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
@@ -174,6 +174,7 @@ const LATER = new Map([
   ["wit", async () => (await import("./operations-wit.js")).WIT_OPERATIONS],
   ["runtime", async () => (await import("./operations-runtime.js")).RUNTIME_OPERATIONS],
   ["wasm", async () => (await import("./operations-wasm.js")).WASM_OPERATIONS],
+  ["session", async () => (await import("./operations-session.js")).SESSION_OPERATIONS],
 ]);
 
 async function load(profile) {

@@ -14,7 +14,7 @@ export class Refusal extends Error {
 export class Misfit extends Error {}
 
 /** Bytes cannot be split into fields, lines or frames. */
-export const malformed = (message) => new Refusal("malformed", message);
+export const malformed = (message, code) => new Refusal("malformed", message, code);
 
 /** Not the one encoding of an allowed value; a bad name; a wrong graph. */
 export const invalid = (message, code) => new Refusal("invalid", message, code);
@@ -26,4 +26,4 @@ export const missing = (message, code) => new Refusal("missing", message, code);
 export const rejected = (message, code) => new Refusal("rejected", message, code);
 
 /** Over a declared limit, or the medium is full. */
-export const exhausted = (message) => new Refusal("exhausted", message);
+export const exhausted = (message, code) => new Refusal("exhausted", message, code);

@@ -12,6 +12,8 @@ export const markName = (actor) => `failed/${actor}`;
 export const movedName = (actor) => `moved/${actor}`;
 export const adoptedName = (actor) => `adopted/${actor}`;
 export const goneName = (actor) => `gone/${actor}`;
+export const archivedName = (actor) => `archived/${actor}`;
+export const closedName = (actor) => `closed/${actor}`;
 
 /** The spaces whose references mean that an actor makes no step in this store. Spec: runtime.away.still. */
 export const AWAY_SPACES = ["archived", "closed", "gone", "moved"];
@@ -75,6 +77,28 @@ export function advanceAgent(workspace, head, { outbox = [], inbox = [], previou
     outbox: changedEntries(head.outbox, outbox),
   });
   return { name: headName(head.actor), old: head.id, new: step };
+}
+
+/** The steps that an agent makes in one update. */
+export class AgentSteps {
+  #before;
+
+  constructor(workspace, head) {
+    this.workspace = workspace;
+    this.head = head;
+    this.#before = head;
+  }
+
+  /** Make one more step, as advanceAgent() does. */
+  advance(boxes) {
+    this.head = readStep(this.workspace.read, advanceAgent(this.workspace, this.head, boxes).new);
+  }
+
+  /** The changes of references. */
+  get changes() {
+    const { id, actor } = this.#before;
+    return this.head.id === id ? [] : [{ name: headName(actor), old: id, new: this.head.id }];
+  }
 }
 
 /**

@@ -7,13 +7,17 @@ import { Workspace } from "../wit/workspace.js";
 import { advanceAgent, agentHead, cutAgent, lastMessage, queueMessage } from "./agent.js";
 
 const RECEIPT = "receipt";
+const NOTICES = "session_"; // types of messages that only the host of sessions sends to the agent
 const EFFECT = "effect.";
 
-function checkInjection(workspace, to, headers, content) {
+/** Check a message to an actor. Throws Refusal missing, invalid, rejected, exhausted. */
+export function checkInjection(workspace, agent, { to, headers, content }) {
   if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
   if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
   if (headers.some(([key, value]) => key === "mt" && value === RECEIPT))
     throw rejected("only the runtime sends receipts");
+  if (to === agent && headers.some(([key, value]) => key === "mt" && value.startsWith(NOTICES)))
+    throw rejected("only the host of sessions sends notices");
   workspace.checkClosure([
     [to, ["tree"]],
     [content, ["blob", "tree"]],
@@ -29,11 +33,11 @@ function checkSignal(workspace, entry, message) {
 
 /**
  * Send a message from the agent: its id. Throws Refusal missing, invalid, rejected, exhausted.
- * Spec: runtime.agent.inject, runtime.agent.limits, runtime.receipt.reserved.
+ * Spec: runtime.agent.inject, runtime.agent.limits, runtime.receipt.reserved, session.notice.reserved.
  */
 export function inject(store, agent, { to, headers, content, mode }) {
   const workspace = new Workspace(store);
-  checkInjection(workspace, to, headers, content);
+  checkInjection(workspace, agent, { to, headers, content });
   const head = agentHead(store, agent);
   const entry = lastMessage(store, head, to);
   const previous = mode === "queue" ? entry : null;

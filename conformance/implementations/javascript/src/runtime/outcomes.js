@@ -2,6 +2,7 @@
 // nothing. All durable changes of one outcome are one update. Runs inside a group of the store, on an up-to-date view.
 
 import { Refusal, exhausted } from "../refusal.js";
+import { Update } from "../session/host/update.js";
 import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 import { AWAY_SPACES, advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
@@ -41,9 +42,17 @@ export class Outcomes {
       { name: headName(actor), old: last?.id ?? null, new: step },
       { name: markName(actor), old: mark, new: isRefused ? mark : null },
     ];
-    workspace.commit(changes);
+    const due = this.restoreRequests.dueBy(workspace, last, step);
+    if (due.length === 0) workspace.commit(changes);
+    else this.#request(workspace, changes, due);
     this.memoOf(actor).forgetCounts(proposal.covered);
     return step;
+  }
+
+  #request(workspace, changes, due) {
+    const update = new Update(this.store, this.agent, workspace);
+    for (const { name, old, new: target } of changes) update.change(name, old, target);
+    this.restoreRequests.send(update, due, this.restoreRequests.latest);
   }
 
   #fail(run, failure) {

@@ -76,7 +76,7 @@ export class Run {
   /** The ids that a prune has to keep with their closures for it. Spec: runtime.prune.running. */
   get pins() {
     const begun = this.last === null ? [] : [this.last.id];
-    const borrowed = [...this.workspace.borrowed].filter((id) => !this.workspace.isNew(id));
-    return [...begun, ...this.proposal.covered.map(({ id }) => id), ...borrowed];
+    const needed = [...begun, ...this.proposal.covered.map(({ id }) => id), ...this.workspace.borrowed];
+    return needed.filter((id) => !this.workspace.isNew(id));
   }
 }

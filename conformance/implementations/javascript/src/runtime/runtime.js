@@ -9,6 +9,7 @@ import { collect } from "./collection.js";
 import { messageKey } from "./memo.js";
 import { askHead } from "./run.js";
 import { Worker } from "./worker.js";
+import { Sessions } from "../session/host/sessions.js";
 
 /** The place of a choice in the list: the actor, then sender and message of each entry. */
 const placeOf = (actor, { entries }) => [actor, ...[...entries].map(([sender, id]) => messageKey(sender, id))].join("");
@@ -16,6 +17,7 @@ const placeOf = (actor, { entries }) => [actor, ...[...entries].map(([sender, id
 export class Runtime {
   #worker;
   #effects;
+  #sessions = null;
 
   /**
    * Start a runtime: `config` has the arguments of runtime.start. Throws Refusal invalid, rejected, exhausted.
@@ -38,7 +40,7 @@ export class Runtime {
 
   /** What runs in progress need. */
   pins() {
-    return this.#worker.pins();
+    return [...this.#worker.pins(), ...(this.#sessions?.pins() ?? [])];
   }
 
   /** Read the changes of other processes. */
@@ -100,6 +102,7 @@ export class Runtime {
   /** Stop now. */
   end() {
     this.#worker.end();
+    this.#sessions?.end();
     this.store.backend.holders.delete(this);
   }
 
@@ -136,6 +139,13 @@ export class Runtime {
     this.#worker.look();
     this.clock.set(time);
     return this.#worker.moveTime();
+  }
+
+  /** The host of its sessions. Throws Refusal rejected. Spec: session.schedule.free. */
+  get sessions() {
+    if (!this.isFree) throw rejected("the schedule is chosen");
+    this.#sessions ??= new Sessions(this.#worker);
+    return this.#sessions;
   }
 
   effects() {

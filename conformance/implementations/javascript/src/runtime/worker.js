@@ -5,6 +5,7 @@
 // transition that sleeps blocks nothing else.
 
 import { Refusal, exhausted } from "../refusal.js";
+import { RestoreRequests } from "../session/host/requests.js";
 import { Failure, failed } from "../wit/failure.js";
 import { listChoices, pickChoice } from "./choices.js";
 import { Memo } from "./memo.js";
@@ -31,6 +32,7 @@ export class Worker {
   #isDraining = false;
   #onDrained = null;
   #isOver = false;
+  onTouched = null; // called with each actor whose head, mark, mail or place has changed
 
   constructor(store, agent, clock, config) {
     this.store = store;
@@ -42,7 +44,9 @@ export class Worker {
     this.#rewrites = store.backend.foreignRewrites;
     this.#seenTime = clock.now;
     const memoOf = (actor) => this.#memoOf(actor);
-    this.outcomes = new Outcomes({ store, view: this.view, agent, clock, config, memoOf });
+    this.restoreRequests = new RestoreRequests(store, this.view);
+    const { view, restoreRequests } = this;
+    this.outcomes = new Outcomes({ store, view, agent, clock, config, memoOf, restoreRequests });
     this.look();
   }
 
@@ -67,6 +71,7 @@ export class Worker {
     }
     for (const actor of this.view.unmarked) this.#memos.get(actor)?.noteUnmarked();
     for (const actor of this.view.touched) {
+      this.onTouched?.(actor);
       this.#memos.get(actor)?.noteChange();
       if (this.isFree) this.#queue.add(actor);
     }
@@ -77,14 +82,25 @@ export class Worker {
   /** Run `work` alone on the store, on an up-to-date view; what it commits is one write. */
   within(work) {
     try {
-      return this.store.backend.group(() => {
-        this.#see();
-        const result = work();
-        this.#see();
-        return result;
-      });
+      const result = this.#group(work);
+      this.#see();
+      return result;
     } finally {
       this.wake();
+    }
+  }
+
+  #group(work) {
+    try {
+      const result = this.store.backend.group(() => {
+        this.#see();
+        return work();
+      });
+      this.restoreRequests.settle();
+      return result;
+    } catch (error) {
+      this.restoreRequests.undo();
+      throw error;
     }
   }
 
@@ -101,9 +117,14 @@ export class Worker {
 
   // ---- runs
 
-  #begin(actor, proposal) {
+  /** A run of an actor from its head, which has not begun. */
+  newRun(actor, proposal, memo = new Memo()) {
     const ms = this.clock.isSuite ? 0 : this.config.transition_ms;
-    const run = new Run(this.store, this.view, actor, proposal, this.#memoOf(actor), ms);
+    return new Run(this.store, this.view, actor, proposal, memo, ms);
+  }
+
+  #begin(actor, proposal) {
+    const run = this.newRun(actor, proposal, this.#memoOf(actor));
     this.#runs.set(actor, run);
     this.#goOn(run);
     return run;
@@ -182,8 +203,7 @@ export class Worker {
     if (this.#isOver) return;
     const steps = this.#steps;
     try {
-      this.store.backend.group(() => {
-        this.#see();
+      this.#group(() => {
         first();
         this.#work(performance.now() + SLICE_MS);
       });

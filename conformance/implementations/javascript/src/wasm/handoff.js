@@ -1,9 +1,9 @@
 // Handoff: an actor leaves a store, or comes to stand in another. Each half is one update of two references.
 
 import { invalid, missing, rejected } from "../refusal.js";
-import { adoptedName, advanceAgent, agentHead, goneName, headName, markName, movedName } from "../runtime/agent.js";
+import { AgentSteps, adoptedName, agentHead, goneName, headName, markName, movedName } from "../runtime/agent.js";
+import { noteMail } from "../runtime/elsewhere.js";
 import { View } from "../runtime/view.js";
-import { findUnread } from "../wit/channels.js";
 import { readStep } from "../wit/steps.js";
 import { Workspace } from "../wit/workspace.js";
 
@@ -35,32 +35,15 @@ export function release(store, actor) {
   });
 }
 
-/** Whether a message is in the chain of another. */
-const leadsTo = (read, tip, message) => !findUnread(read, tip, message).fresh;
-
-/**
- * Let the agent of a store note what an adopted actor and an agent of the same id wrote to each other elsewhere: the
- * changes of its head. Throws Refusal rejected. Spec: wasm.handoff.agent.
- */
-function noteMail(store, workspace, place) {
+/** The changes of the head of the store's agent, which notes what an adopted actor wrote elsewhere. Spec: wasm.handoff.agent. */
+function noteMailOf(store, workspace, place) {
   const agent = store.backend.references.target("runtime/agent");
   if (agent === null || store.backend.references.target(headName(agent)) === null) return [];
-  const { actor, inbox, outbox } = readStep(workspace.read, place);
-  const [cursor, said] = [inbox.get(agent), outbox.get(agent)];
-  if (cursor === undefined) return [];
-  const before = agentHead(store, agent);
-  const sent = before.outbox.get(actor);
-  let head = before;
-  const advance = (boxes) => {
-    head = readStep(workspace.read, advanceAgent(workspace, head, boxes).new);
-  };
-  if (sent === undefined || leadsTo(workspace.read, cursor, sent)) {
-    if (sent !== cursor) advance({ outbox: [[actor, cursor]] });
-  } else if (!leadsTo(workspace.read, sent, cursor)) {
-    throw rejected("what the actor read and what the agent sent are on two chains", "mail");
-  }
-  if (said !== undefined && head.inbox.get(actor) !== said) advance({ inbox: [[actor, said]] });
-  return head === before ? [] : [{ name: headName(agent), old: before.id, new: head.id }];
+  const step = readStep(workspace.read, place);
+  if (!step.inbox.has(agent)) return [];
+  const steps = new AgentSteps(workspace, agentHead(store, agent));
+  noteMail(steps, agent, step);
+  return steps.changes;
 }
 
 /** The other half: the id of the step. Throws Refusal missing, invalid, rejected. Spec: wasm.handoff.one-owner. */
@@ -79,7 +62,7 @@ export function adopt(store, actor) {
       { name: headName(actor), old: null, new: moved },
       { name: adoptedName(actor), old: references.target(adoptedName(actor)), new: moved },
     ];
-    workspace.commit([...changes, ...noteMail(store, workspace, moved)]);
+    workspace.commit([...changes, ...noteMailOf(store, workspace, moved)]);
     return moved;
   });
 }

@@ -1,0 +1,62 @@
+// Restore requests: notices that an archived session is used, one for each target of its reference as long as the runtime is
+// started.
+
+import { AWAY_SPACES, archivedName } from "../../runtime/agent.js";
+import { changedKeys } from "../../maps.js";
+import { readStep } from "../../wit/steps.js";
+
+const NONE = new Map();
+const REQUESTED = { message: "", percent: 0, stage: "requested" };
+
+export class RestoreRequests {
+  latest = 0; // the largest time of a request to this runtime
+  #sent = new Set(); // session and target
+  #unsure = []; // of these, those in a write that may still fail
+
+  constructor(store, view) {
+    this.store = store;
+    this.view = view;
+  }
+
+  /** The restore requests that have to be sent if some actors are used: [{session, key}, ...]. */
+  due(actors) {
+    const { references } = this.store.backend;
+    return actors.flatMap((session) => {
+      const isArchived = AWAY_SPACES.every(
+        (space) => (space === "archived") === (references.target(`${space}/${session}`) !== null),
+      );
+      const key = `${session}${references.target(archivedName(session))}`;
+      return isArchived && !this.#sent.has(key) ? [{ session, key }] : [];
+    });
+  }
+
+  /** As due(), for the actors to which a step sends mail that the step before (or null) did not. */
+  dueBy(workspace, last, step) {
+    if (this.view.away.size === 0) return [];
+    const { outbox } = readStep(workspace.read, step);
+    return this.due([...changedKeys(last?.outbox ?? NONE, outbox)].filter((to) => outbox.has(to)).sort());
+  }
+
+  /** Send them in an update, and remember them once it has been committed. Spec: session.restore.request. */
+  send(update, due, at) {
+    for (const { session } of due) {
+      update.notify(at, "session_restore_requested", session, update.workspace.writeBlob(Buffer.alloc(0)));
+      update.notify(at, "session_restore_progress", session, REQUESTED);
+    }
+    update.commit();
+    for (const { key } of due) {
+      this.#sent.add(key);
+      this.#unsure.push(key);
+    }
+  }
+
+  /** What was written is stored. */
+  settle() {
+    this.#unsure = [];
+  }
+
+  /** What was written since it was settled is lost. */
+  undo() {
+    for (const key of this.#unsure.splice(0)) this.#sent.delete(key);
+  }
+}

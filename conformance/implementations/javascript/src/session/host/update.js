@@ -1,0 +1,63 @@
+// One update of references: what changes, the steps of the agent, and the notices, which the agent sends to itself.
+
+import { AgentSteps, agentHead, archivedName, headName } from "../../runtime/agent.js";
+import { follow } from "../../wit/paths.js";
+import { Workspace } from "../../wit/workspace.js";
+import { members, spell } from "../json.js";
+
+/** Make a JSON blob of the members of an object: its id. */
+const writeJson = (workspace, object) => workspace.writeBlob(Buffer.from(spell(members(object))), [["ct", "j"]]);
+
+/** Commits once, inside a group of the store. */
+export class Update {
+  #changes = [];
+  #notices = []; // {at, mt, session, content}
+
+  constructor(store, agent, workspace = new Workspace(store)) {
+    this.workspace = workspace;
+    this.agent = agent;
+    this.steps = new AgentSteps(workspace, agentHead(store, agent));
+  }
+
+  change(name, before, after) {
+    this.#changes.push({ name, old: before, new: after });
+  }
+
+  /** Send a notice whose content is an object as JSON, or the id of an object. Spec: session.archive.event. */
+  notify(at, mt, session, content) {
+    const id = typeof content === "string" ? content : writeJson(this.workspace, content);
+    this.#notices.push({ at, mt, session, content: id });
+  }
+
+  /** Archive a live session {session, head, touched}. Spec: session.archive.write-ahead. */
+  archive(at, reason, { session, head, touched }) {
+    const { id: step, core } = head;
+    this.change(headName(session), step, null);
+    this.change(archivedName(session), null, step);
+    const root = this.rootOf(core);
+    const info = writeJson(this.workspace, { at, reason, root, session, step, touched });
+    const entries = Object.entries({ core, info });
+    this.notify(at, "session_archived", session, this.workspace.write({ kind: "tree", entries }));
+  }
+
+  /** The id at `session` in a core. */
+  rootOf(core) {
+    return follow(this.workspace.read, core, ["session"]);
+  }
+
+  #sendNotices() {
+    let previous = this.steps.head.outbox.get(this.agent) ?? null;
+    for (const { at, mt, session, content } of this.#notices) {
+      const headers = Object.entries({ at: String(at), mt, session });
+      previous = this.workspace.write({ kind: "message", previous, headers, content });
+    }
+    return [[this.agent, previous]];
+  }
+
+  /** Make the last step of the agent, which sends the notices and changes the boxes besides, and commit everything. */
+  commit({ outbox = [], inbox = [] } = {}) {
+    if (this.#notices.length > 0) this.steps.advance({ outbox: [...outbox, ...this.#sendNotices()], inbox });
+    if (!this.workspace.commit([...this.#changes, ...this.steps.changes]))
+      throw new Error("the references changed inside a group");
+  }
+}
