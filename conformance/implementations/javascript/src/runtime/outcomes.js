@@ -52,7 +52,9 @@ export class Outcomes {
   #request(workspace, changes, due) {
     const update = new Update(this.store, this.agent, workspace);
     for (const { name, old, new: target } of changes) update.change(name, old, target);
-    this.restoreRequests.send(update, due, this.restoreRequests.latest);
+    this.restoreRequests.announce(update, due, this.restoreRequests.latest);
+    update.commit();
+    this.restoreRequests.note(due);
   }
 
   #fail(run, failure) {

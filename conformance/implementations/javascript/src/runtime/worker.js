@@ -44,7 +44,7 @@ export class Worker {
     this.#rewrites = store.backend.foreignRewrites;
     this.#seenTime = clock.now;
     const memoOf = (actor) => this.#memoOf(actor);
-    this.restoreRequests = new RestoreRequests(store, this.view);
+    this.restoreRequests = new RestoreRequests(store, this.view, agent);
     const { view, restoreRequests } = this;
     this.outcomes = new Outcomes({ store, view, agent, clock, config, memoOf, restoreRequests });
     this.look();

@@ -4,6 +4,7 @@
 import { AWAY_SPACES, archivedName } from "../../runtime/agent.js";
 import { changedKeys } from "../../maps.js";
 import { readStep } from "../../wit/steps.js";
+import { isArchivedSession } from "./standing.js";
 
 const NONE = new Map();
 const REQUESTED = { message: "", percent: 0, stage: "requested" };
@@ -13,9 +14,8 @@ export class RestoreRequests {
   #sent = new Set(); // session and target
   #unsure = []; // of these, those in a write that may still fail
 
-  constructor(store, view) {
-    this.store = store;
-    this.view = view;
+  constructor(store, view, agent) {
+    Object.assign(this, { store, view, agent });
   }
 
   /** The restore requests that have to be sent if some actors are used: [{session, key}, ...]. */
@@ -30,20 +30,24 @@ export class RestoreRequests {
     });
   }
 
-  /** As due(), for the actors to which a step sends mail that the step before (or null) did not. */
+  /** As due(), for the sessions to which a step sends mail that the step before (or null) did not. */
   dueBy(workspace, last, step) {
     if (this.view.away.size === 0) return [];
     const { outbox } = readStep(workspace.read, step);
-    return this.due([...changedKeys(last?.outbox ?? NONE, outbox)].filter((to) => outbox.has(to)).sort());
+    const receivers = [...changedKeys(last?.outbox ?? NONE, outbox)].filter((to) => outbox.has(to)).sort();
+    return this.due(receivers).filter(({ session }) => isArchivedSession(workspace, session, this.agent));
   }
 
-  /** Send them in an update, and remember them once it has been committed. Spec: session.restore.request. */
-  send(update, due, at) {
+  /** Add their notices to an update. Spec: session.restore.request. */
+  announce(update, due, at) {
     for (const { session } of due) {
       update.notify(at, "session_restore_requested", session, update.workspace.writeBlob(Buffer.alloc(0)));
       update.notify(at, "session_restore_progress", session, REQUESTED);
     }
-    update.commit();
+  }
+
+  /** They were committed. */
+  note(due) {
     for (const { key } of due) {
       this.#sent.add(key);
       this.#unsure.push(key);

@@ -62,6 +62,11 @@ export class Residents {
     if (head !== undefined) this.#seeLease(actor, head);
   }
 
+  /** Forget sessions that this runtime has archived. */
+  forget(sessions) {
+    for (const session of sessions) for (const known of [this.#touched, this.#leases]) known.delete(session);
+  }
+
   /** Spec: session.lease.pins. */
   #seeLease(session, head) {
     const lease = this.#leases.get(session);

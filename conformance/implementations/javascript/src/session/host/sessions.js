@@ -64,9 +64,14 @@ export class Sessions {
   }
 
   /** Judge and carry out a request of some time: what `work(update)` returns. */
-  #within(at, work) {
+  #within(at, work, workspace = new Workspace(this.store)) {
     this.#requests.latest = Math.max(this.#requests.latest, at);
-    return this.#worker.within(() => work(new Update(this.store, this.agent)));
+    const { value, archived } = this.#worker.within(() => {
+      const update = new Update(this.store, this.agent, workspace);
+      return { value: work(update), archived: update.archived };
+    });
+    this.#residents.forget(archived);
+    return value;
   }
 
   /** As #within(), for a live session; `asks`: a request for an archived one sends a restore request. */
@@ -76,7 +81,9 @@ export class Sessions {
       if (refused === null && this.#residents.find(session) === undefined) return { refusal: standing.noSession() };
       if (refused === null) return { value: work(update) };
       const due = asks ? this.#requests.due([session]) : [];
-      if (due.length > 0) this.#requests.send(update, due, at);
+      this.#requests.announce(update, due, at);
+      update.commit();
+      this.#requests.note(due);
       return { refusal: refused };
     });
     if (refusal !== undefined) throw refusal; // out here, so that the restore request stays
@@ -90,7 +97,8 @@ export class Sessions {
     this.#within(at, ({ workspace }) => this.#checkOpen(workspace, at, core));
     for (;;) {
       const made = await this.#firstSteps.make(at, core);
-      if (!this.#worker.within(() => this.#adoptFirst(at, core, made))) continue;
+      const isOpen = this.#within(at, (update) => this.#adoptFirst(update, at, core, made), made.run.workspace);
+      if (!isOpen) continue; // objects may be gone
       this.#residents.touch(core, at);
       return { session: core, message: made.message };
     }
@@ -111,14 +119,16 @@ export class Sessions {
     return lastMessage(this.store, this.#worker.view.heads.get(this.agent), core) !== null;
   }
 
-  #adoptFirst(at, core, { run, message, step }) {
-    if (run.rewrites !== this.store.backend.foreignRewrites) return false; // objects may be gone
-    const victims = this.#checkOpen(run.workspace, at, core);
-    const update = new Update(this.store, this.agent, run.workspace);
+  #adoptFirst(update, at, core, { run, message, step }) {
+    if (run.rewrites !== this.store.backend.foreignRewrites) return false;
+    const victims = this.#checkOpen(update.workspace, at, core);
     update.steps.advance({ outbox: [[core, message]] });
     update.change(headName(core), null, step);
+    const due = this.#requests.dueBy(update.workspace, null, step);
+    this.#requests.announce(update, due, this.#requests.latest);
     for (const victim of victims) update.archive(at, "capacity_pressure", victim);
-    this.#requests.send(update, this.#requests.dueBy(run.workspace, null, step), this.#requests.latest);
+    update.commit();
+    this.#requests.note(due);
     return true;
   }
 

@@ -51,11 +51,11 @@ export function checkHost(read, agent, core) {
  */
 function findPlace(workspace, session, target) {
   const isStep = (object) => object?.kind === "step" && object.actor === session;
-  const object = workspace.read(target);
+  const object = workspace.find(target);
   if (isStep(object)) return { step: target, isOutside: false };
   const named = readIdText(object);
   if (named === undefined) return null;
-  const there = workspace.find(named) ?? undefined; // a tombstone is as good as nothing
+  const there = workspace.find(named); // null for a tombstone: no step was ever there
   return there === undefined || isStep(there) ? { step: named, isOutside: true } : null;
 }
 
@@ -66,6 +66,14 @@ export function archivedPlace(workspace, session) {
   const place = findPlace(workspace, session, target);
   if (place === null) throw noStep();
   return { ...place, target };
+}
+
+/** Whether an archived actor is known, or has to be taken, for a session of the agent. */
+export function isArchivedSession(workspace, session, agent) {
+  const target = workspace.store.backend.references.target(archivedName(session));
+  const place = findPlace(workspace, session, target);
+  if (place === null || place.isOutside) return place !== null;
+  return isHost(workspace.read, agent, workspace.read(place.step).core);
 }
 
 /** The step of a closed session. */

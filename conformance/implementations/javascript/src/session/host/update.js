@@ -12,6 +12,7 @@ const writeJson = (workspace, object) => workspace.writeBlob(Buffer.from(spell(m
 export class Update {
   #changes = [];
   #notices = []; // {at, mt, session, content}
+  archived = []; // sessions
 
   constructor(store, agent, workspace = new Workspace(store)) {
     this.workspace = workspace;
@@ -38,6 +39,7 @@ export class Update {
     const info = writeJson(this.workspace, { at, reason, root, session, step, touched });
     const entries = Object.entries({ core, info });
     this.notify(at, "session_archived", session, this.workspace.write({ kind: "tree", entries }));
+    this.archived.push(session);
   }
 
   /** The id at `session` in a core. */
