@@ -38,11 +38,12 @@ export class RestoreRequests {
     return this.due(receivers).filter(({ session }) => isArchivedSession(workspace, session, this.agent));
   }
 
-  /** Add their notices to an update. Spec: session.restore.request. */
+  /** Send them in an update, each in a step of the agent. Spec: session.restore.request. */
   announce(update, due, at) {
     for (const { session } of due) {
       update.notify(at, "session_restore_requested", session, update.workspace.writeBlob(Buffer.alloc(0)));
       update.notify(at, "session_restore_progress", session, REQUESTED);
+      update.sendNotices();
     }
   }
 

@@ -47,18 +47,20 @@ export class Update {
     return follow(this.workspace.read, core, ["session"]);
   }
 
-  #sendNotices() {
+  /** Make a step of the agent that sends the notices so far, in this order, and changes other entries of its mailboxes. */
+  sendNotices({ outbox = [], inbox = [] } = {}) {
+    if (this.#notices.length === 0) return;
     let previous = this.steps.head.outbox.get(this.agent) ?? null;
-    for (const { at, mt, session, content } of this.#notices) {
+    for (const { at, mt, session, content } of this.#notices.splice(0)) {
       const headers = Object.entries({ at: String(at), mt, session });
       previous = this.workspace.write({ kind: "message", previous, headers, content });
     }
-    return [[this.agent, previous]];
+    this.steps.advance({ outbox: [...outbox, [this.agent, previous]], inbox });
   }
 
-  /** Make the last step of the agent, which sends the notices and changes the boxes besides, and commit everything. */
-  commit({ outbox = [], inbox = [] } = {}) {
-    if (this.#notices.length > 0) this.steps.advance({ outbox: [...outbox, ...this.#sendNotices()], inbox });
+  /** Send the notices, as sendNotices() does, and commit everything. */
+  commit(boxes) {
+    this.sendNotices(boxes);
     if (!this.workspace.commit([...this.#changes, ...this.steps.changes]))
       throw new Error("the references changed inside a group");
   }
