@@ -230,7 +230,8 @@ class World:
             receiver.set_tip(sender, None if is_read else tip)
             if not receiver.is_queued:
                 self.enqueue(receiver)
-            if tip is not None and receiver_id in self.away and sender != self.agent and self.on_away_mail is not None:
+        if self.on_away_mail is not None and sender != self.agent:
+            for receiver_id in sorted(to for to, tip in sent if tip is not None and to in self.away):
                 self.on_away_mail(receiver_id)
 
     # --- heads and marks -------------------------------------------------------------------------------

@@ -79,6 +79,11 @@ class Resident(LockstepModel):
         receiver = self.agent if to is None else to
         return self.stage.program(programs.send(0, 1, mt), receiver, self.stage.blob(b"said"))
 
+    def says_to(self, *receivers: bytes) -> bytes:
+        """Return a program that sends one message to each of some actors, in this order."""
+        sends = b"".join(programs.send(number, len(receivers), "") for number in range(len(receivers)))
+        return self.stage.program(sends, *receivers, self.stage.blob(b"said"))
+
     def open(self, core: bytes, at: int, *, rule: str | None = None) -> bool:
         """Open a session; return whether it was opened."""
         self.fill()

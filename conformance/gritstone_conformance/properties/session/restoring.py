@@ -215,6 +215,7 @@ def requested(trial: Trial, fmt: Format) -> None:
     resident = Resident(trial, fmt)
     writer = resident.born(b"writer")
     by_request, by_mail, plain = (_archived(resident, title) for title in (b"request", b"mail", b"plain"))
+    least, greatest = sorted(_archived(resident, title) for title in (b"one", b"other"))
     resident.ack_all()
     for _ in range(2):
         resident.prepare(by_request, 3_000, rule=_REQUEST)
@@ -223,6 +224,8 @@ def requested(trial: Trial, fmt: Format) -> None:
     for _ in range(2):
         resident.tell(writer, resident.says(by_mail), rule=_REQUEST)
         resident.mail(rule=_REQUEST)
+    resident.tell(writer, resident.says_to(greatest, least), rule=_REQUEST)
+    resident.mail(rule=_REQUEST)
     resident.inject(plain, _log(resident), rule=_REQUEST)
     resident.archive(plain, 3_002, rule=_REFUSED)
     resident.mail(rule=_REQUEST)
