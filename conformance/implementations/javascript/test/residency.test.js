@@ -93,9 +93,9 @@ class House {
     return this.sessions.send({ at, session, headers, content });
   }
 
-  inject(to, content, headers = []) {
+  inject(to, content, headers = [], mode = "queue") {
     this.bench.workspace.keep();
-    return this.runtime.inject({ to, headers, content, mode: "queue" });
+    return this.runtime.inject({ to, headers, content, mode });
   }
 
   prepare(session, at) {
@@ -255,6 +255,9 @@ test("a lease ends by a commit, an abandon or in time, not by a clock that goes 
   }
   house.limit({ lease_ms: 0 });
   await house.prepare(b, 1);
+  house.inject(b, house.bench.blob("x"), [["mt", "commit"]]);
+  house.inject(b, house.bench.blob("x"), [["mt", "other"]], "signal"); // which supersedes the commit
+  await house.rest();
   assert.equal(refused(b, 10 ** 12), "rejected/leased");
 });
 

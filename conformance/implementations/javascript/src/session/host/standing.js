@@ -55,7 +55,7 @@ function findPlace(workspace, session, target) {
   if (isStep(object)) return { step: target, isOutside: false };
   const named = readIdText(object);
   if (named === undefined) return null;
-  const there = workspace.find(named); // null for a tombstone: no step was ever there
+  const there = workspace.find(named) ?? undefined; // undefined also for a tombstone
   return there === undefined || isStep(there) ? { step: named, isOutside: true } : null;
 }
 
@@ -96,6 +96,7 @@ function checkWhole({ store }, step) {
 export function restorablePlace(workspace, session, agent) {
   checkSpaces(workspace.store.backend, session, ["closed", "gone", "heads", "moved"]);
   const { target, step, isOutside } = archivedPlace(workspace, session);
+  if (isOutside && workspace.find(step) === null) throw noStep(); // a tombstone
   if (isOutside) checkWhole(workspace, step);
   const read = readStep(workspace.read, step);
   checkHost(workspace.read, agent, read.core);
