@@ -10,13 +10,20 @@ import pytest
 
 from gritstone_conformance.model.residency.sessions import Residency
 from gritstone_conformance.model.session_host import SessionHost
-from gritstone_conformance.properties.session import archiving, killing, opening, recorded, restoring, walk
+from gritstone_conformance.properties.session import archiving, crossing, killing, opening, recorded, restoring, walk
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Property
 from selftests.properties.model_runs import run_on_model
 from selftests.properties.test_kills import run_on_host
 
-PROPERTIES = (*opening.PROPERTIES, *archiving.PROPERTIES, *restoring.PROPERTIES, *recorded.PROPERTIES, *walk.PROPERTIES)
+PROPERTIES = (
+    *opening.PROPERTIES,
+    *archiving.PROPERTIES,
+    *restoring.PROPERTIES,
+    *crossing.PROPERTIES,
+    *recorded.PROPERTIES,
+    *walk.PROPERTIES,
+)
 BY_NAME = {prop.name: prop for prop in PROPERTIES}
 
 

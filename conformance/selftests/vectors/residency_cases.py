@@ -10,7 +10,7 @@ from typing import Final
 
 from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.model.session_host import SessionHost
-from gritstone_conformance.properties.session import archiving, opening, restoring
+from gritstone_conformance.properties.session import archiving, crossing, opening, restoring
 from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["residency_cases"]
@@ -23,7 +23,7 @@ _OTHER: Final = ("session/open/unique",)
 def residency_cases() -> dict[str, list[Case]]:
     """Return the vectors by topic."""
     topics: dict[str, list[Case]] = {}
-    for prop in (*opening.PROPERTIES, *archiving.PROPERTIES, *restoring.PROPERTIES):
+    for prop in (*opening.PROPERTIES, *archiving.PROPERTIES, *restoring.PROPERTIES, *crossing.PROPERTIES):
         name, _, form = prop.name.rpartition("-")
         if not prop.given and name not in _OTHER:
             topics.setdefault(name.split("/")[1], []).append(_case(prop, name + _SUFFIXES[form]))

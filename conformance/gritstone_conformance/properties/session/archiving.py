@@ -326,7 +326,7 @@ def operated(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *in_each_format("session/archive/form", archived, _AHEAD, _EVENT),
-    *in_each_format("session/archive/twin", twin, _NEUTRAL, given=tape(16), cost=60),
+    *in_each_format("session/archive/twin", twin, _NEUTRAL, given=tape(16), cost=60, examples=15),
     *in_each_format("session/archive/quiet", quiet, _QUIET),
     *in_each_format("session/archive/marked", operator_mark, _QUIET),
     *in_each_format("session/sweep/idle", idle, _STRICT, _EXPLICIT),

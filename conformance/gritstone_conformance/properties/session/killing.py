@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.residency.sessions import Residency
 from gritstone_conformance.model.runtime import start
 from gritstone_conformance.model.store import Change
@@ -17,7 +17,7 @@ from gritstone_conformance.properties.session.resident import HELLO, Resident
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
-from gritstone_conformance.trial import Trial
+from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
@@ -120,18 +120,34 @@ def closed(trial: Trial, fmt: Format) -> None:
 
 
 def asked(trial: Trial, fmt: Format) -> None:
-    """A refused request sends the restore request as a whole or not at all; progress is sent or not."""
+    """A refused request sends both notices of its restore request, or none."""
     resident = Resident(trial, fmt)
     session = _session(resident, b"asked")
     resident.archive(session, 2_000)
-    args: dict[str, Json] = {"session": session.hex()}
+
+    def work(residency: Residency) -> dict[str, Json]:
+        try:
+            residency.prepare(session, HELLO, _AT)
+        except Refusal as refusal:
+            return refusal.expectation()
+        raise AssertionError("an archived session was prepared")
+
+    args: dict[str, Json] = {"session": session.hex(), "request": to_base64(HELLO)}
+    _kill(trial, fmt, resident, [_half(resident, "prepare", args, work)])
+
+
+def progressed(trial: Trial, fmt: Format) -> None:
+    """Progress is sent or not."""
+    resident = Resident(trial, fmt)
+    session = _session(resident, b"progressed")
+    resident.archive(session, 2_000)
 
     def work(residency: Residency) -> dict[str, Json]:
         residency.progress(session, b"{}", _AT)
         return ok()
 
-    progress = _half(resident, "progress", {**args, "progress": to_base64(b"{}")}, work)
-    _kill(trial, fmt, resident, [progress])
+    args: dict[str, Json] = {"session": session.hex(), "progress": to_base64(b"{}")}
+    _kill(trial, fmt, resident, [_half(resident, "progress", args, work)])
 
 
 def operated(trial: Trial, fmt: Format) -> None:
@@ -165,19 +181,34 @@ def prepared(trial: Trial, fmt: Format) -> None:
     _kill(trial, fmt, resident, [_half(resident, "prepare", args, work)])
 
 
+_GATE: Final = (
+    ("open", opened),
+    ("archive", archived),
+    ("restore", restored),
+    ("elsewhere", taken),
+    ("close", closed),
+    ("request", asked),
+)
+_SEARCH: Final = (("progress", progressed), ("outside", operated), ("prepare", prepared))
+"""Kills that no gate needs: they make the same updates as the others."""
+
+
+def _properties(name: str, body: Callable[..., None], *, search_only: bool) -> tuple[Property, ...]:
+    return in_each_format(
+        f"session/kill/{name}",
+        body,
+        _KILL,
+        features=_FEATURES,
+        once=True,
+        kind="crash",
+        cost=600,
+        search_only=search_only,
+    )
+
+
 PROPERTIES: Final = tuple(
     prop
-    for name, body in (
-        ("open", opened),
-        ("archive", archived),
-        ("restore", restored),
-        ("elsewhere", taken),
-        ("close", closed),
-        ("progress", asked),
-        ("outside", operated),
-        ("prepare", prepared),
-    )
-    for prop in in_each_format(
-        f"session/kill/{name}", body, _KILL, features=_FEATURES, once=True, kind="crash", cost=600
-    )
+    for rows, search_only in ((_GATE, False), (_SEARCH, True))
+    for name, body in rows
+    for prop in _properties(name, body, search_only=search_only)
 )

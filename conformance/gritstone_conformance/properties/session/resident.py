@@ -122,8 +122,12 @@ class Resident(LockstepModel):
         rule: str | None = None,
     ) -> bool:
         """Send a message with the header ``at``, and ``mt`` if it is not empty; return whether it was sent."""
-        self.fill()
         pairs: Headers = (("at", str(at if stamp is None else stamp)), *((("mt", mt),) if mt else ()))
+        return self.deliver(session, pairs, content, at, rule=rule)
+
+    def deliver(self, session: bytes, pairs: Headers, content: bytes, at: int, *, rule: str | None = None) -> bool:
+        """Send a message with these headers; return whether it was sent."""
+        self.fill()
 
         def work() -> dict[str, Json]:
             return ok(message=self.residency.send(session, pairs, content, at).hex())
@@ -136,11 +140,8 @@ class Resident(LockstepModel):
         turn, _ = self.residency.prepare(session, request, at)
         stage = self.stage
         content = stage.tree(request=stage.blob(request, ("ct", "j")), response=stage.blob(text, ("ct", "s")))
-        self.fill()
-        pairs: Headers = (("at", str(at)), ("mt", "commit"), ("turn", turn.hex()))
-        args = {"session": session.hex(), "headers": [[*pair] for pair in pairs], "content": content.hex()}
         self.prepare(session, at, request)
-        self._both("send", args, at, lambda: ok(message=self.residency.send(session, pairs, content, at).hex()), None)
+        self.deliver(session, (("at", str(at)), ("mt", "commit"), ("turn", turn.hex())), content, at)
         self.run()
 
     def sweep(self, at: int, *, rule: str | None = None) -> None:

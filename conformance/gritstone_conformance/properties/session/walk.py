@@ -131,5 +131,5 @@ def walked(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = in_each_format(
-    "session/residency/walk", walked, _RULE, given=tape(_LENGTH), features=("external",), cost=60
+    "session/residency/walk", walked, _RULE, given=tape(_LENGTH), features=("external",), cost=60, examples=30
 )
