@@ -50,6 +50,7 @@ class World:
         held: actors, in order, that wait for the next run of the runtime: an outcome needs a further reference.
         removals: the count of removals of the store when everything here was read; see ``removals``.
         generation: how often everything here was read.
+        forgotten: how often cached data of the store was dropped.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
     """
@@ -58,6 +59,7 @@ class World:
         self.store = store
         self.removals = 0
         self.generation = 0
+        self.forgotten = 0
         self.notes: dict[Hashable, int] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
         self.batch = StepBatch()
@@ -321,6 +323,7 @@ class World:
 
     def forget(self) -> None:
         """Drop cached data of the store."""
+        self.forgotten += 1
         self.objects.forget()
         self.executor.closures.forget()
         self.executor.roots.forget()

@@ -23,13 +23,13 @@ from gritstone.session.moving import Leaving, archive, close, fit_mail, restore,
 from gritstone.session.notices import RESERVED, progress_notice, request_notices, send_notices
 from gritstone.session.opening import FirstStep, check_core, default_core, first_step, take_first_step
 from gritstone.session.standing import (
+    LiveSessions,
     Stopped,
     away_targets,
     check_not_away,
     find_live,
     has_host,
     is_quiet,
-    live_sessions,
     missing_session,
     read_stopped,
 )
@@ -83,12 +83,13 @@ class Residency:
         self.limits = limits
         self._world = runtime.machine.world
         self._usage = Usage()
+        self._live = LiveSessions(self._world)
         runtime.reserved = RESERVED
         self._world.on_away_mail = self._on_away_mail
 
     def live(self) -> list[ObjectId]:
         """Return the ids of the live sessions, unordered."""
-        return [actor.actor_id for actor, _ in live_sessions(self._world)]
+        return [actor.actor_id for actor in self._live.actors()]
 
     # --- requests about live sessions ------------------------------------------------------------------
 
@@ -415,9 +416,9 @@ class Residency:
         """Return the sessions that can be archived, ascending by touched time and id."""
         world, usage = self._world, self._usage
         found = []
-        for actor, position in live_sessions(world):
-            session = actor.actor_id
-            if not is_quiet(world, actor, position):
+        for actor in self._live.actors():
+            session, position = actor.actor_id, world.readable_position(actor)
+            if position is None or not is_quiet(world, actor, position):
                 continue
             if not usage.is_leased(world, session, position, at, self.limits.lease_ms):
                 found.append(Leaving(actor, position, usage.touched(world, session, position), reason))
@@ -431,7 +432,7 @@ class Residency:
 
         Spec: :rule:`session.capacity.victim`, :rule:`session.capacity.full`.
         """
-        needed = sum(1 for _ in live_sessions(self._world)) - self.limits.max_live + 1
+        needed = len(self._live.actors()) - self.limits.max_live + 1
         if needed <= 0:
             return []
         found = self._candidates(at, "capacity_pressure")[:needed]

@@ -7,7 +7,7 @@ Spec: ``session/residency``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gritstone.errors import Invalid, Missing, Refusal, Rejected
@@ -19,13 +19,13 @@ from gritstone.session.forms import HEX
 from gritstone.wit.position import Position
 
 __all__ = [
+    "LiveSessions",
     "Stopped",
     "away_targets",
     "check_not_away",
     "find_live",
     "has_host",
     "is_quiet",
-    "live_sessions",
     "missing_session",
     "read_stopped",
 ]
@@ -113,14 +113,41 @@ def missing_session(session: ObjectId) -> Refusal:
     return Missing("there is no such session", rule=_RULE, code="session", got=session.hex())
 
 
-def live_sessions(world: World) -> Iterator[tuple[Actor, Position]]:
-    """Yield the live sessions with their positions, unordered."""
-    for actor_id, actor in world.actors.items():
-        if actor.head is None or actor_id == world.agent or actor_id in world.away:
-            continue
-        position = world.readable_position(actor)
-        if position is not None and has_host(world, position.core):
-            yield actor, position
+class LiveSessions:
+    """The live sessions of a world.
+
+    Whether an actor is a session follows from its head, and is remembered for each head. So a request does not read the
+    heads of all actors.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._forgotten = world.forgotten
+        self._known: dict[ObjectId, tuple[ObjectId, bool]] = {}
+
+    def actors(self) -> list[Actor]:
+        """Return the live sessions, unordered."""
+        world = self._world
+        if world.forgotten != self._forgotten or len(self._known) > 2 * len(world.actors):
+            self._forgotten = world.forgotten
+            self._known.clear()
+        return [
+            actor
+            for actor_id, actor in world.actors.items()
+            if actor.head is not None
+            and actor_id != world.agent
+            and actor_id not in world.away
+            and self._is_session(actor, actor.head)
+        ]
+
+    def _is_session(self, actor: Actor, head: ObjectId) -> bool:
+        known = self._known.get(actor.actor_id)
+        if known is not None and known[0] == head:
+            return known[1]
+        position = self._world.readable_position(actor)
+        found = position is not None and has_host(self._world, position.core)
+        self._known[actor.actor_id] = head, found
+        return found
 
 
 def is_quiet(world: World, actor: Actor, position: Position) -> bool:

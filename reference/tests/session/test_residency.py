@@ -17,9 +17,11 @@ from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime import Config, Runtime
+from gritstone.runtime.actors import Actor
 from gritstone.session import SESSIONS, Residency
 from gritstone.session.usage import Limits
 from gritstone.wit.laws import External, Laws
+from gritstone.wit.position import Position
 from gritstone.wit.puppet import PUPPETS
 from gritstone.wit.workspace import Workspace
 
@@ -209,5 +211,33 @@ def test_core_without_a_tree_is_not_hosted(store: Store) -> None:
         with pytest.raises(Rejected) as refused:
             await found.open(core, 1)
         assert refused.value.code == "host"
+
+    asyncio.run(scenario())
+
+
+def test_heads_of_other_actors_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        found = residency(store)
+        session = (await found.prepare(None, HELLO, 1_000, bytes(32))).session
+        world = found.runtime.machine.world
+        read: list[ObjectId] = []
+        original = world.readable_position
+
+        def reads(actor: Actor) -> Position | None:
+            read.append(actor.actor_id)
+            return original(actor)
+
+        monkeypatch.setattr(world, "readable_position", reads)
+        assert found.live() == found.live() == [session]
+        assert read.count(session) <= 1
+        _, blob = objects(store, found)
+        await found.send(session, [("at", "2000"), ("mt", "abandon")], blob, 2_000)
+        await found.runtime.run()
+        read.clear()
+        assert found.live() == found.live() == [session]
+        assert read == [session], "the head is another one"
+        world.forget()
+        assert found.live() == [session]
+        assert read == [session] * 2, "what was removed may be part of a core"
 
     asyncio.run(scenario())
