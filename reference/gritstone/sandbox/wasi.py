@@ -332,10 +332,8 @@ class WasiCalls:
             raise _ErrnoError(_NO_ENTRY)
         return path
 
-    def _path_open(
-        self, guest: Instance, folder: int, follow: int, at: int, size: int, options: int, *rest: int
-    ) -> None:
-        _, _, flags, result = rest
+    def _path_open(self, guest: Instance, folder: int, *arguments: int) -> None:
+        _, at, size, options, _, _, flags, result = arguments
         path = self._path(guest, folder, at, size)
         if options & _DIRECTORY:
             raise _ErrnoError(_NOT_SUPPORTED)
