@@ -23,11 +23,12 @@ from selftests.properties.model_runs import run_on_model
 
 pytestmark = pytest.mark.nightly
 LONG = ("grit/scale/", "grit/depth/", "wasm/everywhere/")
-FEATURES = set(GuestHost().claims.features)
+FEATURES, PROFILES = (set(claimed) for claimed in (GuestHost().claims.features, GuestHost().claims.profiles))
 PROPERTIES = [
     prop
     for prop in load_properties()
-    if prop.kind != "wire" and not prop.name.startswith(("harness/", *LONG)) and set(prop.requires.features) <= FEATURES
+    if prop.kind != "wire" and not prop.name.startswith(("harness/", *LONG))
+    if set(prop.requires.features) <= FEATURES and set(prop.requires.profiles) <= PROFILES
 ]
 TEXTS: tuple[Json, ...] = ("", "zz", "Zw", "AAAA", "heads/zz", "failed/" + "0" * 64, None)
 

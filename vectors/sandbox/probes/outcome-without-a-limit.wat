@@ -1,4 +1,4 @@
-;; Run by sandbox/result/memory-1-words and 73 more.
+;; Run by sandbox/outcome/memory-without-a-limit and 74 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))
