@@ -81,7 +81,7 @@ def _loops() -> Iterator[Draft]:
     word = probes.every_word(1)
     valid = word, predict(word)[0]
     given = runs(valid, (*valid, {**LIMITS, "fuel": None}), (*valid, {**LIMITS, "ms": None}))
-    yield Draft("outcome/without-a-limit", ("outcome.class", "fuel.enough"), given)
+    yield Draft("outcome/without-a-limit", ("outcome.class",), given)
     given = runs((working("calls", 1 << 31), STOPPED, SHORT), valid)
     yield Draft("outcome/more-work-than-the-limit", ("outcome.class",), given)
     for kind in states.RECURSIONS:
