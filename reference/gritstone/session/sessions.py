@@ -10,7 +10,7 @@
             case Calls(calls): ...
         answer = chat.run("What is 1 + 2?", model=model, tools=[Tool(add)])
 
-        chat.ask("What is 1 + 2?")  # the same, by effects: it goes on in another process if this one ends
+        chat.ask("What is 1 + 2?")  # the same by effects: another process can continue it
         for answer in sessions.serve(model=model, tools=[Tool(add)]): ...
 
 The caller calls models and tools; nothing here does. A refusal by the guest raises ``SessionRefused``.
