@@ -27,8 +27,23 @@ from selftests.commands.test_doctor_guests import doctor, mistaken
             "tools framed-sha256 BAD: wit.step",
             "advice    a call opens",
         ),
+        (
+            'if op == "session.prepare": return {"seq": seq, "unsupported": {"feature": op}}',
+            "opens framed-sha256 BAD: session.prepare",
+            "advice    a claim in `hello` requires session.prepare: implement it, or remove the claim",
+        ),
+        (
+            'if op == "session.archive" and "ok" in reply: return {"seq": seq, "ok": {"step": "0" * 64}}',
+            "archives framed-sha256 BAD: session.archive",
+            "advice    `heads/S` becomes `archived/S`",
+        ),
+        (
+            'if op == "session.restore" and "ok" in reply: return {"seq": seq, "refused": {"class": "missing"}}',
+            "restores framed-sha256 BAD: session.restore",
+            "advice    the head is the archived step",
+        ),
     ],
-    ids=["step", "turn", "tools"],
+    ids=["step", "turn", "tools", "opens", "archives", "restores"],
 )
 def test_doctor_advises_on_mistakes_of_sessions(
     body: str, rung: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
