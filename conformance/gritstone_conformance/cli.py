@@ -28,7 +28,7 @@ __all__ = ["main"]
 
 _LONGEST: Final = 2000  # characters of an error message
 _COLLECT_AT: Final = 100_000
-"""The number of new containers that starts a garbage collection; with Python's 700, that takes a quarter of a start."""
+"""The number of new containers that starts a garbage collection; with Python's 700, that takes an eighth of a start."""
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
