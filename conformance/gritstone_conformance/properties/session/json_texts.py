@@ -153,7 +153,7 @@ def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 def strict(trial: Trial, fmt: Format) -> None:
-    """A sequence of bytes is a JSON text or not, whatever program made it; a call that is not open tells which."""
+    """A sequence of bytes is a JSON text or not, whatever program made it; a call that is not open shows which."""
     scene = SessionScene(trial, fmt)
     for texts, (kind, code) in ((REFUSED, ("malformed", "result")), ((*ACCEPTED, *_NEXT), ("missing", "call"))):
         for part in _parts(texts):
