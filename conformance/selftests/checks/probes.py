@@ -37,6 +37,7 @@ SELFTESTS: Final = {
     ),
     "model/pieces": ("model/test_odd_answers.py::test_export_without_end_is_aborted",),
     "model/recompute": ("model/test_history.py::test_forged_history_is_reported",),
+    "model/residency": ("model/test_residency_check.py",),
     "model/session": ("model/test_session.py",),
     "model/wasm": (
         *(
