@@ -103,9 +103,9 @@ class Recorder(Scene):
         """Return the first step of another session."""
         return self.step_of(core, None, genesis)
 
-    def step_of(self, core: bytes, head: bytes | None, tip: bytes) -> bytes:
-        """Return the step of another session that covers a message of the host."""
-        return Executor(self.store).step(core, head, [(self.host, tip)])
+    def step_of(self, core: bytes, head: bytes | None, tip: bytes, sender: bytes | None = None) -> bytes:
+        """Return the step of another session that covers a message, by default of the host."""
+        return Executor(self.store).step(core, head, [(self.host if sender is None else sender, tip)])
 
     def ask(self, name: str, args: bytes = b"") -> bytes | None:
         answer = super().ask(name, args)

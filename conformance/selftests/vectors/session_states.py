@@ -159,9 +159,40 @@ def _damaged() -> Iterator[Draft]:
     for name, (path, blob, before) in _DAMAGES.items():
         script = _changed(path, blob, before)
         yield Draft(f"damaged/{name}", ("guest.damaged", "guest.total"), script, _DAMAGED, {"tools": TOOLS})
+    for name, names, ends in (
+        ("turns-nine", tuple(str(digit) * 64 for digit in range(9)), _DAMAGED),
+        ("turns-upper-case", ("A" * 64,), _DAMAGED),
+        ("sound-turns-eight", tuple(str(digit) * 64 for digit in range(8)), refusal("rejected", "phase")),
+    ):
+        yield Draft(f"damaged/{name}", ("guest.damaged", "guest.total"), _turns(names), ends)
+    committed: tuple[str, dict[str, Any]] = ("committed", {"content": "hi"})
+    yield Draft("damaged/no-session", ("guest.damaged", "guest.total"), _without_session, committed)
     for name, (path, blob, before, ends) in _SOUND.items():
         script = _changed(path, blob, before)
         yield Draft(f"damaged/sound-{name}", ("guest.damaged", "guest.total"), script, ends, {"tools": TOOLS})
+
+
+def _without_session(scene: Recorder) -> None:
+    """Ask a core whose entry ``session`` was removed: it has no host, so no message is a request."""
+    _one_turn(scene)
+    _replaced(scene, _removal(scene, "session"))
+    for name, args in (("prepare", HELLO), ("state", b"")):
+        scene.query(name, args)
+    scene.send("abandon", scene.blob(b""), at="1")
+
+
+def _turns(names: tuple[str, ...]) -> Script:
+    """Return a request to a session whose recorded turns have other names."""
+
+    def script(scene: Recorder) -> None:
+        _one_turn(scene)
+        response, result = scene.blob(b"r", ct="s"), scene.blob(b"{}", ct="j")
+        turn = scene.tree(count=scene.blob(b"1", ct="s"), response=response, result=result)
+        _replaced(scene, _program(scene, "session/turns", scene.tree(**dict.fromkeys(names, turn))))
+        scene.prepare(HELLO)
+        scene.send("abandon", scene.blob(b""), at="1")
+
+    return script
 
 
 def _first_core(entries: Entries, *, accepted: bool, has_effects: bool = False) -> Script:
@@ -181,6 +212,19 @@ def _first_core(entries: Entries, *, accepted: bool, has_effects: bool = False) 
         scene.steps.append(CaseStep("wit.step", args, expected))
 
     return script
+
+
+def _first_core_of_other(scene: Recorder) -> None:
+    """Send a first core to its session from an actor that is not its host."""
+    code = scene.blob(b"external:session/1", ct="s")
+    other = scene.tree(name=scene.blob(b"other", ct="s"))
+    core = scene.tree(session=scene.tree(host=scene.host, nonce=scene.blob(bytes(32), ct="b")), wit=code)
+    genesis = scene.put(Message(None, (("mt", "genesis"),), core))
+    scene.tags |= {"other": genesis, "sender": other}
+    step = scene.step_of(core, None, genesis, sender=other)
+    args: dict[str, Json] = {"store": "s", "actor": core.hex(), "head": None, "attempt": 1}
+    args["inbox"] = [[other.hex(), genesis.hex()]]
+    scene.steps.append(CaseStep("wit.step", args, {"ok": {"step": step.hex()}}))
 
 
 def _json_entry(name: str, data: bytes, **headers: str) -> Entries:
@@ -208,6 +252,7 @@ def _first_cores() -> Iterator[Draft]:
     for name, entries, accepted in cores:
         script = _first_core(entries, accepted=accepted)
         yield Draft(f"genesis/{name}", ("guest.genesis",), script, opened)
+    yield Draft("genesis/of-another", ("reply.one", "guest.genesis"), _first_core_of_other, opened)
     script = _first_core(lambda _: {}, accepted=False, has_effects=True)
     yield Draft("genesis/effects", ("guest.genesis",), script, opened)
 
