@@ -118,7 +118,7 @@ _AROUND: Final = (
         b"\xc2\xa01",
         b"1\xc2\xa0",
     ),
-    *(b"\xe2\x80\xa81", b"/**/1", b"1//", b"#1", b"1;", b"\\u0031", b"True", b"nul", b"nulll", b"truefalse", b"NULL"),
+    *(b"\xe2\x80\xa81", b"/**/1", b"1//", b"#1", b"1;", b"\\u0031", b"True", b"nul", b"nullx", b"truefalse", b"NULL"),
 )
 
 
