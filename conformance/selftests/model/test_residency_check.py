@@ -80,6 +80,7 @@ def test_wrong_member_is_reported(change: dict[str, Any], words: str) -> None:
     [
         ({"at": "02000"}, "other headers"),
         ({"at": str(2**53)}, "other headers"),
+        ({"at": "9" * 5000}, "other headers"),
         ({"session": "ab"}, "other headers"),
         ({"corr": "c"}, "other headers"),
     ],
@@ -123,3 +124,20 @@ def test_restored_notice_of_another_source_is_reported() -> None:
         del notice.info[name]
     notice.info["source"] = "client"
     assert "unknown source or reason" in notice.problem("session_restored")
+
+
+def test_tree_instead_of_json_is_reported() -> None:
+    notice = Notice()
+    notice.scene.forge("session_closed", notice.core)
+    findings = check_history(scan(notice.scene.store.export()), at_rest=False).findings
+    assert "the content is not a JSON blob" in findings[0].words
+
+
+def test_erased_notice_is_not_judged() -> None:
+    notice = Notice()
+    content = notice.scene.blob(b"[]", ct="j")
+    notice.scene.forge("session_closed", content)
+    notice.scene.store.erase(content)
+    report = check_history(scan(notice.scene.store.export()), at_rest=False)
+    assert [each.words for each in report.findings] == []
+    assert any("the content of the notice" in words for words in report.unverified)

@@ -13,13 +13,12 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import message_type
-from gritstone_conformance.model.residency.notices import PREFIX
+from gritstone_conformance.model.residency.notices import PREFIX, is_time
 from gritstone_conformance.model.session.json_text import JsonText, NotJson, Number, read_json, write_json
 from gritstone_conformance.model.values import Blob, Message, Step, Tree
 
 __all__ = ["check_residency"]
 
-_MOST = 2**53 - 1
 _REASONS = ("capacity_pressure", "idle_timeout", "requested")
 _MEMBERS = {
     "session_archived": {"at", "reason", "root", "session", "step", "touched"},
@@ -112,7 +111,7 @@ def _read(history: History, message: Message) -> _Notice | None:
     """Return a notice of the three kinds, None for another one; raises ``_Wrong``."""
     headers = dict(message.headers)
     mt = headers["mt"]
-    if set(headers) != {"at", "mt", "session"} or not _is_number(headers["at"]) or not _is_id(headers["session"]):
+    if set(headers) != {"at", "mt", "session"} or not is_time(headers["at"]) or not _is_id(headers["session"]):
         raise _Wrong("other headers")
     content = history.shelf.get(message.content)
     if mt == "session_restore_requested":
@@ -150,7 +149,7 @@ def _check_members(mt: str, members: dict[str, JsonText], headers: dict[str, str
     if members.get("source", "host") != "host" or members.get("reason", "requested") not in _REASONS:
         raise _Wrong("an unknown source or reason")
     touched = members.get("touched", Number("0"))
-    if not isinstance(touched, Number) or not _is_number(touched.spelling):
+    if not isinstance(touched, Number) or not is_time(touched.spelling):
         raise _Wrong("the touched time is not a number")
 
 
@@ -167,10 +166,6 @@ def _object(content: object) -> dict[str, JsonText]:
     if not isinstance(value, dict):
         raise _Wrong("the content is not an object")
     return value
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and str(int(text)) == text and int(text) <= _MOST
 
 
 def _is_id(text: object) -> bool:

@@ -5,6 +5,7 @@ Spec: ``session/notices``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,21 @@ from gritstone_conformance.model.session.json_text import JsonText, write_json
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Message, Tree
 
-__all__ = ["PREFIX", "REQUESTED", "Notice", "json_notice", "requested", "send"]
+__all__ = ["PREFIX", "REQUESTED", "Notice", "is_time", "json_notice", "requested", "send"]
 
 PREFIX = "session_"
 """What the type of each notice begins with."""
 
 REQUESTED = b'{"message":"","percent":0,"stage":"requested"}'
 """The progress that follows a restore request."""
+
+_MOST = 2**53 - 1
+_DIGITS = re.compile("0|[1-9][0-9]{0,15}")
+
+
+def is_time(text: str) -> bool:
+    """Return whether a text is a time in decimal digits."""
+    return _DIGITS.fullmatch(text) is not None and int(text) <= _MOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import Proposal, header
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
-from gritstone_conformance.model.residency.notices import PREFIX, Notice, json_notice, requested, send
+from gritstone_conformance.model.residency.notices import PREFIX, Notice, is_time, json_notice, requested, send
 from gritstone_conformance.model.runtime import Runtime
 from gritstone_conformance.model.session.json_text import JsonText, NotJson, Number, read_json
 from gritstone_conformance.model.values import Blob, Headers, Message, Step, Tree
@@ -29,7 +29,6 @@ _REFUSED = "session.away.refused"
 _GUARD = "session.restore.guard"
 _BUSY = "session.archive.quiet"
 _ENDING = ("commit", "abandon")
-_MOST = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,7 @@ class Residency:
         read = self.runtime.mailroom.inbox(session).get(self._agent)
         message = None if read is None else self.runtime.shelf.look(read)
         at = header(message, "at") if isinstance(message, Message) else None
-        is_number = at is not None and at.isascii() and at.isdigit() and str(int(at)) == at and int(at) <= _MOST
-        return max(self.used.get(session, 0), int(at) if is_number and at is not None else 0)
+        return max(self.used.get(session, 0), int(at) if at is not None and is_time(at) else 0)
 
     def is_leased(self, session: bytes, at: int) -> bool:
         """Return whether a session is leased at a time. Spec: :rule:`session.lease.pins`."""
@@ -216,8 +214,9 @@ class Residency:
         self._find(session, at)
         step, answer = self.runtime.query(session, "prepare", request)
         value = None if answer is None else self.runtime.shelf.look(answer)
-        if answer is None or not isinstance(value, Blob):
+        if not isinstance(value, Blob):
             raise Refusal([rejected(_REFUSED, "the answer is not a blob", "answer")])
+        assert answer is not None, "it has a value"
         lease = self.leases.get(session)
         begun = at if lease is None or self._ended(session, lease) else max(at, lease.at)
         cursor = self.runtime.shelf.mail(self.runtime.shelf.step(step).inbox).get(self._agent)
@@ -308,8 +307,8 @@ class Residency:
         if step != target and self.runtime.store.closure((step,)).defects:
             raise Refusal([missing("session.restore.outside", "its step is outside", "outside")])
         value = self.runtime.shelf.get(step)
-        if not isinstance(value, Step) or value.actor != session:
-            raise Refusal([invalid(_GUARD, "no step of it", "session")])
+        if not isinstance(value, Step):
+            raise Refusal([invalid(_GUARD, "its step was erased", "session")])
         if not self._is_hosted(value.core):
             raise Refusal([rejected(_GUARD, "the agent is not its host", "host")])
         corrections = self._corrections(value)

@@ -71,6 +71,7 @@ def whole(trial: Trial, fmt: Format) -> None:
         stage.tree(session=stage.tree(host=host), wit=code, wit_query=code),
         stage.tree(session=good, wit=none, wit_query=none),
         stage.tree(session=good),
+        stage.tree(session=good, wit=code, wit_query=code, more=b"\xab" * 32),
     ]
     for core in cores:
         resident.open(core, 1_000, rule=_WHOLE)
@@ -83,10 +84,14 @@ def whole(trial: Trial, fmt: Format) -> None:
 
 
 def opened_before(trial: Trial, fmt: Format) -> None:
-    """A session that has a head, mail of the agent, a mark or a reference is not opened again."""
+    """A session that has a head, mail of the agent, a mark or a reference is not opened; a core is a tree first."""
     resident = Resident(trial, fmt, StartOptions())
+    stage = resident.stage
     early, live = resident.puppet(b"early"), resident.puppet(b"live")
-    resident.inject(early, resident.stage.blob(b"early"))
+    marked = stage.tree(session=stage.tree(host=resident.agent, nonce=stage.blob(b"marked")))
+    resident.tell(resident.born(b"writer"), stage.program(programs.send(0, 0, "genesis"), marked))
+    resident.open(marked, 1_000, rule=_REFUSED)
+    resident.inject(early, stage.blob(b"early"))
     resident.open(early, 1_000, rule=_REFUSED)
     resident.open(live, 1_000)
     resident.open(live, 1_001, rule=_REFUSED)
@@ -98,6 +103,10 @@ def opened_before(trial: Trial, fmt: Format) -> None:
             resident.prepare(core, 1_003, rule=_REFUSED)
             resident.send(core, resident.says(), 1_004, rule=_REFUSED)
             resident.archive(core, 1_005, rule=_REFUSED)
+    no_tree = stage.blob(b"no tree")
+    resident.fill()
+    resident.request(resident.pair.cas(Change(f"archived/{no_tree.hex()}", None, resident.agent)))
+    resident.open(no_tree, 1_006, rule=_WHOLE)
     resident.refs(rule=_REFUSED)
     resident.mail(rule=_REFUSED)
     resident.export(rule=_REFUSED)
@@ -186,7 +195,7 @@ PROPERTIES: Final = (
     *in_each_format("session/open/plain-text", plain_text, _PLAIN),
     *in_each_format("session/open/unique", unique, _UNIQUE, _PLAIN, once=True),
     *in_each_format("session/open/whole", whole, _WHOLE),
-    *in_each_format("session/open/before", opened_before, _REFUSED),
+    *in_each_format("session/open/before", opened_before, _REFUSED, _WHOLE),
     *in_each_format("session/open/unknown", unknown, _REFUSED),
     *in_each_format("session/prepare/tentative", tentative, _TENTATIVE),
     *in_each_format("session/open/any-code", answers, _ANY),

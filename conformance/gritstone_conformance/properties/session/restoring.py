@@ -62,8 +62,12 @@ def guarded(trial: Trial, fmt: Format) -> None:
     for space in ("closed", "gone", "moved"):
         _set(resident, (f"{space}/{session.hex()}", step))
         resident.restore(session, 3_000, rule=_GUARD)
+        resident.close_session(session, 3_000, rule=_REFUSED)
         _set(resident, (f"{space}/{session.hex()}", None))
     text = heads[writer].hex().encode()
+    erased = stage.blob(b"erased")
+    resident.fill()
+    resident.request(resident.pair.erase(erased))
     for target in (
         resident.pair.model.references[f"archived/{other.hex()}"],
         resident.agent,
@@ -75,6 +79,7 @@ def guarded(trial: Trial, fmt: Format) -> None:
         stage.blob(text, ("ct", "s")),
         stage.blob(session.hex().encode(), ("ct", "s")),
         stage.blob(b"ab" * 32, ("ct", "s")),
+        stage.blob(erased.hex().encode(), ("ct", "s")),
     ):
         _set(resident, (name, target))
         resident.restore(session, 3_001, rule=_GUARD)
@@ -189,6 +194,17 @@ def unfit(trial: Trial, fmt: Format) -> None:
     _set(resident, (f"archived/{session.hex()}", late))
     resident.restore(session, 3_001, rule=_ELSEWHERE)
     resident.judge(rule=_ELSEWHERE)
+    resident.archive(session, 4_000)
+    resident.flush()
+    data = resident.pair.model.export([f"archived/{session.hex()}"])
+    second = Resident(trial, fmt, pair=open_memory(trial, fmt, "t2"))
+    second.inject(second.puppet(b"unfit", resident.agent), _log(second, b"another chain"))
+    for asked in second.pair.take(data):
+        second.request(asked)
+    second.restore(session, 5_000, rule=_ELSEWHERE)
+    second.refs(rule=_ELSEWHERE)
+    second.mail(rule=_ELSEWHERE)
+    second.export(rule=_ELSEWHERE)
 
 
 def released(trial: Trial, fmt: Format) -> None:
