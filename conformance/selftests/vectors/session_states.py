@@ -103,6 +103,7 @@ _DAMAGES: Final[dict[str, tuple[str, Blob | None, Script]]] = {
     "history-calls": (f"session/history/{_INDEX}", _json('{"calls":[]}', role="assistant"), _one_turn),
     "history-tool": (f"session/history/{_INDEX}", _text("x", role="tool", tool="t", ok="1"), _one_turn),
     "summary-version": ("session/summary", _text("x", covered="0", version="0"), _one_turn),
+    "summary-version-large": ("session/summary", _text("x", covered="0", version="4503599627370497"), _one_turn),
     "summary-headers": ("session/summary", _text("x", version="1"), _one_turn),
     "summary-not-utf-8": ("session/summary", (b"\xff", {"ct": "s", "covered": "0", "version": "1"}), _one_turn),
     "history-a-blob": ("session/history", _text("x"), _one_turn),
@@ -136,6 +137,12 @@ _SOUND: Final[dict[str, tuple[str, Blob | None, Script, tuple[str, dict[str, Any
     ),
     "state-spaced": ("session/state", _json(" " + _STATE), _one_turn, refusal("rejected", "phase")),
     "summary": ("session/summary", _text("x", covered="0", version="1"), _one_turn, refusal("rejected", "phase")),
+    "summary-largest": (
+        "session/summary",
+        _text("x", covered="0", version="4503599627370496"),
+        _one_turn,
+        refusal("rejected", "phase"),
+    ),
     "result": ("session/results/7.7", _text("x"), _one_turn, refusal("rejected", "phase")),
     "result-of-call": (
         "session/results/1.0",
