@@ -265,9 +265,9 @@ def _beyond_ascii() -> CallScript:
 
 
 def _heavy() -> CallScript:
-    """Return a script with the heaviest blob, and one that is a byte too heavy."""
+    """Return a script with the heaviest blob, one that is a byte too heavy, and one whose weight is a multiple of 8."""
     script = spoken().act("grow", 128)
-    for number, length in enumerate((8_387_936, 8_387_937)):
+    for number, length in enumerate((8_387_936, 8_387_937, 8_387_944)):
         script.call("blob", 0, length, 0, 0, slot(50 + number)).call("kind", slot(50 + number))
     return script
 

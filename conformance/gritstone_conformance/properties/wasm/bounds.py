@@ -7,7 +7,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.values import Tree
-from gritstone_conformance.model.wasm.weights import LAYOUTS, base_of, eighths, ranges
+from gritstone_conformance.model.wasm.weights import LAYOUTS, base_of, eighths, ranges, tree_weight
 from gritstone_conformance.properties.wasm.abi import (
     ACTOR,
     BLOB,
@@ -309,6 +309,45 @@ def prices(trial: Trial, fmt: Format) -> None:
     bench.flush()
 
 
+_FULL: Final = 8_388_000
+"""What a tree that a guest makes weighs at most."""
+
+
+def _heavy_tree(bench: GuestBench) -> bytes:
+    """Add a tree that is too heavy for a guest by its entry ``bb`` alone; most of its names are as long as can be."""
+    count, rest = divmod(_FULL - tree_weight(("a",)), tree_weight(("n" * 255,)))
+    names = ["a", *(f"n{number:07}".ljust(255, "n") for number in range(count)), "r" * (rest - tree_weight(("",)))]
+    assert tree_weight(names) == _FULL
+    child = bench.stage.blob(b"leaf")
+    return bench.add(Tree(tuple((name, child) for name in (*names, "bb"))))
+
+
+def full_trees(trial: Trial, fmt: Format) -> None:
+    """A tree of the largest weight is made, one that weighs a byte more is not: at the top, below it, by a removal."""
+    bench = GuestBench(trial, fmt)
+    tree = _heavy_tree(bench)
+    for title, script in ((b"top", _placing_into_heavy()), (b"below", _placing_below_heavy())):
+        entries = {"script": bench.stage.blob(script.data()), "heavy": tree}
+        bench.run(script_guest(), {"fuel": _MUCH}, title=title, rule="wasm.abi.function", also=entries)
+    bench.flush()
+
+
+def _placing_into_heavy() -> CallScript:
+    """Return a script that places into the tree itself, and takes from it."""
+    heavy, full = 10, 11
+    script = CallScript().call("input", 2, slot(CORE)).find(CORE, "heavy", heavy).find(CORE, "code", TREE)
+    script.place(heavy, "a", 0, 20).place(heavy, "bb", TREE, 21).place(heavy, "bb", 0, full)
+    return script.place(full, "b", TREE, 22).place(full, "b/c/d", TREE, 23)
+
+
+def _placing_below_heavy() -> CallScript:
+    """Return a script that does it in a tree of the core."""
+    core, less = 10, 11
+    script = CallScript().call("input", 2, slot(CORE)).find(CORE, "code", TREE)
+    script.place(CORE, "heavy/a", 0, 20).place(CORE, "heavy/bb", 0, core).place(core, "heavy/b/c", TREE, 21)
+    return script.place(core, "heavy/a", 0, less).place(less, "heavy/bb", TREE, 22).place(less, "heavy/b/c", TREE, 23)
+
+
 def same_in_both_formats(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Results, errors, lengths, the order of entries and the units are the same in both formats."""
     reports = []
@@ -346,5 +385,6 @@ PROPERTIES: Final = (
     *in_one_format("wasm/abi/ends", order_of_checks, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
     *of_executors("wasm/abi/charges", charges, "wasm.fuel.host-call", "wasm.abi.order", given=tape(8), examples=6),
     *of_executors("wasm/abi/prices", prices, "wasm.fuel.host-call"),
+    *in_one_format("wasm/abi/full-trees", full_trees, "wasm.abi.function", "wasm.fuel.host-call"),
     *of_executors("wasm/abi/blind", same_in_both_formats, "wasm.abi.format-blind", given=tape(40), examples=2),
 )
