@@ -7,6 +7,7 @@ from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.operations import FEATURE_OF, OPERATIONS
 from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
 from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
+from gritstone.harness.session_operations import SESSION_OPERATIONS
 from gritstone.harness.table import operation
 from gritstone.harness.wasm_operations import WASM_OPERATIONS
 from gritstone.harness.wit_operations import WIT_OPERATIONS
@@ -17,6 +18,7 @@ ALL = {
     **RUNTIME_OPERATIONS,
     **FAULT_OPERATIONS,
     **WASM_OPERATIONS,
+    **SESSION_OPERATIONS,
     **SANDBOX_OPERATIONS,
 }
 

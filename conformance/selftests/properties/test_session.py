@@ -1,4 +1,4 @@
-"""The properties of ``session``: the model passes them."""
+"""The properties of the guest of sessions: the model passes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gritstone_conformance.properties import load_properties
 from gritstone_conformance.trial import Property
 from selftests.properties.model_runs import run_on_model
 
-PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("session/")]
+PROPERTIES = [prop for prop in load_properties() if "session.guest" in prop.requires.features]
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)

@@ -94,9 +94,31 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_runtime(claims)
     if "wasm" in claims.profiles or {"wit", "wasm.executor"} <= {*claims.profiles, *claims.features}:
         asked += _of_wasm(claims)
+    if "session" in claims.profiles:
+        asked += _of_session(claims)
     if "sandbox" in claims.profiles:
         asked += _of_sandbox(claims)
     return asked
+
+
+def _of_session(claims: Claims) -> list[Request]:
+    """Return requests about a runtime that does not exist, which are refused."""
+    blob = blob_of(format_of(claims), b"hello").id
+    timed: dict[str, Json] = {"runtime": "none", "at": 1_000}
+    about = timed | {"session": blob}
+    request, nonce = encode_bytes(b'{"kind":"user","prompt":"hello"}'), encode_bytes(bytes(32))
+    return [
+        ("session.limits", {"runtime": "none", "max_live": 1, "idle_ms": 0, "lease_ms": 0}),
+        ("session.open", timed | {"core": blob}),
+        ("session.prepare", timed | {"session": None, "request": request, "nonce": nonce}),
+        ("session.prepare", about | {"request": request}),
+        ("session.send", about | {"headers": [["mt", "note"]], "content": blob}),
+        ("session.sweep", timed),
+        ("session.archive", about),
+        ("session.restore", about),
+        ("session.close", about),
+        ("session.progress", about | {"progress": encode_bytes(b"{}")}),
+    ]
 
 
 def _of_sandbox(claims: Claims) -> list[Request]:
