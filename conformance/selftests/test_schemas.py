@@ -88,7 +88,11 @@ def test_both_validators_find_the_same_violations() -> None:
             errors = list(plain(schema, part).iter_errors(each))
             assert answers[-1] is (not errors), (schema, part, each)
             assert part is None or fits(schema, part, each) is answers[-1]
-            assert found is None or found.partition(": ")[0] in places(errors)
+            if found is not None:
+                place, _, message = found.partition(": ")
+                if message.startswith("False schema"):  # for a member that nothing fits, jsonschema names its object
+                    place = place.rpartition("/")[0]
+                assert place in places(errors)
     assert min(answers.count(True), answers.count(False)) > 20
 
 
