@@ -137,6 +137,9 @@ class Residency:
         leaving = self._check_open(first.session, at)
         take_first_step(self._world, first)
         archive(self._world, at, leaving)
+        receivers = {receiver for receiver, _ in first.admitted.sent}
+        for session in sorted(receivers & {one.actor.actor_id for one in leaving}):
+            self._on_away_mail(session)
 
     async def prepare(self, session: ObjectId | None, request: bytes, at: int, nonce: bytes | None = None) -> Prepared:
         """Prepare a turn, of a new session if none is named.

@@ -178,7 +178,10 @@ class Residency:
             raise failure.refusal() from None
         agent.step({core: message}, {})
         self.runtime.mailroom.set_head(core, step)
+        receivers = [*self.runtime.mailroom.outbox(core)]
+        self._on_adopted(receivers)
         self._archive(victims, at, "capacity_pressure")
+        self._on_adopted([one for one in receivers if one in victims])
         self._use(core, at)
         return message
 

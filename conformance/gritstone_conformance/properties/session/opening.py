@@ -24,6 +24,8 @@ _REFUSED: Final = "session.away.refused"
 _RESERVED: Final = "session.notice.reserved"
 _FREE: Final = "session.schedule.free"
 _ANY: Final = "session.any.code"
+_REQUEST: Final = "session.restore.request"
+_MAIL: Final = "session.away.mail"
 
 
 def plain_text(trial: Trial, fmt: Format) -> None:
@@ -191,12 +193,48 @@ def chosen(trial: Trial, fmt: Format) -> None:
     lockstep.flush()
 
 
+def mailing(trial: Trial, fmt: Format) -> None:
+    """A first step requests the restore of the sessions it sends mail to, also of those archived to make room."""
+    resident = Resident(trial, fmt)
+    stage, log = resident.stage, resident.stage.program(programs.append("log", b"t"))
+    sessions = sorted(resident.puppet(b"%d" % number) for number in range(4))
+    known, asked, least, greatest = sessions
+    for number, session in enumerate(sessions):
+        resident.open(session, 1_000 + number)
+    for session in (known, asked):
+        resident.archive(session, 1_100)
+    resident.prepare(asked, 1_200)
+    resident.restore(asked, 1_300)
+    resident.ack_all()
+    resident.limits(max_live=1)
+    sends = b"".join(programs.send(number, 4, "") for number in range(4))
+    core = stage.core(
+        b"mails",
+        program=stage.blob(sends),
+        session=stage.tree(host=resident.agent, nonce=stage.blob(b"mails")),
+        **{f"{number:02x}": each for number, each in enumerate((greatest, least, known, asked, log))},
+    )
+    resident.open(core, 2_000, rule=_REQUEST)
+    resident.mail(rule=_REQUEST)
+    resident.refs(rule=_REQUEST)
+    resident.run(rule=_REQUEST)
+    resident.send(least, log, 2_001, rule=_REQUEST)
+    resident.mail(rule=_REQUEST)
+    resident.limits()
+    for session in sessions:
+        resident.restore(session, 3_000, rule=_REQUEST)
+        resident.run(rule=_MAIL)
+        resident.query(session, "get", b"log", rule=_MAIL)
+    resident.judge(rule=_REQUEST)
+
+
 PROPERTIES: Final = (
     *in_each_format("session/open/plain-text", plain_text, _PLAIN),
     *in_each_format("session/open/unique", unique, _UNIQUE, _PLAIN, once=True),
     *in_each_format("session/open/whole", whole, _WHOLE),
     *in_each_format("session/open/before", opened_before, _REFUSED, _WHOLE),
     *in_each_format("session/open/unknown", unknown, _REFUSED),
+    *in_each_format("session/open/mailing", mailing, _REQUEST, _MAIL),
     *in_each_format("session/prepare/tentative", tentative, _TENTATIVE),
     *in_each_format("session/open/any-code", answers, _ANY),
     *in_each_format("session/notice/reserved", reserved, _RESERVED),

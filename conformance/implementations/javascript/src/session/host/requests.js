@@ -38,6 +38,14 @@ export class RestoreRequests {
     return this.due(receivers).filter(({ session }) => isArchivedSession(workspace, session, this.agent));
   }
 
+  /** As dueBy(), for live sessions {session, head} that the update of a first step archives. */
+  dueOf(workspace, victims, step) {
+    const { outbox } = readStep(workspace.read, step);
+    const keyed = victims.map(({ session, head }) => ({ session, key: `${session}${head.id}` }));
+    const due = keyed.filter(({ session, key }) => outbox.has(session) && !this.#sent.has(key));
+    return due.sort((a, b) => (a.session < b.session ? -1 : 1));
+  }
+
   /** Send them in an update, each in a step of the agent. Spec: session.restore.request. */
   announce(update, due, at) {
     for (const { session } of due) {

@@ -127,8 +127,11 @@ export class Sessions {
     const due = this.#requests.dueBy(update.workspace, null, step);
     this.#requests.announce(update, due, this.#requests.latest);
     for (const victim of victims) update.archive(at, "capacity_pressure", victim);
+    update.sendNotices();
+    const dueBehind = this.#requests.dueOf(update.workspace, victims, step);
+    this.#requests.announce(update, dueBehind, this.#requests.latest);
     update.commit();
-    this.#requests.note(due);
+    this.#requests.note([...due, ...dueBehind]);
     return true;
   }
 
