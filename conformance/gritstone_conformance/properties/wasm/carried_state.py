@@ -9,6 +9,7 @@ from gritstone_conformance.properties.runtime.lockstep import GENESIS
 from gritstone_conformance.properties.wasm.guest_lockstep import KEEPS, GuestLockstepModel
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.strategies.guests import add_module, guest
+from gritstone_conformance.strategies.host_calls import PAGE, CallScript, script_guest
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -71,6 +72,22 @@ def renewed(trial: Trial, fmt: Format) -> None:
         lockstep.change(actor, **entries)
         for question in (b"\1", b""):
             lockstep.ask_guest(actor, question)
+    lockstep.compare()
+
+
+def large(trial: Trial, fmt: Format) -> None:
+    """A memory of 24 pages is restored whole at every later call of the actor."""
+    lockstep = GuestLockstepModel(trial, fmt, "wasm.image.complete")
+    actor = lockstep.guest(b"large", script_guest(), {"image": True, "fuel": 20_000_000, "pages": 24})
+    written = (1, 2, 5, 20, 23)
+    write, look = CallScript().act("grow", 23), CallScript()
+    for page in written:
+        write.act("store", page * PAGE, page)
+    for page in (*written, 22):
+        look.act("load", page * PAGE)
+    change = CallScript().act("store", 5 * PAGE, 0).act("store", 22 * PAGE, 7)
+    for script in (write, look, change, look, look):
+        lockstep.ask_guest(actor, script.data())
     lockstep.compare()
 
 
@@ -144,6 +161,7 @@ def resumed(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("wasm/node/replaced", replaced, "wasm.module.node", features=()),
     *in_each_format("wasm/image/renewed", renewed, "wasm.image.module", features=()),
+    *in_each_format("wasm/image/large", large, "wasm.image.complete", features=()),
     *in_each_format("wasm/fuel/used", used, "wasm.fuel.used", features=(), given=tape(60), examples=10),
     *in_each_format("wasm/fuel/tank", tank, "wasm.fuel.tank", features=(), given=tape(60), examples=10),
     *in_each_format("wasm/fuel/resumed", resumed, "wasm.fuel.resume", features=()),
