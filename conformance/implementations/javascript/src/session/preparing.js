@@ -67,22 +67,30 @@ function* messagesOf(session, request) {
   if (request.kind === "user") yield said("user", request.prompt);
 }
 
-/** The JSON of a prepared turn. Throws Refused; what is too long is not built. Spec: session.prepare.bytes. */
-function spellTurn(session, request, before = session.count) {
+/** The JSON of a prepared turn, in pieces. */
+function* piecesOf(session, request, before) {
   const { actor, tools } = session;
   const { kind, forceJson } = request;
   const head = spell(members({ base: session.root(), count: before + 1, force_json: forceJson, kind }));
-  const pieces = [`${head.slice(0, -1)},"messages":[`];
-  const tail = `],${spell(members({ session: actor, tools })).slice(1)}`;
-  let size = pieces[0].length + Buffer.byteLength(tail);
+  yield `${head.slice(0, -1)},"messages":[`;
+  let comma = "";
   for (const message of messagesOf(session, request)) {
-    const piece = `${pieces.length === 1 ? "" : ","}${spell(message)}`;
+    yield `${comma}${spell(message)}`;
+    comma = ",";
+  }
+  yield `],${spell(members({ session: actor, tools })).slice(1)}`;
+}
+
+/** The JSON of a prepared turn. Throws Refused; what is too long is not built. Spec: session.prepare.bytes. */
+function spellTurn(session, request, before = session.count) {
+  const pieces = [];
+  let size = 0;
+  for (const piece of piecesOf(session, request, before)) {
     size += Buffer.byteLength(piece);
     refuseIf(size > JSON_BYTES, "exhausted", "size");
     pieces.push(piece);
   }
-  refuseIf(size > JSON_BYTES, "exhausted", "size");
-  return Buffer.from(`${pieces.join("")}${tail}`);
+  return Buffer.from(pieces.join(""));
 }
 
 const turnBlob = (data) => ({ kind: "blob", headers: [["ct", "j"]], data });
