@@ -188,6 +188,21 @@ def stale_commit(trial: Trial, fmt: Format) -> None:
     resident.judge(rule=_LEASE)
 
 
+def lease_mail(trial: Trial, fmt: Format) -> None:
+    """A step that reads only mail of another actor does not end a lease."""
+    resident = Resident(trial, fmt)
+    session, writer = resident.guest(1), resident.born(b"writer")
+    resident.open(session, 1_000)
+    resident.ack_all()
+    resident.prepare(session, 2_000)
+    resident.tell(writer, resident.says(session))
+    resident.ack_all()
+    resident.archive(session, 2_001, rule=_LEASE)
+    resident.read(session, 2_002, "abandon")
+    resident.archive(session, 2_003, rule=_LEASE)
+    resident.judge(rule=_LEASE)
+
+
 def admitted(trial: Trial, fmt: Format) -> None:
     """To admit one, the least used ones are archived in the same update; of equal times, those with the least id."""
     resident = Resident(trial, fmt)
@@ -332,6 +347,7 @@ PROPERTIES: Final = (
     *in_each_format("session/sweep/idle", idle, _STRICT, _EXPLICIT),
     *in_each_format("session/lease/ends", leased, _LEASE, _FULL, _CLOCK),
     *in_each_format("session/lease/commit", stale_commit, _LEASE, once=True),
+    *in_each_format("session/lease/mail", lease_mail, _LEASE),
     *in_each_format("session/admission/victims", admitted, _VICTIM),
     *in_each_format("session/admission/full", full, _FULL),
     *in_each_format("session/clock/backward", backward, _CLOCK),

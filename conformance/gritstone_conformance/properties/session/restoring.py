@@ -84,6 +84,12 @@ def guarded(trial: Trial, fmt: Format) -> None:
         _set(resident, (name, target))
         resident.restore(session, 3_001, rule=_GUARD)
         resident.refs(rule=_GUARD)
+    named = stage.blob(step.hex().encode(), ("ct", "s"), ("k", "v"))
+    _set(resident, (name, named))
+    resident.request(resident.pair.erase(named))
+    resident.restore(session, 3_001, rule=_GUARD)
+    resident.close_session(session, 3_001, rule=_GUARD)
+    resident.refs(rule=_GUARD)
     _set(resident, (name, step), (f"archived/{foreign.hex()}", heads[foreign]), (f"heads/{foreign.hex()}", None))
     resident.restore(foreign, 3_002, rule=_GUARD)
     resident.close_session(foreign, 3_003, rule=_REFUSED)
@@ -258,6 +264,35 @@ def requested(trial: Trial, fmt: Format) -> None:
     resident.judge(rule=_REQUEST)
 
 
+def unrequested(trial: Trial, fmt: Format) -> None:
+    """Mail of an actor requests a restore only of a session of the agent, also of one whose step is outside."""
+    resident = Resident(trial, fmt)
+    stage, writer = resident.stage, resident.born(b"writer")
+    foreign = resident.puppet(b"foreign", writer)
+    resident.inject(foreign, foreign, headers=GENESIS)
+    resident.run()
+    spoilt, erased, outside = (_archived(resident, title) for title in (b"spoilt", b"erased", b"outside"))
+    resident.ack_all()
+    references = resident.pair.model.references
+    named = [
+        stage.blob(references[f"archived/{session.hex()}"].hex().encode(), ("ct", "s")) for session in (erased, outside)
+    ]
+    _set(
+        resident,
+        (f"archived/{foreign.hex()}", references[f"heads/{foreign.hex()}"]),
+        (f"heads/{foreign.hex()}", None),
+        (f"archived/{spoilt.hex()}", references[f"heads/{writer.hex()}"]),
+        (f"archived/{erased.hex()}", named[0]),
+        (f"archived/{outside.hex()}", named[1]),
+    )
+    resident.request(resident.pair.erase(named[0]))
+    for session in (foreign, spoilt, erased, outside):
+        resident.tell(writer, resident.says(session), rule=_REQUEST)
+        resident.refs(rule=_REQUEST)
+        resident.mail(rule=_REQUEST)
+    resident.judge(rule=_REQUEST)
+
+
 def progressed(trial: Trial, fmt: Format) -> None:
     """Progress is an object, sent as it is while the session is archived, and its percent never falls."""
     resident = Resident(trial, fmt)
@@ -388,6 +423,7 @@ PROPERTIES: Final = (
     *in_each_format("session/restore/unfit", unfit, _ELSEWHERE),
     *in_each_format("session/restore/released", released, _ELSEWHERE),
     *in_each_format("session/restore/requested", requested, _REQUEST, _REFUSED),
+    *in_each_format("session/restore/unrequested", unrequested, _REQUEST),
     *in_each_format("session/restore/progress", progressed, _PROGRESS, _REFUSED),
     *in_each_format("session/away/still", still, _STILL),
     *in_each_format("session/away/mail", waited, _MAIL),
