@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gritstone.errors import Exhausted, Invalid, Missing, Rejected
+from gritstone.errors import Exhausted, Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
 from gritstone.runtime.actors import Actor
@@ -86,7 +86,7 @@ def stopped_position(world: World, session: ObjectId, stopped: Stopped) -> Posit
         try:
             with world.store.snapshot() as snapshot:
                 snapshot.closure([stopped.step])
-        except (Missing, Invalid) as refusal:
+        except Refusal as refusal:
             raise Missing(
                 "the step is not in the store", rule="session.restore.outside", code="outside", got=str(refusal)
             ) from refusal

@@ -6,6 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Step
 from gritstone_conformance.properties.grit.pair import open_memory
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, StartOptions
 from gritstone_conformance.properties.session.resident import Resident
@@ -84,6 +85,10 @@ def guarded(trial: Trial, fmt: Format) -> None:
         _set(resident, (name, target))
         resident.restore(session, 3_001, rule=_GUARD)
         resident.refs(rule=_GUARD)
+    wrong = stage.graph.add(Step(None, session, session, None, session))  # its inbox is a tree
+    _set(resident, (name, stage.blob(wrong.hex().encode(), ("ct", "s"))))
+    resident.restore(session, 3_001, rule=_OUTSIDE)
+    resident.refs(rule=_GUARD)
     named = stage.blob(step.hex().encode(), ("ct", "s"), ("k", "v"))
     _set(resident, (name, named))
     resident.request(resident.pair.erase(named))
@@ -272,7 +277,14 @@ def unrequested(trial: Trial, fmt: Format) -> None:
     resident.inject(foreign, foreign, headers=GENESIS)
     resident.run()
     spoilt, erased, outside = (_archived(resident, title) for title in (b"spoilt", b"erased", b"outside"))
+    dropped = resident.puppet(b"dropped")
+    resident.open(dropped, 1_000)
+    resident.tell(writer, resident.says(dropped))
+    resident.archive(dropped, 2_000)
     resident.ack_all()
+    resident.tell(writer, stage.program(programs.release(0), dropped), rule=_REQUEST)
+    resident.refs(rule=_REQUEST)
+    resident.mail(rule=_REQUEST)
     references = resident.pair.model.references
     named = [
         stage.blob(references[f"archived/{session.hex()}"].hex().encode(), ("ct", "s")) for session in (erased, outside)

@@ -87,7 +87,7 @@ function checkWhole({ store }, step) {
   try {
     store.closure([step]);
   } catch (error) {
-    if (!(error instanceof Refusal) || !["missing", "invalid"].includes(error.refusalClass)) throw error;
+    if (!(error instanceof Refusal)) throw error;
     throw missing("the step of the session is outside of the store", "outside");
   }
 }
