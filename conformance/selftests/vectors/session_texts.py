@@ -242,8 +242,10 @@ _REQUESTS_OF_TURNS: Final = {
     "system": b'{"kind":"user","prompt":"hello","system":"Be long."}',
     "system-empty": b'{"kind":"user","prompt":"hello","system":""}',
     "force-json": b'{"force_json":true,"kind":"user","prompt":"hello"}',
+    "all-members": b'{"force_json":true,"kind":"user","prompt":"hello","system":"Be long."}',
     "prompt-empty": b'{"kind":"user","prompt":""}',
     "continue": CONTINUE,
+    "continue-force-json": b'{"force_json":true,"kind":"continue"}',
     "continue-system": b'{"kind":"continue","system":"x"}',
     "continue-prompt": b'{"kind":"continue","prompt":"x"}',
     "no-kind": b'{"prompt":"x"}',
@@ -260,8 +262,8 @@ _REQUESTS_OF_TURNS: Final = {
 }
 _FORMS: Final = {
     **dict.fromkeys(("user", "spaced", "force-json", "prompt-empty"), "prepare.bytes"),
-    **dict.fromkeys(("system", "system-empty"), "prepare.order"),
-    "continue": "prepare.phase",
+    **dict.fromkeys(("system", "system-empty", "all-members"), "prepare.order"),
+    **dict.fromkeys(("continue", "continue-force-json"), "prepare.phase"),
 }
 
 

@@ -28,6 +28,7 @@ _BOUND: Final = "session.capacity.bound"
 _VICTIM: Final = "session.capacity.victim"
 _FULL: Final = "session.capacity.full"
 _CLOCK: Final = "session.clock.backward"
+_CLOSE: Final = "session.close.final"
 _TWIN: Final = "session.isolation.twin"
 
 
@@ -169,6 +170,23 @@ def leased(trial: Trial, fmt: Format) -> None:
     resident.restart()
     resident.archive(session, 5_001, rule=_LEASE)
     resident.judge(rule=_LEASE)
+
+
+def defaults(trial: Trial, fmt: Format) -> None:
+    """Without ``session.limits``, 128 sessions are live, one is idle after 300,000, and a lease ends after 600,000."""
+    resident = Resident(trial, fmt)
+    first, leased = resident.puppet(b"first"), resident.guest(1)
+    resident.open(first, 0)
+    resident.open(leased, 0)
+    resident.ack_all()
+    resident.prepare(leased, 0)
+    for at in (300_000, 300_001):
+        resident.sweep(at, rule=_STRICT)
+    for at in (600_000, 600_001):
+        resident.archive(leased, at, rule=_LEASE)
+    for number in range(129):
+        resident.open(resident.puppet(b"%d" % number), 700_000 + number, rule=_BOUND)
+    resident.judge(rule=_BOUND)
 
 
 def stale_commit(trial: Trial, fmt: Format) -> None:
@@ -327,7 +345,7 @@ def changed_host(trial: Trial, fmt: Format) -> None:
 
 
 def operated(trial: Trial, fmt: Format) -> None:
-    """A session that an operator set away while it has a head is not live, and is not archived."""
+    """A session that an operator set away while it has a head is not live and not archived; it can be closed."""
     resident = Resident(trial, fmt)
     resident.limits(max_live=1, idle_ms=1)
     first, second = resident.puppet(b"first"), resident.puppet(b"second")
@@ -336,6 +354,11 @@ def operated(trial: Trial, fmt: Format) -> None:
     resident.open(second, 1_001, rule=_BOUND)
     resident.sweep(5_000, rule=_STRICT)
     resident.refs(rule=_STRICT)
+    third = resident.puppet(b"third")
+    resident.open(third, 6_000)
+    resident.request(resident.pair.cas(Change(f"archived/{third.hex()}", None, resident.agent)))
+    resident.close_session(third, 6_001, rule=_CLOSE)
+    resident.refs(rule=_CLOSE)
     resident.export(rule=_STRICT)
 
 
@@ -347,6 +370,7 @@ PROPERTIES: Final = (
     *in_each_format("session/sweep/idle", idle, _STRICT, _EXPLICIT),
     *in_each_format("session/lease/ends", leased, _LEASE, _FULL, _CLOCK),
     *in_each_format("session/lease/commit", stale_commit, _LEASE, once=True),
+    *in_each_format("session/residency/defaults", defaults, _BOUND, _STRICT, _LEASE, once=True),
     *in_each_format("session/lease/mail", lease_mail, _LEASE),
     *in_each_format("session/admission/victims", admitted, _VICTIM),
     *in_each_format("session/admission/full", full, _FULL),
@@ -354,5 +378,5 @@ PROPERTIES: Final = (
     *in_each_format("session/sweep/started", started, _STRICT),
     *in_each_format("session/isolation/neighbours", neighbours, _TWIN),
     *in_each_format("session/admission/changed-host", changed_host, "session.any.code", _BOUND, _STRICT),
-    *in_each_format("session/admission/operated", operated, _BOUND, _STRICT, once=True),
+    *in_each_format("session/admission/operated", operated, _BOUND, _STRICT, _CLOSE, once=True),
 )

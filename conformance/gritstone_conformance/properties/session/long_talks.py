@@ -6,9 +6,11 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.session.scene import (
+    ADD,
     CONTINUE,
     HELLO,
     TOOLS,
+    TWO,
     SessionScene,
     of_sessions,
     user,
@@ -60,6 +62,27 @@ def condensed(trial: Trial, fmt: Format, tape: Tape) -> None:
         session = shelf.names(scene.root)
         present = sorted(shelf.names(session["history"]))
         assert present == [f"{index:010d}" for index in range(state["covered"], state["history"])]
+    scene.flush()
+
+
+def defaults(trial: Trial, fmt: Format) -> None:
+    """A session without a configuration condenses from 24 messages on, shortens its summary, and allows ten rounds."""
+    scene = SessionScene(trial, fmt, tools=TOOLS)
+    for number in range(26):
+        request = user(f"{number} " + "q" * 90)
+        scene.prepare(request, "condense.boundary")
+        if number == 15:  # from here on the number of messages is odd
+            scene.commit(request, TWO, "j", rule="condense.conserve")
+            for call in scene.state()["calls"]:
+                scene.result(call["id"], b"1", rule="result.once")
+            request = CONTINUE
+        scene.commit(request, b"%d " % number + b"a" * 90, rule="condense.conserve")
+    request = HELLO
+    for _ in range(12):
+        scene.commit(request, ADD, "j", rule="rounds.bound")
+        for call in scene.state()["calls"]:
+            scene.result(call["id"], b"1", rule="result.once")
+        request = CONTINUE
     scene.flush()
 
 
@@ -122,6 +145,7 @@ PROPERTIES: Final = (
         given=tape(120),
         examples=8,
     ),
+    *of_sessions("condense/defaults", defaults, "condense.conserve", "condense.boundary", "rounds.bound"),
     *of_sessions(
         "guest/erased", erased, "guest.erased", "guest.damaged", features=("erase",), given=tape(40), examples=10
     ),
