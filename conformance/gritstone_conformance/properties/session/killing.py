@@ -184,13 +184,12 @@ def prepared(trial: Trial, fmt: Format) -> None:
 _GATE: Final = (
     ("open", opened),
     ("archive", archived),
-    ("restore", restored),
     ("elsewhere", taken),
     ("close", closed),
     ("request", asked),
 )
-_SEARCH: Final = (("progress", progressed), ("outside", operated), ("prepare", prepared))
-"""Kills that no gate needs: they make the same updates as the others."""
+_SEARCH: Final = (("restore", restored), ("progress", progressed), ("outside", operated), ("prepare", prepared))
+"""Kills that no gate needs: they make the updates of the others, or a part of one."""
 
 
 def _properties(name: str, body: Callable[..., None], *, search_only: bool) -> tuple[Property, ...]:

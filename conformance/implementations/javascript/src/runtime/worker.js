@@ -73,10 +73,15 @@ export class Worker {
     for (const actor of this.view.touched) {
       this.onTouched?.(actor);
       this.#memos.get(actor)?.noteChange();
-      if (this.isFree) this.#queue.add(actor);
+      if (this.isFree && this.#hasWork(actor)) this.#queue.add(actor);
     }
     this.view.touched.clear();
     this.view.unmarked.clear();
+  }
+
+  /** Whether there is mail that an actor may read; without it no slice is needed, which would lock the store. */
+  #hasWork(actor) {
+    return actor !== this.agent && this.view.mail.has(actor) && !this.view.isAway(actor);
   }
 
   /** Run `work` alone on the store, on an up-to-date view; what it commits is one write. */
@@ -220,8 +225,7 @@ export class Worker {
     while (this.#queue.size > 0 && !this.#isDraining && !this.#full?.isAll && performance.now() < until) {
       const [actor] = this.#queue;
       this.#queue.delete(actor);
-      if (actor === this.agent || this.#runs.has(actor) || this.#full?.actors.has(actor)) continue;
-      if (!this.view.mail.has(actor)) continue;
+      if (!this.#hasWork(actor) || this.#runs.has(actor) || this.#full?.actors.has(actor)) continue;
       const proposal = pickChoice(this.view, this.#memos.get(actor) ?? new Memo(), actor, this.clock.now);
       if (proposal !== null) this.#begin(actor, proposal);
     }
