@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from gritstone_conformance.comparing.matrix import Implementation, Matrix, ResumeDifference, Stuck
+from gritstone_conformance.comparing.matrix import Implementation, Matrix, ResumeDifference, Stuck, difference_of
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_sent
 from gritstone_conformance.model.formats import Format
@@ -118,7 +118,7 @@ def _run(
     first = next(iter(runs.values()), None)
     for letter, straight in runs.items():
         if handover.schedule == "chosen" and first is not None and straight.refs != first.refs:
-            where, step = _difference_of(first.refs, straight.refs), max(len(straight.made), 1)
+            where, step = difference_of(first.refs, straight.refs), max(len(straight.made), 1)
             matrix.differences.append(ResumeDifference(handover.name, fmt.name, letter, letter, 0, step, where))
     for target in runs:
         for source, straight in runs.items():
@@ -150,7 +150,7 @@ def _straight(host: Implementation, handover: Handover, scenario: Scenario, fmt:
     for made in _chosen(host, runtime, ()) if handover.schedule == "chosen" else _freely(host, runtime):
         straight.made.append(made)
         straight.bundles.append(host.carry(handle))
-    straight.refs = _refs(host, handle)
+    straight.refs = host.references(handle)
     _end(host, runtime, handle)
     return straight
 
@@ -167,9 +167,9 @@ def _resume(
     try:
         if handover.schedule == "chosen":
             steps = sum(1 for _ in _chosen(host, runtime, left))
-            refs = _refs(host, handle)
+            refs = host.references(handle)
             if refs != straight.refs:
-                return _difference_of(straight.refs, refs), steps
+                return difference_of(straight.refs, refs), steps
         else:
             steps = host.ask("runtime.run", runtime=runtime, max_steps=_MOST_STEPS)["steps"]
         return _illegal(host.carry(handle), straight.sent), steps
@@ -213,20 +213,6 @@ def _freely(host: Implementation, runtime: str) -> Iterator[Json]:
         if host.ask("runtime.run", runtime=runtime, max_steps=1)["cause"] != "max-steps":
             return
         yield None
-
-
-def _refs(host: Implementation, handle: str) -> Json:
-    return host.ask("grit.refs", store=handle, prefix="", after=None, limit=4_096)["refs"]
-
-
-def _difference_of(one: Json, other: Json) -> str:
-    mine, theirs = dict(one), dict(other)
-    names = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
-    if not names:
-        return "the same references in another order"
-    name = min(names)
-    sides = " and ".join((each.get(name) or "none")[:12] for each in (mine, theirs))
-    return f"{name[:18]} differs: {sides}"
 
 
 def _illegal(data: bytes, sent: Sequence[Sent]) -> str | None:

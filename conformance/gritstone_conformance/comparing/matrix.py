@@ -15,9 +15,9 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.pieces import Endless, joined_pieces
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.strategies.journeys import Itinerary, Journey
+from gritstone_conformance.strategies.journeys import Itinerary
 
-__all__ = ["MAIL", "SENDER", "Implementation", "Matrix", "ResumeDifference", "Stuck"]
+__all__ = ["MAIL", "SENDER", "Implementation", "Matrix", "ResumeDifference", "Stuck", "difference_of"]
 
 MAIL: Final = "tags/mail"
 SENDER: Final = "tags/sender"
@@ -44,12 +44,6 @@ class Implementation:
     subject: Subject
     title: str
     stores: int = 0
-
-    def takes(self, journey: Journey) -> bool:
-        """Return whether it makes all claims that the journey requires."""
-        claims = self.subject.claims
-        runs = "wasm" in claims.profiles or "wasm.executor" in claims.features
-        return runs and set(journey.features) <= set(claims.features)
 
     def ask(self, op: str, **args: Json) -> dict[str, Json]:
         """Return the value of ``ok``; raise Stuck for every other reply."""
@@ -89,6 +83,10 @@ class Implementation:
             head = bytes.fromhex(self.ask("wit.step", **args)["step"])
             yield head
 
+    def references(self, handle: str) -> Json:
+        """Return all references of a store."""
+        return self.ask("grit.refs", store=handle, prefix="", after=None, limit=4_096)["refs"]
+
     def carry(self, handle: str, names: Sequence[str] | None = None) -> bytes:
         """Export references, or all of them; returns the bundle."""
 
@@ -109,6 +107,17 @@ class Implementation:
         for at in range(0, len(data), _PIECE_BYTES):
             piece, more = data[at : at + _PIECE_BYTES], at + _PIECE_BYTES < len(data)
             self.ask("grit.import", store=handle, bytes=to_base64(piece), more=more)
+
+
+def difference_of(one: Json, other: Json) -> str:
+    """Return the first difference of two lists of references."""
+    mine, theirs = dict(one), dict(other)
+    names = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
+    if not names:
+        return "the same references in another order"
+    name = min(names)
+    sides = " and ".join((each.get(name) or "none")[:12] for each in (mine, theirs))
+    return f"{name[:18]} differs: {sides}"
 
 
 def _accepted(op: str, reply: Reply) -> dict[str, Json]:

@@ -22,6 +22,7 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Implementation, Matrix, ResumeDifference, Stuck
+from gritstone_conformance.comparing.residencies import RESIDENCIES, run_residencies
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
@@ -32,16 +33,18 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
+from gritstone_conformance.strategies.session_journeys import SESSION_JOURNEYS, SessionJourney
 from gritstone_conformance.text import plain, printable
 
 __all__ = ["resume_all", "resume_beside", "run_matrix"]
 
 _CUT: Final = "tags/cut"
 
-_Place: TypeAlias = "tuple[Journey, Format, str, str, int]"  # journey, format, source, target, cut
+_AnyJourney: TypeAlias = "Journey | SessionJourney"
+_Place: TypeAlias = "tuple[_AnyJourney, Format, str, str, int]"  # journey, format, source, target, cut
 
 
-def run_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
+def run_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journeys: Iterable[_AnyJourney]) -> Matrix:
     """Run all journeys over all ordered pairs and all cuts.
 
     Args:
@@ -59,7 +62,8 @@ def run_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journ
         crew = {
             letter: host
             for letter, host in zip(matrix.letters, hosts, strict=True)
-            if fmt.name in host.subject.claims.formats and any(map(host.takes, planned))
+            if fmt.name in host.subject.claims.formats
+            and any(journey.is_claimed_by(host.subject.claims) for journey in planned)
         }
         with ExitStack() as ends:
             others = {letter: Implementation(host.subject.spawn(), host.title) for letter, host in crew.items()}
@@ -74,11 +78,16 @@ def run_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journ
 
 
 def _run_journey(
-    matrix: Matrix, crew: dict[str, Implementation], others: dict[str, Implementation], journey: Journey, fmt: Format
+    matrix: Matrix,
+    crew: dict[str, Implementation],
+    others: dict[str, Implementation],
+    journey: _AnyJourney,
+    fmt: Format,
 ) -> None:
     """Run one journey in one format; ``others`` are further processes, which resume where those of ``crew`` stopped."""
     itinerary = journey.plan(fmt)
-    runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items() if host.takes(journey)}
+    travellers = {letter: host for letter, host in crew.items() if journey.is_claimed_by(host.subject.claims)}
+    runs = {letter: _straight(host, itinerary, fmt) for letter, host in travellers.items()}
     if not runs:
         return
     if journey.name not in matrix.journeys:
@@ -213,8 +222,10 @@ def resume_all(
             header = {"iut": claims.raw, "attach": target.attach, "command": target.command}
             comparison.implementations.append(implementation_of(letter, header))
             print(f"{letter}  {printable(hosts[-1].title)}", file=out)
-        matrix = run_matrix(hosts, FORMATS.values(), [each for each in JOURNEYS if _is_chosen(each.name, glob)])
+        journeys = [each for each in (*JOURNEYS, *SESSION_JOURNEYS) if _is_chosen(each.name, glob)]
+        matrix = run_matrix(hosts, FORMATS.values(), journeys)
         run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
+        run_residencies(matrix, hosts, FORMATS.values(), [each for each in RESIDENCIES if _is_chosen(each.name, glob)])
     except (Stuck, SubjectFault) as problem:
         print(f"stopped: {printable(str(problem))}", file=out)
         comparison.lines.append({"type": "stopped", "detail": printable(str(problem))})

@@ -14,6 +14,7 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Blob, Message, Tree
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.replies import Claims
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import add_module, guest
@@ -63,6 +64,11 @@ class Journey:
     features: tuple[str, ...] = ()
     entries: Mapping[str, Any] | None = None
     module: bytes | None = None
+
+    def is_claimed_by(self, claims: Claims) -> bool:
+        """Return whether an implementation makes the required claims."""
+        runs = "wasm" in claims.profiles or "wasm.executor" in claims.features
+        return runs and set(self.features) <= set(claims.features)
 
     def plan(self, fmt: Format) -> Itinerary:
         """Return the journey in a format."""
