@@ -48,12 +48,13 @@ class EncodingTemplates:
         limits: the limits of the encoder.
     """
 
-    __slots__ = ("_encoders", "_known", "format", "limits")
+    __slots__ = ("_encoders", "_known", "_seen", "format", "limits")
 
     def __init__(self, format_: Format, limits: Limits) -> None:
         self.format = format_
         self.limits = limits
         self._known: dict[Hashable, _Template] = {}
+        self._seen: set[Hashable] = set()
         self._encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
             {
                 Kind.STEP: self._encode_step,
@@ -123,8 +124,17 @@ class EncodingTemplates:
         if template is None:
             if not 0 < len(entries) <= _MOST_ENTRIES:
                 return self._encode_plain(value)
+            if outline not in self._seen:  # most trees whose names are ids or numbers have a new outline
+                self._note(outline)
+                return self._encode_plain(value)
             template = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))), len(entries))
         return _fill(template, tuple(entries.values())) or self._encode_plain(value)
+
+    def _note(self, outline: Hashable) -> None:
+        """Record an outline that was used once."""
+        if len(self._seen) >= _MOST_TEMPLATES:
+            self._seen.clear()
+        self._seen.add(outline)
 
     def _learn(self, outline: Hashable, model: Object, count: int) -> _Template:
         """Split the encoding of a model at its marks; each fill supplies ``count`` ids.

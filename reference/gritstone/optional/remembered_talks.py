@@ -4,18 +4,20 @@ A client that uses a session prepares a turn and commits a response to it. The c
 read, and needs the id of the turn that ``prepare`` made. The next ``prepare`` finds two more messages in the history.
 
 Talks and turns are found by the ids of what they are made of, and by the age of the objects, which changes when a
-blob is erased. So they are the same as those that would be read again. A message of the history and a list of tools
-depend on their blobs only.
+blob is erased. So they are the same as those that would be read again. A talk that a transition has changed is used
+only if the store has all blobs that the transition made: one of them may have been erased before.
+A message of the history and a list of tools depend on their blobs only.
 
 Spec: :rule:`session.prepare.bytes`, :rule:`session.commit.base`, :rule:`session.guest.erased`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
+from gritstone.errors import Missing
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.session.history import Entry
 from gritstone.session.json_text import Json
@@ -28,6 +30,7 @@ __all__ = ["RememberedTalks"]
 
 _KEPT_BYTES = 16 << 20  # texts of the messages in each generation, and of the talks
 _ENTRY_BYTES = 1_000  # the approximate size of a message without its text
+_MOST_MESSAGES = 5_000  # of a talk that is kept when it changes; a core with far more is damaged
 _VALUE_FACTOR = 10  # bytes in memory for each byte of JSON that was read
 _TURNS_BYTES = 1 << 20
 _TURN_BYTES = 400  # the approximate size of an id and its key
@@ -59,6 +62,25 @@ class _Sized(Generic[_V]):
         if self._bytes > _KEPT_BYTES:
             self._old, self._young, self._bytes = self._young, {}, size
         self._young[key] = value, size
+
+
+class _Kept:
+    """A talk, and the blobs that were made with it and are not checked yet: one of them can be erased."""
+
+    def __init__(self, talk: Talk, blobs: Iterable[ObjectId] = ()) -> None:
+        self.talk = talk
+        self._blobs = list(blobs)
+
+    def is_stored(self, workspace: Workspace) -> bool:
+        """Return whether the store has the blobs."""
+        while self._blobs:
+            try:
+                if workspace.objects.look(self._blobs[-1]) is None:
+                    return False
+            except Missing:
+                return False
+            self.talk.forget(self._blobs.pop())
+        return True
 
 
 class _Reader(Reader):
@@ -96,20 +118,29 @@ class RememberedTalks(Talks):
     """Reads each talk and each message once, and prepares each turn once, while they are remembered."""
 
     def __init__(self) -> None:
-        self._talks: _Sized[Talk] = _Sized()
+        self._talks: _Sized[_Kept] = _Sized()
         self._reader = _Reader()
         self._turns: BoundedCache[Hashable, ObjectId] = BoundedCache(_TURNS_BYTES, _TURN_BYTES)
 
     def read(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> Talk:
         """See ``Talks.read``."""
-        key = workspace.objects.age, core.get("session"), core.get("effects")
-        talk = self._talks.get(key)
-        if talk is None:
-            talk = Talk(workspace, core, self._reader)
-            if workspace.made:  # it may be of objects that are never stored
-                return talk
-            self._talks.put(key, talk, _size_of(talk))
+        key = _core_key(workspace, core)
+        kept = self._talks.get(key)
+        if kept is not None and kept.is_stored(workspace):
+            return kept.talk.copy(workspace)
+        talk = Talk(workspace, core, self._reader)
+        if workspace.made:  # it may be of objects that are never stored
+            return talk
+        self._talks.put(key, _Kept(talk), _size_of(talk))
         return talk.copy(workspace)
+
+    def keep(self, talk: Talk, core: Mapping[str, ObjectId]) -> None:
+        """See ``Talks.keep``."""
+        if len(talk.log) <= _MOST_MESSAGES:
+            made = talk.workspace.made.items()
+            blobs = [target for target, value in made if type(value) is Blob]
+            changed = talk.copy(Workspace(talk.workspace.objects))
+            self._talks.put(_core_key(talk.workspace, core), _Kept(changed, blobs), _size_of(talk))
 
     def turn(self, talk: Talk, actor: ObjectId, request: dict[str, Any]) -> ObjectId:
         """See ``Talks.turn``."""
@@ -120,6 +151,10 @@ class RememberedTalks(Talks):
         turn = super().write_turn(talk, actor, request)
         self._turns.put(_key(talk, actor, request), turn)
         return turn
+
+
+def _core_key(workspace: Workspace, core: Mapping[str, ObjectId]) -> Hashable:
+    return workspace.objects.age, core.get("session"), core.get("effects")
 
 
 def _key(talk: Talk, actor: ObjectId, request: dict[str, Any]) -> Hashable:

@@ -49,8 +49,24 @@ class Effect:
     request: bytes | None
 
 
-def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId, *, signal: bool) -> ObjectId:
+def inject(
+    world: World,
+    to: ObjectId,
+    headers: list[tuple[str, str]],
+    content: ObjectId,
+    *,
+    signal: bool,
+    new: Workspace | None = None,
+) -> ObjectId:
     """Send a message from the agent; return its id.
+
+    Args:
+        world: the world that sends it.
+        to: the receiver.
+        headers: the headers.
+        content: the content, which the store or ``new`` has.
+        signal: whether the message has no previous one.
+        new: new objects, which are stored with the message; None for none.
 
     Raises:
         Missing: receiver or content, or an object reachable from them, is absent.
@@ -62,9 +78,11 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
     Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.limits`.
     """
     by_key = check_injection(headers)
-    _check_closed(world, to, content)
-    tip = last_sent(world, to)
     workspace = Workspace(world.objects)
+    if new is not None:
+        workspace.take_over(new)
+    _check_closed(workspace, world, to, content)
+    tip = last_sent(world, to)
     message = workspace.put(Message(None if signal else tip, by_key, content))
     if signal and signal_is_sent(workspace, world.executor.roots, tip, message):
         return message
@@ -73,7 +91,7 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
     return message
 
 
-def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
+def _check_closed(workspace: Workspace, world: World, to: ObjectId, content: ObjectId) -> None:
     """Check that receiver and content have the right kinds and complete closures; skip what was checked before.
 
     Raises:
@@ -83,7 +101,7 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
     """
     kinds = []
     for one in (to, content):
-        value = world.objects.look(one)
+        value = workspace.look(one)
         kinds.append(Kind.BLOB if value is None else value.kind)
     if kinds[0] is not Kind.TREE:
         raise Rejected("the receiver is not a tree", rule="runtime.agent.inject-refused", got=to.hex())
@@ -91,7 +109,7 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
         raise Rejected(
             "the content is neither a blob nor a tree", rule="runtime.agent.inject-refused", got=content.hex()
         )
-    walk = Walk(Workspace(world.objects), world.executor.closures)
+    walk = Walk(workspace, world.executor.closures)
     try:
         walk.follow(to, _CONTENT)
         walk.follow(content, _CONTENT)

@@ -41,6 +41,7 @@ class StepBatch:
         created: the number of references that it creates, minus the number that it removes.
         notes: what the runtime knows once the update is made, by a key of its own.
         versions: the versions of the references before and after the update; None if it was not made.
+        is_durable: whether the update was made.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class StepBatch:
         "_others",
         "borrowed",
         "created",
+        "is_durable",
         "notes",
         "objects",
         "present",
@@ -62,6 +64,7 @@ class StepBatch:
     def __init__(self, removals: int = 0) -> None:
         self.removals = removals
         self.versions: tuple[bytes, bytes] | None = None
+        self.is_durable = False
         self.objects: dict[ObjectId, bytes] = {}
         self.size_bytes = 0
         self.created = 0
@@ -78,6 +81,11 @@ class StepBatch:
         """Add encodings of new objects."""
         self.objects.update(encodings)
         self.size_bytes += sum(map(len, encodings.values()))
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is nothing to make durable or to expect."""
+        return not (self.objects or self.borrowed or self.notes or self.names)
 
     @property
     def names(self) -> int:

@@ -56,7 +56,7 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
     """
     actor, position = running.actor, admitted.position
     batch, covered = world.batch, running.run.proposal.covered
-    batch.add(admitted.workspace.encodings)
+    world.take(admitted.workspace)
     for borrowed in admitted.borrowed:
         if borrowed not in batch.objects:
             batch.borrowed.add(borrowed)
@@ -235,5 +235,5 @@ def adopt_cut(world: World) -> ObjectId:
 
 
 def _keep(world: World, workspace: Workspace) -> None:
-    world.batch.add(workspace.encodings)
+    world.take(workspace)
     world.objects.remember(workspace.made)

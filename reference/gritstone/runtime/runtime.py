@@ -28,6 +28,7 @@ from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
 from gritstone.runtime.collection import collect
 from gritstone.runtime.config import Config
+from gritstone.runtime.exchange import Exchange
 from gritstone.runtime.machine import Machine
 from gritstone.runtime.outcomes import adopt_cut
 from gritstone.runtime.proposing import message_keys_of
@@ -42,6 +43,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["RunSummary", "Runtime"]
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _STRIDE_STEPS = 512
 _NAMES_PER_STEP = 3
@@ -110,6 +112,7 @@ class Runtime:
         self.reserved: str | None = None
         self._changing = asyncio.Semaphore(config.most_waiting)
         self._commits: list[asyncio.Future[bool]] = []
+        self._at_rest: Callable[[], None] | None = None
         self._gather = _LEAST_GATHERED
         self._committed_ms = 0.0
         self._driven = False
@@ -197,6 +200,8 @@ class Runtime:
                 await self._waiting.wait(None)
             await asyncio.sleep(0)
             return None
+        if self._at_rest is not None and not machine.in_progress:
+            self._at_rest()
         if not self._flush() or world.ready:
             return None
         return await self._wait_or_end()
@@ -262,6 +267,8 @@ class Runtime:
         Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`.
         """
         world = self.machine.world
+        if world.batch.is_empty and not self._commits:
+            return True
         commits, self._commits = self._commits, []
         begin_ms = self._waiting.clock_ms()
         try:
@@ -304,6 +311,39 @@ class Runtime:
                 self._waiting.wake()
                 if await future:
                     return result
+
+    async def exchange(self, send: Callable[[], _T], receive: Callable[[_T], _R | None]) -> _R | None:
+        """Change the world, run until rest, and change it again, with one update of the store if nothing has to wait.
+
+        A commit that is refused takes back what belongs to it; that is then done again from new heads.
+
+        Args:
+            send: the first change.
+            receive: the second change, with the result of the first. It is called while no actor is ready and no run is
+                in progress. It returns None to be called again the next time.
+
+        Returns:
+            The result of ``receive`` when all is durable; None if it has none at rest.
+
+        Raises:
+            Rejected: another caller runs or serves the runtime.
+            Exhausted: as for ``run``.
+
+        Spec: :rule:`runtime.head.before-route`.
+        """
+        world = self.machine.world
+        while True:
+            self._check_running()
+            with self._driving():
+                sent, batch = send(), world.batch
+                half = Exchange(world, lambda sent=sent: receive(sent))  # type: ignore[misc]
+                self._at_rest = half.at_rest
+                try:
+                    await self._to_rest(None)
+                finally:
+                    self._at_rest = None
+            if batch.is_durable:
+                return half.received
 
     def refresh(self) -> None:
         """Check whether another process moved heads or marks."""

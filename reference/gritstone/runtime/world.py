@@ -27,6 +27,7 @@ from gritstone.wit.laws import Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import NO_IDS, Position, entries_of, load_position
 from gritstone.wit.transition import Executor
+from gritstone.wit.workspace import Workspace
 
 __all__ = ["World"]
 
@@ -50,6 +51,7 @@ class World:
         held: actors, in order, that wait for the next run of the runtime: an outcome needs a further reference.
         removals: the count of removals of the store when everything here was read; see ``removals``.
         generation: how often everything here was read.
+        has_erased: whether the store had erased blobs then.
         forgotten: how often cached data of the store was dropped.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
@@ -60,6 +62,7 @@ class World:
         self.removals = 0
         self.generation = 0
         self.forgotten = 0
+        self.has_erased = True
         self.notes: dict[Hashable, int] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
         self.batch = StepBatch()
@@ -218,6 +221,16 @@ class World:
         with self.store.snapshot() as snapshot:
             return snapshot.view.count(Table.REFS) + self.batch.created < self.store.limits.refs
 
+    def take(self, workspace: Workspace) -> None:
+        """Add new objects to the batch. Drop blobs that were erased, so that no cache has them.
+
+        Spec: :rule:`grit.erase.no-return`.
+        """
+        if self.has_erased:
+            with self.store.snapshot() as snapshot:
+                workspace.drop(filter(snapshot.is_erased, list(workspace.made)))
+        self.batch.add(workspace.encodings)
+
     # --- mail ------------------------------------------------------------------------------------------
 
     def route(self, sender: ObjectId, sent: Sent) -> None:
@@ -240,6 +253,7 @@ class World:
 
     def committed(self) -> None:
         """Record that the batch is in the store now, and begin another."""
+        self.batch.is_durable = True
         collected: set[ObjectId] = set()
         for change in self.batch.changes():
             space, _, name = change.name.partition("/")
@@ -324,6 +338,8 @@ class World:
     def forget(self) -> None:
         """Drop cached data of the store."""
         self.forgotten += 1
+        with self.store.snapshot() as snapshot:
+            self.has_erased = snapshot.view.count(Table.TOMBSTONES) > 0
         self.objects.forget()
         self.executor.closures.forget()
         self.executor.roots.forget()

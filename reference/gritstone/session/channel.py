@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gritstone.errors import GritstoneError
 from gritstone.grit.objects import Blob, Message, Object, ObjectId, Tree
@@ -27,6 +26,7 @@ __all__ = [
     "NoReply",
     "acknowledge",
     "answer_effect",
+    "check_reply",
     "letters",
     "open_effects",
     "senders",
@@ -146,21 +146,26 @@ def answer_effect(world: World, session: ObjectId, effect: ObjectId, mt: str, co
     world.batch.borrowed.add(session)
 
 
-async def take_reply(runtime: Runtime, session: ObjectId, request: ObjectId) -> dict[str, Any]:
-    """Run until rest, and return the content of the reply to a request.
+def take_reply(world: World, session: ObjectId, request: ObjectId) -> Letter | None:
+    """Return the reply to a request, and acknowledge it in the batch; None if there is none."""
+    for letter in letters(world, session):
+        if letter.headers.get("reply") == request.hex() and letter.mt != _ENDED:
+            settle(world, session)
+            return letter
+    return None
+
+
+def check_reply(runtime: Runtime, session: ObjectId, reply: Letter | None) -> Letter:
+    """Return the reply to a request.
 
     Raises:
         SessionRefused: the reply is a refusal.
         NoReply: there is none.
     """
-    await runtime.run()
-    world = runtime.machine.world
-    for letter in letters(world, session):
-        if letter.headers.get("reply") == request.hex() and letter.mt != _ENDED:
-            await runtime.durably(lambda: settle(world, session))
-            value = loads(letter.data)
-            if letter.mt == "refused":
-                raise SessionRefused(value["class"], value["code"])
-            return dict(value)
-    failure = dict(runtime.parked()).get(session, "no reply")
-    raise NoReply(f"the session {session.hex()} did not reply: {failure}")
+    if reply is None:
+        failure = dict(runtime.parked()).get(session, "no reply")
+        raise NoReply(f"the session {session.hex()} did not reply: {failure}")
+    if reply.mt == "refused":
+        value = loads(reply.data)
+        raise SessionRefused(value["class"], value["code"])
+    return reply

@@ -9,12 +9,13 @@ Spec: ``session/requests``.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.session.carrying import export_session
-from gritstone.session.channel import take_reply
+from gritstone.session.channel import Letter, check_reply, take_reply
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
 from gritstone.session.json_text import Json, spell
@@ -111,7 +112,8 @@ class Chat:
             "response": workspace.put(response_blob(response)),
         }
         content = workspace.put(Tree(entries))
-        return outcome_of(self._request(workspace, "commit", content, turn=turn.turn_id.hex()))
+        reply = self._request(workspace, "commit", content, turn=turn.turn_id.hex())
+        return outcome_of(dict(loads(reply.data)))
 
     def result(self, call: Call | str, value: Any, *, ok: bool = True) -> None:
         """Record the result of a call: a text as it is, any other value as JSON.
@@ -262,9 +264,8 @@ class Chat:
             request["force_json"] = True
         workspace = self._connection.workspace()
         content = workspace.put(Blob({"ct": "j"}, _spelled(request)))
-        message = self._send(workspace, "ask", content, **({} if corr is None else {"corr": corr}))
-        self._connection.wait(take_reply(self._connection.refresh().runtime, self.session, message))
-        return message
+        reply = self._request(workspace, "ask", content, **({} if corr is None else {"corr": corr}))
+        return bytes.fromhex(reply.headers["reply"])
 
     # --- residency -------------------------------------------------------------------------------------
 
@@ -310,20 +311,20 @@ class Chat:
 
     # --- requests and replies --------------------------------------------------------------------------
 
-    def _request(self, workspace: Workspace, mt: str, content: ObjectId, **headers: str) -> dict[str, Any]:
-        """Send a request, wait for its reply, and return the content of the reply.
+    def _request(self, workspace: Workspace, mt: str, content: ObjectId, **headers: str) -> Letter:
+        """Send a request with new objects, and return its reply. All of it is one update of the store.
 
         Raises:
             SessionRefused: the reply is a refusal.
         """
-        message = self._send(workspace, mt, content, **headers)
-        return self._connection.wait(take_reply(self._connection.refresh().runtime, self.session, message))
-
-    def _send(self, workspace: Workspace, mt: str, content: ObjectId, **headers: str) -> ObjectId:
-        residency, at = self._connection.refresh(), self._connection.now_ms()
-        workspace.keep(self._connection.store)
+        connection, session = self._connection, self.session
+        at = connection.now_ms()
         pairs = [("at", str(at)), ("mt", mt), *headers.items()]
-        return self._connection.wait(residency.send(self.session, pairs, content, at))
+        receive = partial(take_reply, connection.world, session)
+        reply = connection.wait(
+            connection.refresh().exchange(session, pairs, content, at, new=workspace, receive=receive)
+        )
+        return check_reply(connection.runtime, session, reply)
 
 
 def _spelled(request: Mapping[str, Json]) -> bytes:

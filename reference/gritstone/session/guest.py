@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step
+from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.session.forms import (
     HEX,
     Damaged,
@@ -148,7 +148,9 @@ class _Reading:
                 self._request(message_id, message)
             except No as no:
                 self.reply(message_id, "refused", no.content)
-        return self._talk.core(self._run.core)
+        core = self._talk.core(self._run.core)
+        _talks().keep(self._talk, core)
+        return self._workspace.put(Tree(core))
 
     # --- sending -------------------------------------------------------------------------------------------
 

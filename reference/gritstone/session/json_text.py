@@ -8,6 +8,7 @@ Spec: :rule:`session.json.strict`, :rule:`session.json.spelling`.
 from __future__ import annotations
 
 import re
+from operator import methodcaller
 from typing import Any, TypeAlias
 
 __all__ = ["Json", "NoJson", "Spelled", "Written", "parse", "spell"]
@@ -27,6 +28,7 @@ _LONGEST_NUMBER = 32
 
 _WRITTEN = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _WRITTEN |= {chr(n): f"\\u{n:04x}" for n in range(32) if chr(n) not in _WRITTEN}
+_UTF_16 = methodcaller("encode", "utf-16-be")  # the order of names
 _TO_WRITE = re.compile(r'["\\\x00-\x1f]')
 
 
@@ -174,7 +176,7 @@ def _spell(value: Json, parts: list[str]) -> None:
     elif isinstance(value, int):
         parts.append(str(value))
     elif isinstance(value, dict):
-        _spell_list("{", "}", sorted(value, key=lambda name: name.encode("utf-16-be")), parts, value)
+        _spell_list("{", "}", sorted(value, key=_UTF_16), parts, value)
     else:
         _spell_list("[", "]", value, parts)
 

@@ -131,7 +131,7 @@ def take_first_step(world: World, first: FirstStep) -> None:
     """Adopt the first step of a session, and the step of the agent that sends its genesis message."""
     actor, position = world.actor(first.session), first.admitted.position
     batch = world.batch
-    batch.add(first.admitted.workspace.encodings)
+    world.take(first.admitted.workspace)
     batch.borrowed.update(one for one in first.admitted.borrowed if one not in batch.objects)
     batch.borrowed.add(first.session)
     world.executor.adopt(first.admitted)

@@ -10,8 +10,10 @@ Spec: ``session/residency``, ``session/archive``, ``session/notices``, ``session
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gritstone.errors import Invalid, Malformed, Refusal, Rejected
 from gritstone.grit.objects import Blob, ObjectId
@@ -38,6 +40,8 @@ from gritstone.wit.position import load_position
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Prepared", "Residency"]
+
+_R = TypeVar("_R")
 
 _MOST_PERCENT = 100
 _NONCE_BYTES = 32
@@ -174,7 +178,9 @@ class Residency:
 
     def _lease(self, session: ObjectId, step: ObjectId, at: int) -> None:
         world = self._world
-        position = load_position(world.objects, step, session)
+        actor = world.actors.get(session)
+        position = None if actor is None or actor.head != step else world.position(actor)
+        position = position or load_position(world.objects, step, session)
         self._usage.is_leased(world, session, position, at, 0)  # forget a lease that has ended
         self._usage.lease(session, at, position.inbox.get(world.agent))
 
@@ -186,22 +192,56 @@ class Residency:
             Rejected: the session is closed, gone or moved; or the message cannot be sent.
         """
         self._now(at)
-        pairs = list(headers)
         await self._find_or_request(session, at)
-
-        def change() -> ObjectId:
-            find_live(self._world, session)
-            return inject(self._world, session, pairs, content, signal=False)
-
-        message = await self.runtime.durably(change)
+        message = await self.runtime.durably(lambda: self._send(session, headers, content, None))
         self._used(session, at)
         return message
+
+    async def exchange(
+        self,
+        session: ObjectId,
+        headers: Sequence[tuple[str, str]],
+        content: ObjectId,
+        at: int,
+        *,
+        new: Workspace,
+        receive: Callable[[ObjectId], _R | None],
+    ) -> _R | None:
+        """Send a message to a session, run until rest, and receive the reply; see ``Runtime.exchange``.
+
+        Args:
+            session: the session.
+            headers: the headers of the message.
+            content: its content.
+            at: the time of the request.
+            new: the new objects that the content leads to, and the content if it is new.
+            receive: takes the reply to the message with the id of its argument.
+
+        Raises:
+            Missing: as for ``send``.
+            Rejected: as for ``send``; or another caller runs the runtime.
+            Exhausted: the medium is full.
+        """
+        self._now(at)
+        await self._find_or_request(session, at)
+        received = await self.runtime.exchange(lambda: self._send(session, headers, content, new), receive)
+        self._used(session, at)
+        return received
+
+    def _send(
+        self, session: ObjectId, headers: Sequence[tuple[str, str]], content: ObjectId, new: Workspace | None
+    ) -> ObjectId:
+        find_live(self._world, session)
+        return inject(self._world, session, list(headers), content, signal=False, new=new)
 
     async def _find_or_request(self, session: ObjectId, at: int) -> None:
         """Check that a session is live; send a restore request if it is archived.
 
         Spec: :rule:`session.away.refused`, :rule:`session.restore.request`.
         """
+        with suppress(Refusal):
+            find_live(self._world, session)
+            return
 
         def change() -> Refusal | None:
             try:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +31,7 @@ from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.runtime import Config, Runtime
 from gritstone.session.carrying import load_session
-from gritstone.session.channel import take_reply
+from gritstone.session.channel import check_reply, take_reply
 from gritstone.session.chat import Chat
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
@@ -142,7 +143,9 @@ class Sessions:
         core = workspace.put(Tree({"session": workspace.put(Tree(entries)), **self._code(workspace)}))
         workspace.keep(self.store)
         session, message = connection.wait(connection.refresh().open(core, connection.now_ms()))
-        connection.wait(take_reply(connection.runtime, session, message))
+        receive = partial(take_reply, connection.world, session)
+        reply = connection.wait(connection.runtime.exchange(lambda: message, receive))
+        check_reply(connection.runtime, session, reply)
         return Chat(connection, session)
 
     def _code(self, workspace: Workspace) -> dict[str, ObjectId]:

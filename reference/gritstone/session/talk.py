@@ -9,7 +9,6 @@ Spec: ``session/core``; :rule:`session.guest.damaged`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from typing import Any, NoReturn
 
 from gritstone.errors import Missing
@@ -216,6 +215,10 @@ class Talk:
             self._seen[target] = None if self.look(target) is None else self._reader.entry(target, self._blob(target))
         return self._seen[target]
 
+    def forget(self, target: ObjectId) -> None:
+        """Read a message again the next time."""
+        self._seen.pop(target, None)
+
     def look(self, target: ObjectId) -> Object | None:
         """Return an object; None if it is erased, also if this transition has made it again."""
         try:
@@ -246,9 +249,11 @@ class Talk:
 
     def copy(self, workspace: Workspace) -> Talk:
         """Return a copy to change, with objects from a workspace."""
-        other = copy(self)
-        other.workspace = workspace
-        for name in ("_seen", "calls", "effects", "kept", "log", "results", "state", "turns"):
+        other = Talk.__new__(Talk)
+        vars(other).update(vars(self), workspace=workspace)
+        used = (*self.log, *self.results.values())
+        other._seen = {target: self._seen[target] for target in used if target in self._seen}
+        for name in ("calls", "effects", "kept", "log", "results", "state", "turns"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -311,14 +316,14 @@ class Talk:
         }
         self.root = put(Tree({**entries, **{name: put(Tree(names)) for name, names in below.items() if names}}))
 
-    def core(self, before: Mapping[str, ObjectId]) -> ObjectId:
-        """Write a core with this state; return its id."""
+    def core(self, before: Mapping[str, ObjectId]) -> dict[str, ObjectId]:
+        """Return the entries of a core with this state."""
         entries = {**before, "session": self.root}
         entries.pop("effects", None)
         if self.effects:
             sent = {name: self._put_text(message) for name, message in self.effects.items()}
             entries["effects"] = self.workspace.put(Tree(sent))
-        return self.workspace.put(Tree(entries))
+        return entries
 
     def _ask_entries(self) -> dict[str, ObjectId]:
         if self.ask is None:

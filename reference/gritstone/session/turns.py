@@ -74,6 +74,9 @@ class Talks:
         """Return the talk of a core, to change; raises ``Damaged``."""
         return Talk(workspace, core)
 
+    def keep(self, talk: Talk, core: Mapping[str, ObjectId]) -> None:
+        """Take note of a talk that a transition has changed, and of the core with it."""
+
     def write_turn(self, talk: Talk, actor: ObjectId, request: dict[str, Any]) -> ObjectId:
         """Make the blob of a prepared turn; return its id; raises ``No`` as ``prepared``."""
         return talk.workspace.put(prepared(talk, actor, request))

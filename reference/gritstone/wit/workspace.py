@@ -6,6 +6,8 @@ step, or answers the query. A transition that fails leaves nothing in the store.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gritstone.errors import Invalid, Missing
 from gritstone.grit.graph import edges
 from gritstone.grit.objects import Blob, Kind, Message, Object, ObjectId, Tree
@@ -95,6 +97,11 @@ class Workspace:
         """Add the new objects of another workspace."""
         self.made.update(other.made)
         self.encodings.update(other.encodings)
+
+    def drop(self, object_ids: Iterable[ObjectId]) -> None:
+        """Remove new objects."""
+        for object_id in object_ids:
+            del self.made[object_id], self.encodings[object_id]
 
     def drop_unreached(self, root: ObjectId) -> None:
         """Remove the new objects that the root does not reach through new objects."""

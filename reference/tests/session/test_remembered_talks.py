@@ -13,7 +13,8 @@ from gritstone.grit import Blob, Format, MemoryEngine, Message, ObjectId, Store,
 from gritstone.optional import remembered_talks, turn_off
 from gritstone.session import SESSIONS, history
 from gritstone.session import talk as talk_module
-from gritstone.switch import set_faster
+from gritstone.session.turns import Talks
+from gritstone.switch import choose, set_faster
 from gritstone.wit import Executor, Laws, MessageKind, Objects, Proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position
@@ -74,9 +75,9 @@ class Talking:
         content = Tree({"request": self.blob(request, ct="j"), "response": self.blob(response, ct=ct)})
         self.send("commit", self._put(content), at="1", turn=turn)
 
-    def converse(self, count: int) -> None:
+    def converse(self, count: int, first: int = 0) -> None:
         """Run turns with one call each: three changes and four messages in the history."""
-        for number in range(count):
+        for number in range(first, first + count):
             self.commit(b'{"kind":"user","prompt":"%d"}' % number, _CALL, "j")
             call = f"{3 * number + 1}.0"
             self.send("tool-result", self.blob(b"2"), at="1", call=call, ok="1")
@@ -129,6 +130,29 @@ def test_an_erased_message_is_not_remembered(format_: Format) -> None:
     _, after = talking.prepare(request)
     assert before["messages"][-2]["content"] == "answer 0"
     assert after["messages"] == [each for each in before["messages"] if each["content"] != "answer 0"]
+
+
+@pytest.mark.usefixtures("remembering")
+def test_a_changed_talk_is_not_read_again(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    talking = Talking(format_)
+    talking.converse(1)
+
+    def fail(*given: Any) -> None:
+        raise AssertionError("a talk is read")
+
+    monkeypatch.setattr(remembered_talks, "Talk", fail)
+    talking.converse(2, 1)
+    assert len(talking.prepare(b'{"kind":"user","prompt":"more"}')[1]["messages"]) == 1 + 4 * 3 + 1
+
+
+@pytest.mark.usefixtures("remembering")
+def test_messages_that_left_the_window_are_forgotten(format_: Format) -> None:
+    talking = Talking(format_)
+    talking.converse(20)
+    workspace = Workspace(talking.objects)
+    assert talking.head is not None
+    talk = choose("talks", Talks()).read(workspace, talking.head.core)
+    assert len(talk._seen) <= len(talk.log) <= 24
 
 
 @pytest.mark.usefixtures("remembering")

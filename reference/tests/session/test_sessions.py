@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gritstone.errors import Missing, Rejected
+from gritstone.grit import Blob
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import LmdbEngine
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
+from gritstone.optional import turn_off, turn_on
 from gritstone.session import Call, Calls, Final, SessionRefused, Sessions, Tool, Turn
 
 from .conversing import ADD, NONCE, TOOLS, Clock, add, lookup, module, scripted
@@ -51,6 +53,49 @@ def test_turn_changes_nothing_until_it_is_committed(sessions: Sessions) -> None:
     with pytest.raises(SessionRefused) as refused:
         chat.commit(first, "other")
     assert (refused.value.kind, refused.value.code) == ("rejected", "conflict")
+
+
+def test_each_request_is_one_update(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = sessions.open(tools=[Tool(add)])
+    updates: list[int] = []
+    plain = sessions.store.update
+
+    def update(*given: Any, **named: Any) -> Any:
+        updates.append(1)
+        return plain(*given, **named)
+
+    monkeypatch.setattr(sessions.store, "update", update)
+    requests: list[Callable[[], object]] = [
+        lambda: chat.commit(chat.prepare("sum?"), ADD),
+        lambda: chat.result("1.0", 3),
+        lambda: chat.commit(chat.prepare(), "3"),
+        lambda: chat.configure(config={"keep": 2}),
+        lambda: chat.ask("again?"),
+        chat.abandon,
+    ]
+    for request in requests:
+        updates.clear()
+        request()
+        assert len(updates) == 1
+
+
+@pytest.mark.parametrize("is_faster", [False, True], ids=["plain", "faster"])
+def test_a_message_that_is_made_again_stays_erased(store: Store, *, is_faster: bool) -> None:
+    """A change makes the blob of a message that was erased before, so the store does not have it."""
+    if is_faster:
+        turn_on()
+    with Sessions(store, clock_s=Clock()) as sessions:
+        chat = sessions.open(nonce=NONCE)
+        chat.commit(chat.prepare("first"), "same")
+        encoded = store.format.encode(Blob({"ct": "s", "role": "assistant"}, b"same"), store.limits)
+        store.erase(store.format.object_id(encoded))
+        sessions._connection.runtime.forget()
+        chat.commit(chat.prepare("second"), "same")
+        turn = chat.prepare("third")
+    turn_off()
+    assert [one["content"] for one in turn.messages] == ["first", "second", "third"]
+    with Sessions(store, clock_s=Clock()) as sessions:
+        assert sessions.chat(chat.session).prepare("third") == turn
 
 
 def test_run_calls_tools_and_reports_their_errors(sessions: Sessions) -> None:
