@@ -9,6 +9,7 @@ once.
 from __future__ import annotations
 
 from gritstone.runtime.config import Config
-from gritstone.runtime.runtime import RunSummary, Runtime
+from gritstone.runtime.runtime import Runtime
+from gritstone.runtime.summary import RunSummary
 
 __all__ = ["Config", "RunSummary", "Runtime"]

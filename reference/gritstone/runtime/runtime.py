@@ -16,7 +16,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from gritstone.errors import Exhausted, Rejected
@@ -27,6 +26,7 @@ from gritstone.runtime.agent_mailbox import Answered, Effect, acknowledge, effec
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
 from gritstone.runtime.collection import collect
+from gritstone.runtime.commit_size import CommitSize
 from gritstone.runtime.config import Config
 from gritstone.runtime.exchange import Exchange
 from gritstone.runtime.machine import Machine
@@ -34,37 +34,20 @@ from gritstone.runtime.outcomes import adopt_cut
 from gritstone.runtime.proposing import message_keys_of
 from gritstone.runtime.releasing import release
 from gritstone.runtime.starting import start_world
+from gritstone.runtime.summary import RunSummary
 from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
 from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["RunSummary", "Runtime"]
+__all__ = ["Runtime"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _STRIDE_STEPS = 512
 _NAMES_PER_STEP = 3
-_LEAST_GATHERED = 1_024  # objects
-_MOST_BATCH_BYTES = 16 << 20  # of new objects that wait for a commit
-_COMMIT_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """The result of a run to rest.
-
-    Attributes:
-        cause: ``rest``, ``waiting`` or ``max-steps``.
-        steps: the number of adopted steps of actors.
-        parked: marked actors, ascending, each with the class of its last failure, or ``unknown``.
-    """
-
-    cause: str
-    steps: int
-    parked: list[tuple[ObjectId, str]]
 
 
 class Runtime:
@@ -113,8 +96,7 @@ class Runtime:
         self._changing = asyncio.Semaphore(config.most_waiting)
         self._commits: list[asyncio.Future[bool]] = []
         self._at_rest: Callable[[], None] | None = None
-        self._gather = _LEAST_GATHERED
-        self._committed_ms = 0.0
+        self._size = CommitSize(store.limits, config.commit_objects)
         self._driven = False
         self._stopped = False
 
@@ -194,7 +176,7 @@ class Runtime:
         if left is not None and adopted >= left:
             return None  # enough, also if others are still in progress
         if world.ready:
-            if self._commits or len(world.batch.objects) >= self._gather or self._is_large():
+            if self._commits or self._size.is_reached(world.batch):
                 self._flush()
             if machine.is_full:
                 await self._waiting.wait(None)
@@ -237,12 +219,6 @@ class Runtime:
     def _stride(self) -> int:
         return max(1, min(_STRIDE_STEPS, self.store.limits.cas_names // (2 * _NAMES_PER_STEP)))
 
-    def _is_large(self) -> bool:
-        """Return whether the batch has to be committed, however many objects it has."""
-        if self.machine.world.batch.size_bytes >= _MOST_BATCH_BYTES:
-            return True
-        return self.machine.world.batch.names > self.store.limits.cas_names // 2
-
     def _tick(self) -> None:
         if not self._suite_clock:
             self.machine.tick(int(self._waiting.clock_ms()))
@@ -279,7 +255,7 @@ class Runtime:
                 one.set_exception(refusal)
             raise
         if done:
-            self._measure(begin_ms)
+            self._size.measure(begin_ms, self._waiting.clock_ms())
             world.committed()
         else:
             world.reload()
@@ -287,13 +263,6 @@ class Runtime:
             if not one.done():
                 one.set_result(done)
         return done
-
-    def _measure(self, begin_ms: float) -> None:
-        """Collect more for the next commit if commits take much of the time."""
-        end_ms = self._waiting.clock_ms()
-        if end_ms - begin_ms > _COMMIT_SHARE * (end_ms - self._committed_ms):
-            self._gather = min(2 * self._gather, self.machine.config.commit_objects)
-        self._committed_ms = end_ms
 
     async def durably(self, change: Callable[[], _T]) -> _T:
         """Change the world, and return when that is committed; repeat it from new heads if the commit was refused."""
@@ -315,28 +284,25 @@ class Runtime:
     async def exchange(self, send: Callable[[], _T], receive: Callable[[_T], _R | None]) -> _R | None:
         """Change the world, run until rest, and change it again, with one update of the store if nothing has to wait.
 
-        A commit that is refused takes back what belongs to it; that is then done again from new heads.
+        What a refused commit takes back is done again from new heads.
 
         Args:
             send: the first change.
-            receive: the second change, with the result of the first. It is called while no actor is ready and no run is
-                in progress. It returns None to be called again the next time.
+            receive: the second change, from the result of the first; None to be called again at the next rest.
 
         Returns:
-            The result of ``receive`` when all is durable; None if it has none at rest.
+            The result of ``receive`` when all is durable.
 
         Raises:
-            Rejected: another caller runs or serves the runtime.
-            Exhausted: as for ``run``.
+            Rejected, Exhausted: as for ``run``.
 
         Spec: :rule:`runtime.head.before-route`.
         """
-        world = self.machine.world
         while True:
             self._check_running()
             with self._driving():
-                sent, batch = send(), world.batch
-                half = Exchange(world, lambda sent=sent: receive(sent))  # type: ignore[misc]
+                sent, batch = send(), self.machine.world.batch
+                half = Exchange(self.machine.world, lambda sent=sent: receive(sent))  # type: ignore[misc]
                 self._at_rest = half.at_rest
                 try:
                     await self._to_rest(None)

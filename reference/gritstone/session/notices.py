@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gritstone.errors import Invalid, Malformed
 from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId, Tree
 from gritstone.runtime.agent import Entries
 from gritstone.runtime.outcomes import adopt_agent_step, last_sent
 from gritstone.runtime.world import World
 from gritstone.session.forms import json_blob
-from gritstone.session.json_text import Json
+from gritstone.session.json_text import Json, NoJson, Spelled, parse
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
@@ -23,10 +24,13 @@ __all__ = [
     "archived_notice",
     "closed_notice",
     "progress_notice",
+    "read_percent",
     "request_notices",
     "restored_notice",
     "send_notices",
 ]
+
+_MOST_PERCENT = 100
 
 RESERVED = "session_"
 """What the type of a notice begins with."""
@@ -70,6 +74,33 @@ def closed_notice(session: ObjectId, info: _Info) -> Notice:
 def progress_notice(session: ObjectId, data: bytes) -> Notice:
     """Return the notice about a restore, with a JSON text as it is."""
     return Notice("session_restore_progress", session, Blob({"ct": "j"}, data))
+
+
+def read_percent(data: bytes, last: int) -> int:
+    """Return the percent of a progress text, or the last one if it has none.
+
+    Raises:
+        Malformed: the data is not an object.
+        Invalid: the percent is not an integer from the last one to 100.
+
+    Spec: :rule:`session.restore.progress`.
+    """
+    rule = "session.restore.progress"
+    try:
+        value = parse(data)
+    except NoJson:
+        value = None
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON text of an object", rule=rule, code="progress")
+    if "percent" not in value:
+        return last
+    spelled = value["percent"]
+    percent = spelled.natural if isinstance(spelled, Spelled) else None
+    if percent is None or not last <= percent <= _MOST_PERCENT:
+        raise Invalid(
+            "invalid percent", rule=rule, code="percent", got=str(spelled), expected=f"{last} to {_MOST_PERCENT}"
+        )
+    return percent
 
 
 def request_notices(session: ObjectId) -> list[Notice]:

@@ -15,14 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gritstone.errors import Invalid, Malformed, Refusal, Rejected
+from gritstone.errors import Invalid, Refusal, Rejected
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.runtime.agent_mailbox import inject
 from gritstone.runtime.outcomes import last_sent
 from gritstone.runtime.runtime import Runtime
-from gritstone.session.json_text import NoJson, Spelled, parse
 from gritstone.session.moving import Leaving, archive, close, fit_mail, restore, stopped_position, too_many
-from gritstone.session.notices import RESERVED, progress_notice, request_notices, send_notices
+from gritstone.session.notices import RESERVED, progress_notice, read_percent, request_notices, send_notices
 from gritstone.session.opening import FirstStep, check_core, default_core, first_step, take_first_step
 from gritstone.session.standing import (
     LiveSessions,
@@ -43,7 +42,6 @@ __all__ = ["Prepared", "Residency"]
 
 _R = TypeVar("_R")
 
-_MOST_PERCENT = 100
 _NONCE_BYTES = 32
 
 
@@ -207,20 +205,18 @@ class Residency:
         new: Workspace,
         receive: Callable[[ObjectId], _R | None],
     ) -> _R | None:
-        """Send a message to a session, run until rest, and receive the reply; see ``Runtime.exchange``.
+        """Send a message as ``send`` does, run until rest, and receive the reply; see ``Runtime.exchange``.
 
         Args:
             session: the session.
             headers: the headers of the message.
             content: its content.
             at: the time of the request.
-            new: the new objects that the content leads to, and the content if it is new.
+            new: the new objects to store with the message.
             receive: takes the reply to the message with the id of its argument.
 
         Raises:
-            Missing: as for ``send``.
-            Rejected: as for ``send``; or another caller runs the runtime.
-            Exhausted: the medium is full.
+            Missing, Rejected, Exhausted: as for ``send`` and ``Runtime.run``.
         """
         self._now(at)
         await self._find_or_request(session, at)
@@ -271,7 +267,10 @@ class Residency:
             archive(self._world, at, idle if idle_ms else [])
             return [one.actor.actor_id for one in idle] if idle_ms else []
 
-        return self._after(await self.runtime.durably(change))
+        archived = await self.runtime.durably(change)
+        for session in archived:
+            self._usage.forget(session)
+        return archived
 
     async def archive(self, session: ObjectId, at: int) -> ObjectId:
         """Archive a session; return its step.
@@ -411,7 +410,7 @@ class Residency:
             self._check_archived(session)
             key = ("percent", session)
             last = world.batch.notes.get(key, world.notes.get(key, 0))
-            percent = _percent(data, last)
+            percent = read_percent(data, last)
             send_notices(world, at, [progress_notice(session, data)], {}, {})
             world.batch.notes[key] = percent
 
@@ -492,11 +491,6 @@ class Residency:
     def _used(self, session: ObjectId, at: int) -> None:
         self._usage.touch(session, at)
 
-    def _after(self, archived: list[ObjectId]) -> list[ObjectId]:
-        for session in archived:
-            self._usage.forget(session)
-        return archived
-
     def _forget_archived(self) -> None:
         """Drop what is known of sessions that were archived for another."""
         self._usage.keep_only(lambda session: not self._world.is_away(session))
@@ -504,30 +498,3 @@ class Residency:
 
 def _refused(what: str, code: str, session: ObjectId, rule: str = "session.away.refused") -> Rejected:
     return Rejected(what, rule=rule, code=code, got=session.hex())
-
-
-def _percent(data: bytes, last: int) -> int:
-    """Return the percent of a progress text, or the last one if it has none.
-
-    Raises:
-        Malformed: the data is not an object.
-        Invalid: the percent is not an integer from the last one to 100.
-
-    Spec: :rule:`session.restore.progress`.
-    """
-    rule = "session.restore.progress"
-    try:
-        value = parse(data)
-    except NoJson:
-        value = None
-    if not isinstance(value, dict):
-        raise Malformed("not a JSON text of an object", rule=rule, code="progress")
-    if "percent" not in value:
-        return last
-    spelled = value["percent"]
-    percent = spelled.natural if isinstance(spelled, Spelled) else None
-    if percent is None or not last <= percent <= _MOST_PERCENT:
-        raise Invalid(
-            "invalid percent", rule=rule, code="percent", got=str(spelled), expected=f"{last} to {_MOST_PERCENT}"
-        )
-    return percent
