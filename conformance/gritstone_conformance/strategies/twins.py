@@ -97,15 +97,15 @@ _BEHIND: Final = 16 * b"\x01"
 
 
 def foreign_instructions() -> Iterator[Twin]:
-    """Yield bytes that are not an instruction of the language, live and dead."""
+    """Yield bytes that are not an instruction of the language, live, and dead where any operands and results fit."""
     spelled = [(f"{code:02x}", bytes([code])) for code in range(0x100) if code not in BY_CODE and code != 0xFC]
     spelled += [(f"fc {code:02x}", b"\xfc" + uleb(code)) for code in (0x09, *range(0x0C, 0x20), 0x7F, 0x80)]
     for name, data in (*_UNKNOWN, *spelled):
         good = len(data) * b"\x01"
         yield Twin(name, "module", with_code([good, _BEHIND]), with_code([data, _BEHIND]))
-    for name, data in (*_UNKNOWN, *spelled[::7]):
-        dead = [("block", None, ["unreachable", data])], [("block", None, ["unreachable", len(data) * b"\x01"])]
-        yield Twin(f"{name}, dead", "module", with_code(dead[1]), with_code(dead[0]))
+    for name, data in (*_UNKNOWN, *spelled):
+        bad, good = ([("block", None, ["unreachable", one, "unreachable"])] for one in (data, len(data) * b"\x01"))
+        yield Twin(f"{name}, dead", "module", with_code(good), with_code(bad))
 
 
 def table_indices() -> Iterator[Twin]:

@@ -29,7 +29,7 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Stage
 from gritstone_conformance.trial import SubjectLike, Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "Background"]
 
 _NAP_MS: Final = 600
 _CHILDREN: Final = 15
@@ -69,7 +69,7 @@ class _Pair:
     def run_beside(self, meanwhile: Callable[[], None]) -> None:
         """Run the first side to rest in a thread, and do something while it sleeps."""
         args: dict[str, Json] = {"runtime": self.first.runtime, "max_steps": MOST_STEPS}
-        running = _Background(self.trial.subject, "runtime.run", args)
+        running = Background(self.trial.subject, "runtime.run", args)
         time.sleep(_HEAD_START_S)
         try:
             meanwhile()
@@ -100,7 +100,7 @@ def _references(fixture: FreeScheduleFixture, actor: bytes) -> dict[str, str]:
     return found
 
 
-class _Background:
+class Background:
     """A request that is asked in a thread of its own."""
 
     def __init__(self, process: SubjectLike, op: str, args: dict[str, Json]) -> None:
@@ -376,10 +376,10 @@ def collected_meanwhile(trial: Trial, fmt: Format) -> None:
     free = stage.program(programs.release(0), child)
     pair.begin()
     args: dict[str, Json] = {"runtime": pair.second.runtime, "max_steps": MOST_STEPS}
-    late: list[_Background] = []
+    late: list[Background] = []
 
     def begin_too() -> None:
-        late.append(_Background(pair.second.process or trial.subject, "runtime.run", args))
+        late.append(Background(pair.second.process or trial.subject, "runtime.run", args))
 
     pair.first.inject([Injection(pair.actor, (), make)])
     pair.run_beside(begin_too)
