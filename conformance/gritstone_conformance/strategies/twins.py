@@ -104,8 +104,8 @@ def foreign_instructions() -> Iterator[Twin]:
         good = len(data) * b"\x01"
         yield Twin(name, "module", with_code([good, _BEHIND]), with_code([data, _BEHIND]))
     for name, data in (*_UNKNOWN, *spelled):
-        bad, good = ([("block", None, ["unreachable", one, "unreachable"])] for one in (data, len(data) * b"\x01"))
-        yield Twin(f"{name}, dead", "module", with_code(good), with_code(bad))
+        dead, twin = ([("block", None, ["unreachable", one, "unreachable"])] for one in (data, len(data) * b"\x01"))
+        yield Twin(f"{name}, dead", "module", with_code(twin), with_code(dead))
 
 
 def table_indices() -> Iterator[Twin]:
