@@ -308,6 +308,7 @@ class Chat:
 
     def _move(self, operation: Callable[[ObjectId, int], Coroutine[Any, Any, ObjectId]]) -> None:
         self._connection.wait(operation(self.session, self._connection.now_ms()))
+        self._connection.tidy()
 
     # --- requests and replies --------------------------------------------------------------------------
 

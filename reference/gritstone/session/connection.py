@@ -15,9 +15,13 @@ from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
 from gritstone.session.channel import senders, settle
 from gritstone.session.residency import Residency
+from gritstone.session.tidying import acknowledge_notices, away_entries, release_read, unread_notices
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Connection"]
+
+_MANY = 32  # entries, or notices
+_AT_ONCE = 1_024  # actors in one update of references, which names several references of each
 
 _T = TypeVar("_T")
 
@@ -41,6 +45,7 @@ class Connection:
         self._clock_s = clock_s
         self._loop = asyncio.new_event_loop()
         self._is_settled = False
+        self._kept = 0  # entries of the agent that could not be dropped
         self.runtime: Runtime = residency.runtime
         self.store: Store = self.runtime.store
 
@@ -84,6 +89,20 @@ class Connection:
         for session in senders(self.world):
             self.settle(session)
         self._is_settled = True
+
+    def tidy(self) -> None:
+        """Drop the agent's entries for archived sessions, and acknowledge its notices, once there are many of either.
+
+        Entries with unread mail stay, and do not count at the next call.
+        """
+        entries = away_entries(self.world)
+        if len(entries) - self._kept >= _MANY:
+            for begin in range(0, len(entries), _AT_ONCE):
+                some = entries[begin : begin + _AT_ONCE]
+                self.change(lambda world, some=some: release_read(world, some))  # type: ignore[misc]
+            self._kept = len(away_entries(self.world))
+        if len(unread_notices(self.world)) >= _MANY:
+            self.change(acknowledge_notices)
 
     def close(self) -> None:
         """Stop the runtime."""

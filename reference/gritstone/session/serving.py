@@ -37,6 +37,7 @@ __all__ = ["serve"]
 def serve(connection: Connection, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> Iterator[Answer]:
     """Carry out effects until none is open, and yield the answers. See ``Sessions.serve``."""
     is_busy = True
+    connection.tidy()
     while is_busy:
         is_busy = False
         connection.refresh()

@@ -58,6 +58,8 @@ _MANIFEST = Manifest(fuel=10_000_000_000, pages=1024, send="reply")  # enough fo
 class Sessions:
     """The conversations in a store.
 
+    It keeps the agent of the store small: it releases archived sessions, and acknowledges the notices about sessions.
+
     Attributes:
         store: the store.
         guest: the module that new sessions run; None for the guest of this package.
@@ -146,6 +148,7 @@ class Sessions:
         receive = partial(take_reply, connection.world, session)
         reply = connection.wait(connection.runtime.exchange(lambda: message, receive))
         check_reply(connection.runtime, session, reply)
+        connection.tidy()
         return Chat(connection, session)
 
     def _code(self, workspace: Workspace) -> dict[str, ObjectId]:
@@ -176,7 +179,9 @@ class Sessions:
     def sweep(self) -> list[ObjectId]:
         """Archive the sessions that were not used for the idle time; return their ids."""
         self._connection.settle_all()
-        return self._connection.wait(self._connection.refresh().sweep(self._connection.now_ms()))
+        archived = self._connection.wait(self._connection.refresh().sweep(self._connection.now_ms()))
+        self._connection.tidy()
+        return archived
 
     def serve(self, *, model: Callable[[Turn], Response], tools: Iterable[Tool] = ()) -> Iterator[Answer]:
         """Call the model and the tools for all open asks, and yield the answers.
