@@ -308,6 +308,25 @@ def started(trial: Trial, fmt: Format) -> None:
     resident.judge(rule=_STRICT)
 
 
+def damaged_message(trial: Trial, fmt: Format) -> None:
+    """A session counts as touched at 0 if its last message is corrupt, or if the agent never sent it one."""
+    resident = Resident(trial, fmt)
+    damaged, other, child = (resident.puppet(title) for title in (b"damaged", b"other", b"child"))
+    for session in (damaged, other):
+        resident.open(session, 1_000)
+    born = resident.stage.program(programs.send(0, 0, "genesis"), child)
+    resident.tell(resident.born(b"writer"), born, rule=_STRICT)
+    message = resident.model.mailroom.inbox(damaged)[resident.agent]
+    resident.stop()
+    resident.request(resident.pair.damage(message, 5, 1))
+    resident.start(rule=_STRICT)
+    resident.limits(idle_ms=100)
+    for at in (100, 101, 1_101):
+        resident.sweep(at, rule=_STRICT)
+        resident.refs(rule=_STRICT)
+    resident.flush()
+
+
 def neighbours(trial: Trial, fmt: Format) -> None:
     """Requests about one session, refused or not, change neither the use nor the lease of another."""
     resident = Resident(trial, fmt)
@@ -376,6 +395,7 @@ PROPERTIES: Final = (
     *in_each_format("session/admission/full", full, _FULL),
     *in_each_format("session/clock/backward", backward, _CLOCK),
     *in_each_format("session/sweep/started", started, _STRICT),
+    *in_each_format("session/sweep/damaged", damaged_message, _STRICT, features=("external", "damage")),
     *in_each_format("session/isolation/neighbours", neighbours, _TWIN),
     *in_each_format("session/admission/changed-host", changed_host, "session.any.code", _BOUND, _STRICT),
     *in_each_format("session/admission/operated", operated, _BOUND, _STRICT, _CLOSE, once=True),

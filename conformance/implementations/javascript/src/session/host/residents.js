@@ -28,6 +28,17 @@ function hasEnding(read, agent, first, last) {
   return false;
 }
 
+/** The time in the headers of a message, or 0. */
+function timeOf(read, id) {
+  try {
+    const at = id === undefined ? "" : (new Map(readMessage(read, id).headers).get("at") ?? "");
+    return isNumber(at) ? Number(at) : 0;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error; // what cannot be read has no time
+    return 0;
+  }
+}
+
 export class Residents {
   #live = new Map(); // session -> head
   #touched = new Map(); // session -> the largest time of an accepted request
@@ -98,10 +109,7 @@ export class Residents {
   }
 
   touched(session, { inbox }) {
-    const last = inbox.get(this.agent);
-    const headers = last === undefined ? [] : readMessage(this.view.read, last).headers;
-    const at = new Map(headers).get("at") ?? "";
-    return Math.max(isNumber(at) ? Number(at) : 0, this.#touched.get(session) ?? 0);
+    return Math.max(timeOf(this.view.read, inbox.get(this.agent)), this.#touched.get(session) ?? 0);
   }
 
   /** Whether a session with this head is quiet. */
