@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -66,3 +68,14 @@ def bent(folder: Path, was: str, now: str) -> str:
 def verify(iut: str, *options: str) -> tuple[str, ...]:
     """Return the arguments of ``gritstone verify`` for an adapter."""
     return ("verify", "--iut", iut, *options)
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process is still alive after a wait of at most ten seconds."""
+    stat, until = Path(f"/proc/{pid}/stat"), time.monotonic() + 10
+    with contextlib.suppress(OSError):
+        while stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.01)
+    return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _PROC: Final = Path("/proc")
+_LONGEST_START_S: Final = 1.0
 
 
 def _tree(pid: int) -> Iterator[int]:
@@ -93,7 +95,7 @@ def outside_group(leader: int, variable: str, before: frozenset[int]) -> set[int
     found = set()
     for pid in candidates - {leader}:
         with contextlib.suppress(OSError):  # the process has ended, or belongs to another user
-            if os.getpgid(pid) != leader and marked in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            if os.getpgid(pid) != leader and marked in _environment(pid):
                 found.add(pid)
     for pid in set(_tree(leader)) - {leader}:
         with contextlib.suppress(OSError):
@@ -155,6 +157,21 @@ def group_members(group: int) -> list[int]:
     return sorted(members)
 
 
+def _environment(pid: int) -> list[bytes]:
+    """Return the variables that a process was started with; raises OSError if it has ended or cannot be read.
+
+    While a process begins to execute a program, its arguments and variables are empty. This waits for at most a second.
+    They are always empty for threads of the kernel.
+    """
+    until = time.monotonic() + _LONGEST_START_S
+    while True:
+        has_begun = (_PROC / str(pid) / "cmdline").read_bytes() or _state(pid) in "ZX" or os.getpgid(pid) == 0
+        found = (_PROC / str(pid) / "environ").read_bytes()
+        if found or has_begun or time.monotonic() > until:
+            return found.split(b"\0")
+        time.sleep(0.001)
+
+
 def _state(pid: int) -> str:
     """Return the letter for the state of a process; X (dead) if it cannot be read."""
     fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
@@ -172,7 +189,7 @@ def processes_with_variable(variable: str) -> dict[int, int] | None:
     found = {}
     for path in _PROC.glob("[0-9]*/environ"):
         try:
-            carries = variable.encode() in path.read_bytes().split(b"\0")
+            carries = variable.encode() in _environment(int(path.parent.name))
         except OSError:
             continue
         fields = _read(path.with_name("stat")).rpartition(")")[2].split()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from gritstone_conformance.results.report import read_report
 from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from selftests.fakes.scripts import PATIENT, start_script
 from selftests.fakes.subject import fake_book
-from selftests.terminal import Run, verify
+from selftests.terminal import Run, is_running, verify
 
 SPAWN = """
 import subprocess, sys
@@ -44,17 +43,6 @@ def orphaning(path: Path, size: int) -> str:
     return f"if op == 'ping':\n    import subprocess\n    subprocess.run([sys.executable, '-c', {code!r}])\n"
 
 
-def is_running(path: Path) -> bool:
-    """Return whether the process whose id is in a file is still alive after a short wait."""
-    stat, until = Path(f"/proc/{path.read_text()}/stat"), time.monotonic() + 10
-    with contextlib.suppress(OSError):
-        while stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
-            if time.monotonic() > until:
-                return True
-            time.sleep(0.01)
-    return False
-
-
 def closes(subject: Subject) -> None:
     subject.close()
 
@@ -65,6 +53,19 @@ def kills(subject: Subject) -> None:
 
 def ends_input(subject: Subject) -> None:
     subject.end_input()
+
+
+@pytest.mark.rule("suite.process.strays")
+def test_process_that_begins_a_program_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / str(os.getpid())
+    own.mkdir()
+    for name, text in {"cmdline": "", "environ": "", "stat": "1 (python) R 1"}.items():
+        (own / name).write_text(text)
+    monkeypatch.setattr(procfs, "_PROC", tmp_path)
+    begun = threading.Timer(0.1, (own / "environ").write_text, ["A=1\0MARK=2\0"])
+    begun.start()
+    assert procfs.outside_group(1, "MARK=2", frozenset()) == {os.getpid()}
+    begun.join()
 
 
 @pytest.mark.rule("suite.process.strays")
@@ -85,7 +86,7 @@ def test_process_outside_the_group_is_ended_and_reported(
     subject = start_script(tmp_path, spawning(child, when, env=env), PATIENT)
     subject.ask("ping", {})
     end(subject)
-    assert not is_running(child)
+    assert not is_running(int(child.read_text()))
     assert [fault.rule for fault in subject.strays] == ["harness.process.group"]
     assert subject.faults == [], "the case that finds the process does not fail"
 
@@ -98,7 +99,7 @@ def test_memory_of_a_process_outside_the_group_counts(tmp_path: Path) -> None:
     (answer,) = subject.ask_each([("ping", {})])
     assert isinstance(answer, SubjectFault)
     assert answer.cause == "memory"
-    assert not is_running(child)
+    assert not is_running(int(child.read_text()))
 
 
 @pytest.mark.rule("suite.process.strays")
@@ -107,7 +108,7 @@ def test_run_reports_a_process_that_is_started_at_exit(run: Run, tmp_path: Path)
     run(*verify(adapter(tmp_path, spawning(child, "bye")), "-k", "harness/watch/*"))
     found = {outcome.case: outcome for outcome in read_report(Path(".gritstone/report.jsonl")).outcomes}
     assert found["harness/watch/process-group"].verdict == "fail"
-    assert not is_running(child)
+    assert not is_running(int(child.read_text()))
 
 
 @pytest.mark.rule("suite.log.size")
