@@ -35,6 +35,7 @@ from gritstone.wasm.interface import (
 )
 from gritstone.wasm.reader import I64
 from gritstone.wasm.stream import random_bytes
+from gritstone.wasm.views import Views
 from gritstone.wasm.waiting import Suspension
 from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
 from gritstone.wit.failures import failure
@@ -66,6 +67,7 @@ class GuestCall:
         clock: the value of the next reading, if granted.
         result: the id that was set last as the result.
         scope: the ids that the guest may use.
+        views: what was computed for the guest.
         instance: the instance that makes the current host call.
     """
 
@@ -79,6 +81,7 @@ class GuestCall:
     clock: int | None = None
     result: ObjectId | None = None
     scope: set[ObjectId] = field(default_factory=set)
+    views: Views = field(default_factory=Views)
     instance: Instance = field(init=False)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
@@ -130,6 +133,8 @@ class GuestCall:
             none: the positions of ids that may be zero.
             free: the positions of ids that need not be in scope if ``raw`` is granted.
         """
+        if len(ids) == 1 and ids[0] in self.scope:
+            return
         for place, one in enumerate(ids):
             if one == ZERO_ID:
                 if place not in none:
@@ -161,7 +166,7 @@ class GuestCall:
         return _KINDS[self.workspace.kind(object_id)]
 
     def _path(self, data: bytes) -> Path:
-        return path_of(data, ALPHABETS[self.workspace.objects.format.name])
+        return path_of(data, self.workspace.objects.format.name)
 
     def _headers(self, data: bytes) -> Mapping[str, str]:
         return headers_of(data, ALPHABETS[self.workspace.objects.format.name])
@@ -210,7 +215,7 @@ class GuestCall:
             case Blob(data=data):
                 return len(data)
             case (Tree() | Mailbox()) as value:
-                self._charge(weight(value))
+                self._charge(self.views.weight(one, value))
                 return len(value.entries)
             case _:
                 return ERASED
@@ -232,8 +237,7 @@ class GuestCall:
         value = self._look(one, Kind.BLOB, Kind.MESSAGE)
         if not isinstance(value, Blob | Message):
             return ERASED
-        pairs = sorted((key.encode(), text.encode()) for key, text in value.headers.items())
-        return self._put_text(b"".join(key + b"\0" + text + b"\0" for key, text in pairs), buf, cap)
+        return self._put_text(self.views.headers(one, value), buf, cap)
 
     def _link(self, at: int, number: int, out: int) -> int:
         one = self.instance.read(at, _ID)
@@ -258,15 +262,11 @@ class GuestCall:
         one = self.instance.read(at, _ID)
         self._in_scope(one)
         value = self._look(one, Kind.TREE, Kind.MAILBOX)
-        entries: list[tuple[bytes, ObjectId]]
-        if isinstance(value, Tree):
-            entries = sorted((name.encode(), target) for name, target in value.entries.items())
-        else:
-            assert isinstance(value, Mailbox), "it is one of the two"
-            entries = sorted(value.entries.items())
+        assert isinstance(value, Tree | Mailbox), "it is one of the two"
+        entries = self.views.entries(one, value)
         key, target = entries[index] if index < len(entries) else (b"", ZERO_ID)
         is_written = index < len(entries) and len(key) <= cap
-        self._charge(weight(value) + (len(key) + _ID if is_written else 0))
+        self._charge(self.views.weight(one, value) + (len(key) + _ID if is_written else 0))
         if index >= len(entries):
             return ABSENT
         if is_written:
@@ -286,22 +286,22 @@ class GuestCall:
             looked, found = weight(value), value.entries.get(wanted)
         else:
             assert isinstance(value, Tree), "it is one of the two"
-            looked, found = self._follow(value, self._path(wanted))
+            looked, found = self._follow(one, value, self._path(wanted))
         self._charge(looked + (0 if found is None else _ID))
         if found is None:
             return ABSENT
         self._give(out, found)
         return self._kind(found)
 
-    def _follow(self, tree: Tree, path: Path) -> tuple[int, ObjectId | None]:
+    def _follow(self, root: ObjectId, tree: Tree, path: Path) -> tuple[int, ObjectId | None]:
         """Follow a path; return the weight of the visited trees, and the id that was found."""
         looked = 0
         at: Tree | None = tree
-        found: ObjectId | None = None
+        found: ObjectId | None = root
         for name in path:
-            if at is None:
+            if at is None or found is None:
                 return looked, None
-            looked += weight(at)
+            looked += self.views.weight(found, at)
             found = at.entries.get(name)
             at = None if found is None else self.workspace.tree(found)
         return looked, found
