@@ -36,6 +36,7 @@ class Half:
         answer: what the reply to it is.
         after: the references after it.
         rule: the rule that is violated where a kill leaves a part of it.
+        setting: a request of each started runtime before it, which changes nothing in the store.
     """
 
     before: bytes
@@ -44,6 +45,7 @@ class Half:
     answer: dict[str, Json]
     after: dict[str, bytes]
     rule: str
+    setting: tuple[str, dict[str, Json]] | None = None
 
     @property
     def of_runtime(self) -> bool:
@@ -68,9 +70,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
     store = FreeScheduleFixture(trial, fmt, opening=StoreOptions(trial.directory(), victim))
     data: dict[str, Json] = {"bytes": to_base64(half.before), "more": False}
     store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
-    if half.of_runtime:
-        store.start()
-    store.flush()
+    _start(trial, store, half)
     before = _references(trial, store, half.rule)
     handle: dict[str, Json] = {"runtime": store.runtime} if half.of_runtime else {"store": "s"}
     trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
@@ -94,14 +94,21 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
         words = "a kill leaves a part of an update" if is_dead else "not the references that were expected"
         trial.fail(after, found, path="refs", words=words, rule=half.rule)
     if found == before != after:
-        if half.of_runtime:
-            store.start()
-            store.flush()
+        _start(trial, store, half)
         trial.expect(half.op, {**handle, **half.args}, half.answer, on=victim, rule=half.rule)
         if (found := _references(trial, store, half.rule)) != after:
             trial.fail(after, found, path="refs", words="the request cannot be repeated after a kill", rule=half.rule)
     store.close()
     return is_dead
+
+
+def _start(trial: Trial, store: FreeScheduleFixture, half: Half) -> None:
+    if half.of_runtime:
+        store.start()
+    store.flush()
+    if half.setting is not None:
+        op, args = half.setting
+        trial.expect(op, {"runtime": store.runtime, **args}, ok(), on=store.process, rule=half.rule)
 
 
 def _references(trial: Trial, store: FreeScheduleFixture, rule: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _QUIET: Final = "session.archive.quiet"
+_NEUTRAL: Final = "session.archive.neutral"
 _CLOSE: Final = "session.close.final"
 _REFUSED: Final = "session.away.refused"
 _REQUEST: Final = "session.restore.request"
@@ -75,6 +76,36 @@ def late_commit(trial: Trial, fmt: Format) -> None:
     resident.judge(rule=_CLOSE)
 
 
+def open_ask(trial: Trial, fmt: Format) -> None:
+    """An ask stays open over an archive, refuses settings, is answered after the restore, and once only."""
+    resident = Resident(trial, fmt)
+    session, stage = resident.guest(1), resident.stage
+    settings = stage.tree(config=stage.blob(b"{}", ("ct", "j")))
+    resident.open(session, 1_000)
+    resident.send(session, stage.blob(HELLO, ("ct", "j")), 1_001, "ask")
+    resident.run()
+    resident.archive(session, 1_100, rule=_QUIET)
+    effect = resident.model.mailroom.outbox(session)[resident.agent]
+    answer: Headers = (("mt", "effect.ok"), ("reply", effect.hex()))
+    resident.ack_all()
+    resident.send(session, settings, 1_160, "configure")
+    resident.run(rule=_NEUTRAL)
+    resident.mail(rule=_NEUTRAL)
+    resident.ack_all()
+    resident.archive(session, 1_200, rule=_QUIET)
+    resident.send(session, settings, 1_300, "configure", rule=_REFUSED)
+    resident.restore(session, 1_400)
+    resident.ack_all()
+    for at in (1_500, 1_600):
+        resident.deliver(session, answer, stage.blob(b'{"action":"final","response":"x"}'), at, rule=_NEUTRAL)
+        resident.run(rule=_NEUTRAL)
+        resident.mail(rule=_NEUTRAL)
+        resident.ack_all()
+    resident.close_session(session, 1_700, rule=_CLOSE)
+    resident.deliver(session, answer, stage.blob(b"late"), 1_800, rule=_REFUSED)
+    resident.judge(rule=_CLOSE)
+
+
 def erased(trial: Trial, fmt: Format) -> None:
     """A session whose history has erased blobs is archived, restored, and carried to another store."""
     resident = Resident(trial, fmt)
@@ -108,5 +139,6 @@ def erased(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("session/crossing/effects", effects, _QUIET, _CLOSE, _REFUSED, features=("external", "effects")),
     *in_each_format("session/crossing/late-commit", late_commit, _REFUSED, _CLOSE, _REQUEST),
+    *in_each_format("session/crossing/open-ask", open_ask, _NEUTRAL, _QUIET, _REFUSED, _CLOSE),
     *in_each_format("session/crossing/erased", erased, _ELSEWHERE, features=("external", "erase")),
 )

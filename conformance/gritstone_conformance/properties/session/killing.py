@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import Refusal, ok
-from gritstone_conformance.model.residency.sessions import Residency
+from gritstone_conformance.model.residency.sessions import Limits, Residency
 from gritstone_conformance.model.runtime import start
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import to_base64
@@ -26,16 +27,24 @@ _FEATURES: Final = ("external", "durable", "fault.kill")
 _AT: Final = 10_000_000
 
 
-def _half(resident: Resident, op: str, args: dict[str, Json], work: Callable[[Residency], dict[str, Json]]) -> Half:
+def _half(
+    resident: Resident,
+    op: str,
+    args: dict[str, Json],
+    work: Callable[[Residency], dict[str, Json]],
+    limits: Limits | None = None,
+) -> Half:
     """Carry an operation out on the model, in a runtime that was just started; return it as it is before."""
     resident.fill()
     resident.flush()
     store = resident.pair.model
     before = store.export()
     residency = Residency(start(store, resident.terms.agent, resident.terms.config))
+    residency.limits = limits or residency.limits
     residency.now(_AT)
     answer = work(residency)
-    return Half(before, f"session.{op}", {"at": _AT, **args}, answer, dict(store.references), _KILL)
+    setting = None if limits is None else ("session.limits", asdict(limits))
+    return Half(before, f"session.{op}", {"at": _AT, **args}, answer, dict(store.references), _KILL, setting)
 
 
 def _kill(trial: Trial, fmt: Format, resident: Resident, halves: list[Half]) -> None:
@@ -57,9 +66,9 @@ def _session(resident: Resident, title: bytes) -> bytes:
 
 
 def opened(trial: Trial, fmt: Format) -> None:
-    """An open sends the genesis message and makes the first step, both or neither."""
+    """An open makes the first step, and archives a session that gets mail and a restore request, all or nothing."""
     resident = Resident(trial, fmt)
-    core = resident.puppet(b"opened")
+    core = resident.mailing(b"opened", _session(resident, b"leaves"))
     resident.fill()
     resident.request(resident.pair.cas(Change("kept/core", None, core)))
     half = _half(
@@ -67,6 +76,7 @@ def opened(trial: Trial, fmt: Format) -> None:
         "open",
         {"core": core.hex()},
         lambda residency: ok(session=core.hex(), message=residency.open(core, _AT).hex()),
+        Limits(max_live=1),
     )
     _kill(trial, fmt, resident, [half])
 

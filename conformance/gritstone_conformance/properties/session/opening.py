@@ -196,7 +196,7 @@ def chosen(trial: Trial, fmt: Format) -> None:
 def mailing(trial: Trial, fmt: Format) -> None:
     """A first step requests the restore of the sessions it sends mail to, also of those archived to make room."""
     resident = Resident(trial, fmt)
-    stage, log = resident.stage, resident.stage.program(programs.append("log", b"t"))
+    log = resident.stage.program(programs.append("log", b"t"))
     sessions = sorted(resident.puppet(b"%d" % number) for number in range(4))
     known, asked, least, greatest = sessions
     for number, session in enumerate(sessions):
@@ -207,14 +207,7 @@ def mailing(trial: Trial, fmt: Format) -> None:
     resident.restore(asked, 1_300)
     resident.ack_all()
     resident.limits(max_live=1)
-    sends = b"".join(programs.send(number, 4, "") for number in range(4))
-    core = stage.core(
-        b"mails",
-        program=stage.blob(sends),
-        session=stage.tree(host=resident.agent, nonce=stage.blob(b"mails")),
-        **{f"{number:02x}": each for number, each in enumerate((greatest, least, known, asked, log))},
-    )
-    resident.open(core, 2_000, rule=_REQUEST)
+    resident.open(resident.mailing(b"mails", greatest, least, known, asked), 2_000, rule=_REQUEST)
     resident.mail(rule=_REQUEST)
     resident.refs(rule=_REQUEST)
     resident.run(rule=_REQUEST)

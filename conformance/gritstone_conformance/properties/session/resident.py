@@ -62,6 +62,14 @@ class Resident(LockstepModel):
         below = self.stage.tree(host=self.agent if host is None else host, nonce=self.stage.blob(title))
         return self.stage.core(title, PUPPET, session=below)
 
+    def mailing(self, title: bytes, *receivers: bytes) -> bytes:
+        """Add the core of a puppet whose first step sends each receiver, in this order, a program that writes a log."""
+        stage, below = self.stage, self.stage.tree(host=self.agent, nonce=self.stage.blob(title))
+        sends = b"".join(programs.send(number, len(receivers), "") for number in range(len(receivers)))
+        operands = (*receivers, stage.program(programs.append("log", b"t")))
+        numbered = {f"{number:02x}": each for number, each in enumerate(operands)}
+        return stage.core(title, PUPPET, program=stage.blob(sends), session=below, **numbered)
+
     def guest(self, number: int) -> bytes:
         """Add the core of a session with the guest ``session/1``, which is the default core with a nonce."""
         nonce = self.stage.blob(bytes([number]) * 32, ("ct", "b"))
