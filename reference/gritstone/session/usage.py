@@ -99,12 +99,21 @@ class Usage:
             return False
         if lease_ms and at - lease.at > lease_ms:
             return False
-        read, _ = unread(world.objects.load, position.inbox.get(world.agent), lease.cursor)
-        if any(load_message(world.objects.load, one).headers.get("mt") in _ENDS for one in read):
+        tip = position.inbox.get(world.agent)
+        if _has_ended(world, tip, lease):
             del self._leases[session]
             return False
-        lease.cursor = position.inbox.get(world.agent)
+        lease.cursor = tip
         return True
+
+
+def _has_ended(world: World, tip: ObjectId | None, lease: _Lease) -> bool:
+    """Return whether a message up to this one ends a lease; a damaged one does not."""
+    try:
+        read, _ = unread(world.objects.load, tip, lease.cursor)
+        return any(load_message(world.objects.load, one).headers.get("mt") in _ENDS for one in read)
+    except Missing:
+        return False
 
 
 def _time_of(world: World, message: ObjectId | None) -> int:

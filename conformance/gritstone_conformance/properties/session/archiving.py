@@ -327,6 +327,25 @@ def damaged_message(trial: Trial, fmt: Format) -> None:
     resident.flush()
 
 
+def damaged_lease(trial: Trial, fmt: Format) -> None:
+    """A corrupt message ends no lease, and a sweep archives other sessions as before."""
+    resident = Resident(trial, fmt)
+    resident.limits(idle_ms=100, lease_ms=1_000)
+    session, other = resident.guest(1), resident.puppet(b"other")
+    resident.open(session, 1_000)
+    resident.open(other, 1_000)
+    resident.ack_all()
+    resident.prepare(session, 2_000)
+    resident.read(session, 2_001, "note")
+    message = resident.model.mailroom.inbox(session)[resident.agent]
+    resident.request(resident.pair.damage(message, 5, 1))
+    resident.sweep(2_500, rule=_LEASE)
+    resident.refs(rule=_LEASE)
+    resident.sweep(3_001, rule=_LEASE)
+    resident.refs(rule=_LEASE)
+    resident.flush()
+
+
 def neighbours(trial: Trial, fmt: Format) -> None:
     """Requests about one session, refused or not, change neither the use nor the lease of another."""
     resident = Resident(trial, fmt)
@@ -396,6 +415,7 @@ PROPERTIES: Final = (
     *in_each_format("session/clock/backward", backward, _CLOCK),
     *in_each_format("session/sweep/started", started, _STRICT),
     *in_each_format("session/sweep/damaged", damaged_message, _STRICT, features=("external", "damage")),
+    *in_each_format("session/lease/damaged", damaged_lease, _LEASE, features=("external", "damage")),
     *in_each_format("session/isolation/neighbours", neighbours, _TWIN),
     *in_each_format("session/admission/changed-host", changed_host, "session.any.code", _BOUND, _STRICT),
     *in_each_format("session/admission/operated", operated, _BOUND, _STRICT, _CLOSE, once=True),
