@@ -473,7 +473,8 @@ def ended(trial: Trial, fmt: Format) -> None:
     verdict = again.check(at_rest=False)
     assert verdict.history is not None
     steps = len(verdict.history.chains[slow].steps)
-    has_slept = started - began >= _LONG_NAP_MS / 1000  # the run may begin with the one that sleeps, and wait for it
+    # the run may begin with the one that sleeps, and wait for it; a timer on a busy machine may end early
+    has_slept = started - began >= 0.9 * _LONG_NAP_MS / 1000
     if steps != 1 and not has_slept:
         trial.fail("1 step", f"{steps} steps", words="a step is adopted after a bye", rule=rule)
 
