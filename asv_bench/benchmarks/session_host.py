@@ -13,6 +13,8 @@ from gritstone.grit import FORMATS, Blob, Mailbox, MemoryEngine, Message, Object
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.references import Change
 from gritstone.runtime import Config, Runtime
+from gritstone.runtime.agent_mailbox import acknowledge, mail
+from gritstone.session import Sessions
 from gritstone.session.guest import SESSIONS
 from gritstone.session.residency import Residency
 from gritstone.session.usage import Limits
@@ -21,6 +23,7 @@ from gritstone.wit.workspace import Workspace
 
 _REQUEST = b'{"kind":"user","prompt":"%s"}' % (b"q" * 200)
 _ANSWER = b"a" * 200
+_GUEST = Path(__file__).parents[2] / "vectors" / "session" / "guests" / "session.wasm"
 _PART = 4_000  # references of one update
 
 
@@ -46,24 +49,26 @@ class _Host:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     async def turn(self, session: ObjectId | None) -> ObjectId:
-        """Make a turn: prepare, commit, run, and acknowledge the replies."""
+        """Make a turn: prepare, and then commit, run and acknowledge the reply with one update."""
         self.at += 10
-        residency, runtime = self.residency, self.residency.runtime
+        residency, world = self.residency, self.residency.runtime.machine.world
         prepared = await residency.prepare(session, _REQUEST, self.at)
-        workspace = Workspace(runtime.machine.world.objects)
-        request, response = workspace.put(Blob({"ct": "j"}, _REQUEST)), workspace.put(Blob({"ct": "s"}, _ANSWER))
-        content = workspace.put(Tree({"request": request, "response": response}))
-        workspace.keep(self.store)
+        new = Workspace(world.objects)
+        request, response = new.put(Blob({"ct": "j"}, _REQUEST)), new.put(Blob({"ct": "s"}, _ANSWER))
+        content = new.put(Tree({"request": request, "response": response}))
         headers = [("at", str(self.at)), ("mt", "commit"), ("turn", prepared.turn.hex())]
-        await residency.send(prepared.session, headers, content, self.at)
-        await runtime.run()
-        for sender, message in dict(runtime.mail()).items():
-            await runtime.acknowledge(sender, message)
+
+        def receive(message: ObjectId) -> bool:
+            for sender, reply in dict(mail(world)).items():
+                acknowledge(world, sender, reply)
+            return True
+
+        await residency.exchange(prepared.session, headers, content, self.at, new=new, receive=receive)
         return prepared.session
 
 
 class HostedTurns(_Host):
-    """Turns of one session of a runtime; every change is durable before the next."""
+    """Turns of one session of a runtime; each is durable before the next."""
 
     params = (["memory", "durable"],)
     param_names = ("backend",)
@@ -115,6 +120,63 @@ class ArchiveAndRestore(_Host):
             return self.rounds / (time.perf_counter() - begin)
 
         return asyncio.run(pairs())
+
+
+class ArchiveAndRestoreTogether(_Host):
+    """Sessions are archived and restored at the same time while the runtime is served, so they share updates."""
+
+    params = (["memory", "durable"], [1, 8, 64])
+    param_names = ("backend", "sessions")
+    rounds = 128
+
+    def setup(self, backend: str, sessions: int) -> None:
+        self.open_store(backend)
+        self.start()
+
+    def track_pairs_per_second(self, backend: str, sessions: int) -> float:
+        return asyncio.run(self._measure(sessions))
+
+    async def _measure(self, count: int) -> float:
+        sessions = [await self.turn(None) for _ in range(count)]
+        serving = asyncio.ensure_future(self.residency.runtime.serve())
+        await asyncio.sleep(0)
+        times = max(1, self.rounds // count)
+        begin = time.perf_counter()
+        for _ in range(times):
+            self.at += 10
+            for operation in (self.residency.archive, self.residency.restore):
+                await asyncio.gather(*[operation(session, self.at) for session in sessions])
+        rate = times * count / (time.perf_counter() - begin)
+        await self.residency.runtime.stop(drain=True)
+        await serving
+        return rate
+
+
+class Chats(_Host):
+    """Turns of a conversation for programs; a text turn is one update of the store."""
+
+    params = (["memory", "durable"], ["external", "module"])
+    param_names = ("backend", "guest")
+    rounds = 40
+
+    def setup(self, backend: str, guest: str) -> None:
+        self.open_store(backend)
+        self.sessions = Sessions(self.store, guest=_GUEST.read_bytes() if guest == "module" else None)
+        self.chat = self.sessions.open(config={"keep": 12, "max_messages": 24})
+        self._play()
+
+    def teardown(self, *params: object) -> None:
+        self.sessions.close()
+        super().teardown()
+
+    def _play(self) -> None:
+        for _ in range(self.rounds):
+            self.chat.commit(self.chat.prepare("q" * 200), "a" * 200)
+
+    def track_turns_per_second(self, backend: str, guest: str) -> float:
+        begin = time.perf_counter()
+        self._play()
+        return self.rounds / (time.perf_counter() - begin)
 
 
 class StartWithArchived(_Host):
