@@ -308,7 +308,7 @@ class Runtime:
                     await self._to_rest(None)
                 finally:
                     self._at_rest = None
-            if batch.is_durable:
+            if batch.is_durable or batch.is_empty:
                 return half.received
 
     def refresh(self) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    effect.model, effect.tool   call, then one update: the answer and its acknowledgement
+    effect.model, effect.tool   call, then one update: the answer, its acknowledgement, and the step that reads it
     answered                    yield, then acknowledge
     anything else               acknowledge: a reply whose reader is gone, or an effect that does not count any more
 
@@ -15,6 +15,7 @@ Spec: ``session/ask``; :rule:`session.ask.once`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.session.channel import (
@@ -59,7 +60,9 @@ def _acknowledge(connection: Connection, session: ObjectId, message: ObjectId) -
 
 
 def _store_answer(connection: Connection, session: ObjectId, effect: ObjectId, answer: tuple[str, Blob]) -> None:
-    connection.change(lambda world: answer_effect(world, session, effect, *answer))
+    world = connection.world
+    send = partial(answer_effect, world, session, effect, *answer)
+    connection.wait(connection.runtime.exchange(send, lambda sent: None))
 
 
 def _next_letter(connection: Connection, session: ObjectId) -> Letter | None:

@@ -94,6 +94,13 @@ def test_exchange_without_a_reply_returns_none(stage: Any) -> None:
     assert len(stage.steps(asking.actor)) == 2
 
 
+def test_exchange_that_changes_nothing_ends(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = Asking(stage)
+    updates = count_updates(stage.store, monkeypatch)
+    assert stage.wait(asking.runtime.exchange(lambda: None, lambda sent: None)) is None
+    assert updates == []
+
+
 def test_refused_exchange_is_repeated_from_new_heads(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asking = Asking(stage)
     count_updates(stage.store, monkeypatch, asking.other_sends())
