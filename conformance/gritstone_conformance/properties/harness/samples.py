@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
+from gritstone_conformance.model.agent import agent_core
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.queries import PUPPET_WUT
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree, to_json
 from gritstone_conformance.model.wasm.ed25519 import public_key
 from gritstone_conformance.model.wasm.signing import sign_bundle
@@ -21,6 +24,7 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.sandbox_abi import ABIS
 from gritstone_conformance.strategies.sandbox_probes import counter
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
+from gritstone_conformance.strategies.session_guest import session_core
 
 __all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
 
@@ -102,22 +106,34 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
 
 
 def _of_session(claims: Claims) -> list[Request]:
-    """Return requests about a runtime that does not exist, which are refused."""
-    blob = blob_of(format_of(claims), b"hello").id
-    timed: dict[str, Json] = {"runtime": "none", "at": 1_000}
-    about = timed | {"session": blob}
-    request, nonce = encode_bytes(b'{"kind":"user","prompt":"hello"}'), encode_bytes(bytes(32))
+    """Return requests about a conversation, and about a puppet that is opened, archived, restored and closed."""
+    fmt, nonce = format_of(claims), bytes(32)
+    stage, agent = Stage(Graph(fmt)), agent_core(Shelf.over(Store(fmt)), "test")
+    below = stage.tree(host=agent, nonce=stage.blob(nonce, ("ct", "b")))
+    talk = stage.tree(**session_core(stage.graph, below))
+    puppet = stage.core(b"session", PUPPET, session=below)
+    live: dict[str, Json] = {"runtime": "live"}
+    timed = live | {"at": 1_000}
+    about, conversation = timed | {"session": puppet.hex()}, timed | {"session": talk.hex()}
+    terms: dict[str, Json] = {"store": "l", "agent": "test", "base_ms": 0, "cap_ms": 0, "max_attempts": 3}
+    request = encode_bytes(b'{"kind":"user","prompt":"hello"}')
     return [
-        ("session.limits", {"runtime": "none", "max_live": 1, "idle_ms": 0, "lease_ms": 0}),
-        ("session.open", timed | {"core": blob}),
-        ("session.prepare", timed | {"session": None, "request": request, "nonce": nonce}),
-        ("session.prepare", about | {"request": request}),
-        ("session.send", about | {"headers": [["mt", "note"]], "content": blob}),
+        opening("l", fmt),
+        *(("grit.put", {"store": "l", "bytes": encode_bytes(data)}) for data in stage.graph.encodings.values()),
+        ("runtime.start", live | terms | {"schedule": "free", "clock": "system", "transition_ms": 0, "workers": 1}),
+        ("session.limits", live | {"max_live": 2, "idle_ms": 0, "lease_ms": 0}),
+        ("session.open", timed | {"core": puppet.hex()}),
+        ("session.prepare", timed | {"session": None, "request": request, "nonce": encode_bytes(nonce)}),
+        ("session.prepare", conversation | {"request": request}),
+        ("session.send", conversation | {"headers": [["at", "1"], ["mt", "note"]], "content": puppet.hex()}),
+        ("runtime.run", live | {"max_steps": 10}),
         ("session.sweep", timed),
         ("session.archive", about),
+        ("session.progress", about | {"progress": encode_bytes(b"{}")}),
         ("session.restore", about),
         ("session.close", about),
-        ("session.progress", about | {"progress": encode_bytes(b"{}")}),
+        ("runtime.stop", live | {"how": "drain"}),
+        ("grit.close", {"store": "l"}),
     ]
 
 
