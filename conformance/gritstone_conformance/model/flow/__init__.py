@@ -1,0 +1,8 @@
+"""The profile ``flow``: the pure part, and the code ``external:flow/1``.
+
+From small to large: ``limits`` (the numbers of the spec), ``values`` (values, encodings, digests), ``json_form``,
+``tokens`` and ``expressions`` (text to a tree), ``evaluation``, ``templates``, ``forms`` (programs and policies),
+``graph`` (ways and guards), ``checking`` (defects) and ``operations`` (what an adapter answers).
+"""
+
+from __future__ import annotations

@@ -1,0 +1,23 @@
+"""The numbers of the profile, from ``spec/flow/limits.json``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from gritstone_conformance.bundled import spec_dir
+
+__all__ = ["EXPRESSION", "FLOW", "NAME_BYTES", "NESTING", "PROGRAM_BYTES", "VALUE_BYTES"]
+
+_NUMBERS: Final[dict[str, Any]] = json.loads((spec_dir() / "flow" / "limits.json").read_text(encoding="utf-8"))
+
+VALUE_BYTES: Final[int] = _NUMBERS["value"]["bytes"]
+PROGRAM_BYTES: Final[int] = _NUMBERS["value"]["program_bytes"]
+NESTING: Final[int] = _NUMBERS["value"]["nesting"]
+NAME_BYTES: Final[int] = _NUMBERS["value"]["name_bytes"]
+
+EXPRESSION: Final[dict[str, int]] = _NUMBERS["expression"]
+"""``bytes``, ``tokens``, ``nesting``, ``segments`` of a path, ``segment_bytes``."""
+
+FLOW: Final[dict[str, dict[str, Any]]] = _NUMBERS["flow"]
+"""Limits of a flow: each with its ``range``, and what ``program`` and ``policy`` have if it is absent."""
