@@ -60,19 +60,25 @@ def test_the_refund_has_no_defects() -> None:
         ({"gate__if": "has $out.nope or has $args.x"}, ["gate unknown-variable"]),
         ({"gate__if": "$tool.llm == 1"}, ["gate unknown-variable"]),
         ({"gate__if": "$prior.anything == 1"}, []),
-        ({"gate__then": "nope"}, [" x", "gate unknown-target"][1:]),
+        ({"gate__then": "nope"}, ["gate unknown-target"]),
         ({"pay__on_error": "nope", "pay__guards": ...}, ["pay unguarded", "pay unknown-target"]),
         ({"pay__guards": ["gate.else"]}, ["pay guard"]),
         ({"pay__guards": ["gate.then", "analyze.then"]}, ["pay guard"]),
         ({"pay__guards": ["nope.then"]}, ["pay guard"]),
         ({"analyze__guards": ["gate.then"]}, ["analyze guard"]),
         ({"analyze__on_error": "pay"}, ["pay guard"]),
-        ({"analyze__next": "paid"}, ["declined x", "gate unreachable", "pay unreachable", "reject unreachable"]),
+        (
+            {"analyze__next": "paid"},
+            ["declined unreachable", "gate unreachable", "pay unreachable", "reject unreachable"],
+        ),
         ({"analyze__tool": "nope"}, ["analyze unknown-tool"]),
         ({"analyze__args": {"x": "$5"}}, ["analyze template", "analyze unknown-param"]),
         ({"analyze__args": {"prompt": ["$5", "$dep.x"]}}, ["analyze template", "analyze unknown-variable"]),
         ({"analyze__args": {"prompt": {"a": Ref("nope")}}}, ["analyze unknown-ref"]),
-        ({"paid__output": [Ref("nope"), "$tool.llm", "$"]}, ["paid template", "paid unknown-ref", "paid y"]),
+        (
+            {"paid__output": [Ref("nope"), "$tool.llm", "$"]},
+            ["paid template", "paid unknown-ref", "paid unknown-variable"],
+        ),
         ({"analyze__timeout_ms": 1}, ["analyze no-timer"]),
         ({"analyze__retry": {"max_attempts": 2, "backoff_ms": 1}}, ["analyze no-timer"]),
         ({"analyze__retry": {"max_attempts": 2, "backoff_ms": 0}}, []),
@@ -88,10 +94,8 @@ def test_the_refund_has_no_defects() -> None:
     ],
 )
 def test_edits_of_nodes_have_defects(edits: dict[str, Any], found: list[str]) -> None:
-    words = {"x": "unreachable", "y": "unknown-variable"}
-    expected = [(at, words.get(code, code)) for at, code in (each.split(" ") for each in found)]
     program = edited(REFUND, **{f"nodes__{path}": member for path, member in edits.items()})
-    assert defects(program) == expected
+    assert [" ".join(each) for each in defects(program)] == found
 
 
 @pytest.mark.parametrize(
@@ -150,8 +154,11 @@ def test_edits_of_the_program_have_defects(edits: dict[str, Any], found: list[tu
     ("edits", "found"),
     [
         ({}, []),
-        ({"a": {"tool": "llm", "args": {}, "depends_on": ["c"]}}, ["p.a cycle", "p.b cycle", "p.c cycle"]),
-        ({"a": {"tool": "llm", "args": {}, "depends_on": ["a"]}}, ["p.a cycle"]),
+        (
+            {"a": {"tool": "llm", "args": {}, "depends_on": ["c"]}},
+            ["p.a depends-cycle", "p.b depends-cycle", "p.c depends-cycle"],
+        ),
+        ({"a": {"tool": "llm", "args": {}, "depends_on": ["a"]}}, ["p.a depends-cycle"]),
         ({"c": {"tool": "llm", "args": {}, "depends_on": ["x"]}}, ["p.c unknown-target"]),
         ({"c": {"tool": "llm", "args": {}, "depends_on": []}}, ["p shape"]),
         ({"c": {"tool": "llm", "args": {"prompt": "$dep.a"}, "depends_on": ["b"]}}, ["p.c unknown-variable"]),
@@ -162,8 +169,7 @@ def test_edits_of_the_program_have_defects(edits: dict[str, Any], found: list[tu
 )
 def test_edits_of_subs_have_defects(edits: dict[str, Any], found: list[str]) -> None:
     program = edited(PAR, **{f"nodes__p__calls__{path}": member for path, member in edits.items()})
-    expected = [(at, {"cycle": "depends-cycle"}.get(code, code)) for at, code in (each.split(" ") for each in found)]
-    assert defects(program) == expected
+    assert [" ".join(each) for each in defects(program)] == found
 
 
 def test_a_wait_has_defects() -> None:
@@ -189,7 +195,10 @@ def test_the_input_has_defects() -> None:
 
 
 def test_exits_to_one_node_are_different_edges() -> None:
-    nodes = {"b": {"kind": "branch", "then": "e", "else": "e"}, "e": {"kind": "end", "guards": ["b.then"]}}
+    nodes: dict[str, Any] = {
+        "b": {"kind": "branch", "then": "e", "else": "e"},
+        "e": {"kind": "end", "guards": ["b.then"]},
+    }
     assert set(Graph("b", nodes).defects(may_cycle=False)) == {("e", "guard")}
 
 
@@ -258,11 +267,10 @@ def test_check_accepts_any_bytes(program: bytes, policy: bytes) -> None:
 
 
 def test_a_large_program_is_checked() -> None:
-    nodes: dict[str, Any] = {
-        f"b{at}": {"kind": "branch", "if": "True", "then": f"b{at + 1}", "else": "e"} for at in range(1023)
-    }
-    nodes["e"] = {"kind": "end", "outcome": "success"}
-    nodes["b1022"] = {"kind": "branch", "if": "True", "then": "e", "else": "e"}
+    nodes: dict[str, Any] = {"e": {"kind": "end", "outcome": "success"}}
+    for at in range(1023):
+        then = f"b{at + 1}" if at < 1022 else "e"
+        nodes[f"b{at}"] = {"kind": "branch", "if": "True", "then": then, "else": "e"}
     program = {"flow": 1, "name": "n", "start": "b0", "nodes": nodes}
     assert defects(program, {"flow_policy": 1, "tools": {}}, {}) == []
     nodes["f"] = nodes["e"]
