@@ -64,6 +64,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "fault.kill": ("durable",),
     "wasm.executor": (),
     "session.guest": ("external",),
+    "flow.executor": ("external",),
     "wasm.continuation": (),
     "wasm.signature": (),
     "sandbox.abi.memory": (),
@@ -107,7 +108,7 @@ SESSION_OBJECT_BYTES: Final = 8_388_608
 """The smallest ``object_bytes`` of an implementation that runs sessions."""
 
 EXECUTOR: Final = "wasm.executor"
-EXECUTORS: Final[dict[str, str]] = {"wasm": EXECUTOR, "session": "session.guest"}
+EXECUTORS: Final[dict[str, str]] = {"wasm": EXECUTOR, "session": "session.guest", "flow": "flow.executor"}
 """Profile -> the feature that subjects an implementation of ``wit`` alone to its rules; the profile includes it."""
 
 _KNOWN: Final = {"formats": FORMATS, "profiles": PROFILES, "features": FEATURES, "limits": {**FLOORS, **WASM_FLOORS}}
@@ -137,7 +138,7 @@ _OP_FEATURES: Final = {
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
 """Prefix of operations -> their profile, if the two differ."""
-_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter")
+_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter", "flow.check", "flow.eval", "flow.render")
 """Operations that executors answer too."""
 
 
@@ -164,7 +165,7 @@ def with_lower(profile: str) -> tuple[str, ...]:
 def covered_profiles(profiles: Collection[str], features: Collection[str]) -> tuple[str, ...]:
     """Return the profiles whose cases apply: the claimed profiles, and those of which a feature of ``wit`` is a part.
 
-    Spec: ``wasm/classes``, ``session``.
+    Spec: ``wasm/classes``, ``session``, ``flow``.
     """
     parts = (name for name, feature in EXECUTORS.items() if feature in features and name not in profiles)
     return (*profiles, *parts) if "wit" in profiles else tuple(profiles)

@@ -123,6 +123,13 @@ def test_guest_of_sessions_needs_external_code_and_large_objects() -> None:
     ]
 
 
+def test_flows_need_external_code() -> None:
+    """Spec: :rule:`harness.hello.closed`."""
+    claimed = {"profiles": ["grit", "wit"], "features": ["external", "flow.executor"]}
+    assert breaches(**claimed) == []
+    assert [rule for rule, _ in breaches(**{**claimed, "features": ["flow.executor"]})] == ["harness.hello.closed"]
+
+
 SANDBOX: dict[str, Any] = {
     "formats": [],
     "profiles": ["sandbox"],

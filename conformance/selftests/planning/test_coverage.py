@@ -48,7 +48,16 @@ def test_every_named_rule_exists() -> None:
 
 def test_case_names_begin_with_the_profile_and_a_topic() -> None:
     assert all(item.name.count("/") >= 2 for item in ITEMS)
-    assert {item.profile for item in ITEMS} == {"grit", "wit", "runtime", "wasm", "session", "sandbox", "harness"}
+    assert {item.profile for item in ITEMS} == {
+        "grit",
+        "wit",
+        "runtime",
+        "wasm",
+        "session",
+        "flow",
+        "sandbox",
+        "harness",
+    }
 
 
 @pytest.mark.rule("suite.request.no-answer")

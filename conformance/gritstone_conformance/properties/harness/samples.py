@@ -100,6 +100,8 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_wasm(claims)
     if "session" in claims.profiles:
         asked += _of_session(claims)
+    if "flow" in claims.profiles or {"wit", "flow.executor"} <= {*claims.profiles, *claims.features}:
+        asked += _of_flow()
     if "sandbox" in claims.profiles:
         asked += _of_sandbox(claims)
     return asked
@@ -134,6 +136,17 @@ def _of_session(claims: Claims) -> list[Request]:
         ("session.close", about),
         ("runtime.stop", live | {"how": "drain"}),
         ("grit.close", {"store": "l"}),
+    ]
+
+
+def _of_flow() -> list[Request]:
+    """Return a check of documents that are not maps, an expression without variables, and a template without them."""
+    null, empty = encode_bytes(b"\xf6"), encode_bytes(b"\xa0")
+    documents: dict[str, Json] = {"program": null, "policy": null, "input": empty}
+    return [
+        ("flow.check", documents | {"peers": ["edge"], "refs": ["card"]}),
+        ("flow.eval", {"expr": "1 < 2", "env": empty}),
+        ("flow.render", {"template": null, "env": empty}),
     ]
 
 

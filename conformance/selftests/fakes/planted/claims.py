@@ -12,7 +12,15 @@ __all__ = ["hello"]
 
 FEATURES = (
     *("durable", "files", "shared", "transcode", "erase", "damage", "external", "schedule", "clock", "effects"),
-    *("threads", "fault.kill", "wasm.executor", "wasm.continuation", "wasm.signature", "session.guest"),
+    *(
+        "threads",
+        "fault.kill",
+        "wasm.executor",
+        "wasm.continuation",
+        "wasm.signature",
+        "session.guest",
+        "flow.executor",
+    ),
     *(f"sandbox.abi.{name}" for name in ("memory", "wasi", "extism", "grit")),
     *(
         f"sandbox.{name}"
