@@ -1,0 +1,28 @@
+"""The vectors of ``flow`` are those that their generator makes."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.flow_cases import flow_files
+
+WRITTEN = sorted(path.relative_to(vectors_dir()).as_posix() for path in (vectors_dir() / "flow").glob("*.json"))
+
+
+@cache
+def files() -> dict[str, VectorFile]:
+    """Return the files that the generator makes by their paths; it takes seconds, so not when tests are collected."""
+    return {file.path: file for file in flow_files()}
+
+
+def test_generator_makes_all_files() -> None:
+    assert sorted(files()) == WRITTEN
+
+
+@pytest.mark.parametrize("path", WRITTEN)
+def test_file_is_current(path: str) -> None:
+    assert (vectors_dir() / path).read_text(encoding="utf-8") == files()[path].to_text()
