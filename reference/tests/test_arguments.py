@@ -126,6 +126,9 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "session.restore": [{"runtime": "r", "at": 0, "session": HEX}],
     "session.close": [{"runtime": "r", "at": 0, "session": HEX}],
     "session.progress": [{"runtime": "r", "at": 0, "session": HEX, "progress": "AA"}],
+    "flow.check": [{"program": "", "policy": "AA", "input": "AA", "peers": ["a"], "refs": []}],
+    "flow.eval": [{"expr": "True", "env": "oA"}],
+    "flow.render": [{"template": "AA", "env": "oA"}],
     "sandbox.run": [
         {"module": "", "limits": SANDBOX_LIMITS, "grants": {}, "keep": True},
         {

@@ -32,7 +32,7 @@ def test_default_claims_are_complete() -> None:
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
-        *("external", "session.guest", "schedule", "clock", "effects", "fault.kill"),
+        *("external", "session.guest", "flow.executor", "schedule", "clock", "effects", "fault.kill"),
         *("wasm.continuation", "wasm.signature"),
         *SANDBOX,
     }
@@ -47,7 +47,17 @@ def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
 
 
 def test_dropped_feature_drops_dependent_features() -> None:
-    left = {"files", "transcode", "damage", "external", "session.guest", "schedule", "clock", "effects"}
+    left = {
+        "files",
+        "transcode",
+        "damage",
+        "external",
+        "session.guest",
+        "flow.executor",
+        "schedule",
+        "clock",
+        "effects",
+    }
     left |= {"wasm.continuation", "wasm.signature"} | SANDBOX
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features

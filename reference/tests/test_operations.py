@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gritstone.harness.arguments import ARGUMENTS
 from gritstone.harness.claims import ALL_FEATURES
+from gritstone.harness.flow_operations import FLOW_OPERATIONS
 from gritstone.harness.operations import FEATURE_OF, OPERATIONS
 from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
 from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
@@ -19,6 +20,7 @@ ALL = {
     **FAULT_OPERATIONS,
     **WASM_OPERATIONS,
     **SESSION_OPERATIONS,
+    **FLOW_OPERATIONS,
     **SANDBOX_OPERATIONS,
 }
 

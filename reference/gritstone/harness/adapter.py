@@ -31,7 +31,7 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
-_SLOW = ("wit.", "runtime.", "wasm.", "sandbox.")
+_SLOW = ("wit.", "runtime.", "wasm.", "flow.", "sandbox.")
 _LOADED = ("wasm", "sandbox")
 _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
 """Members whose value needs a feature."""

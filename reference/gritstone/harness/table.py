@@ -41,6 +41,10 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.session_operations import SESSION_OPERATIONS
 
         return SESSION_OPERATIONS
+    if profile == "flow":
+        from gritstone.harness.flow_operations import FLOW_OPERATIONS
+
+        return FLOW_OPERATIONS
     if profile == "sandbox":
         from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
 

@@ -1,0 +1,89 @@
+"""The JSON form of values: for people who write programs, and for reports.
+
+JSON has no refs, so a ref is an object with the one member ``$ref``. Fractions, exponents, repeated members and lone
+surrogates are refused.
+
+Spec: ``flow/values``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from gritstone.errors import Exhausted, Malformed
+from gritstone.flow.values import ID, Ref, Value, encode_value
+
+__all__ = ["read_json", "write_json"]
+
+_REF = "$ref"
+
+
+def read_json(text: str, most: int | None = None) -> Value:
+    """Return the value of a JSON text.
+
+    Args:
+        text: the JSON text.
+        most: the maximum length of the encoding of the value in bytes; None for any length.
+
+    Raises:
+        Malformed: the text is not JSON, or has no value of a flow.
+        Exhausted: the value is too long or nested too deeply.
+    """
+    try:
+        value = json.loads(
+            text, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members
+        )
+    except ValueError as error:
+        raise Malformed(f"the text is not JSON of a value: {error}", rule="flow.value.canonical") from None
+    except RecursionError:
+        raise Exhausted("the JSON text is nested too deeply", rule="flow.value.limits") from None
+    encode_value(value, most)
+    return value
+
+
+def write_json(value: Value) -> str:
+    """Return the JSON form of a value.
+
+    Raises:
+        Malformed: a map has the one member ``$ref``, so it has no JSON form.
+    """
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Value) -> Value:
+    if type(value) is Ref:
+        return {_REF: value.name}
+    if type(value) is list:
+        return [_plain(item) for item in value]
+    if type(value) is dict:
+        if value.keys() == {_REF}:
+            raise Malformed("a map with the one member $ref has no JSON form", rule="flow.value.canonical")
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _members(pairs: list[tuple[str, Value]]) -> Value:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member occurs twice")
+    if members.keys() != {_REF}:
+        return members
+    name = members[_REF]
+    if type(name) is not str or ID.fullmatch(name) is None:
+        raise ValueError("the name of a ref is not an id")
+    return Ref(name)
+
+
+def _integer(text: str) -> int:
+    if text == "-0":
+        _refuse(text)
+    return int(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not an integer")
+
+
+_NUMBERS: Mapping[str, Any] = {"parse_int": _integer, "parse_float": _refuse, "parse_constant": _refuse}

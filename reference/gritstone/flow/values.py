@@ -1,0 +1,316 @@
+"""Values, their one encoding, and documents.
+
+A value is None, a boolean, an integer, a text, a ``Ref``, a list or a dictionary with texts as keys. Values are never
+changed after they are made. The encoding is deterministic CBOR (RFC 8949, section 4.2.1) without floats and tags;
+``decode_value`` accepts exactly the bytes that ``encode_value`` writes.
+
+Spec: :rule:`flow.value.canonical`, :rule:`flow.value.injective`, :rule:`flow.value.limits`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NoReturn, TypeAlias
+
+from gritstone.errors import Exhausted, Malformed
+from gritstone.flow.limits import MOST_ARGUMENT, MOST_DEPTH, MOST_VALUE_BYTES
+from gritstone.grit.cbor import write_head
+from gritstone.grit.objects import Blob
+
+__all__ = [
+    "ID",
+    "Ref",
+    "Value",
+    "are_equal",
+    "decode_value",
+    "digest",
+    "document",
+    "encode_value",
+    "is_map",
+    "key_order",
+    "kind_of",
+    "names_of_refs",
+]
+
+Value: TypeAlias = Any
+"""A value; see above."""
+
+ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""The names of nodes, tools, peers and refs."""
+
+_UNSIGNED, _NEGATIVE, _REF, _TEXT, _LIST, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
+_SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
+_WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
+_FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
+_KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The name of a sealed blob.
+
+    Attributes:
+        name: an id.
+    """
+
+    name: str
+
+
+_KINDS[Ref] = "ref"
+
+
+def kind_of(value: Value) -> str:
+    """Return ``null``, ``bool``, ``int``, ``text``, ``ref``, ``list`` or ``map``.
+
+    Raises:
+        Malformed: the object is not a value.
+    """
+    if value is None:
+        return "null"
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        _refuse(f"a {type(value).__name__} is not a value")
+    return kind
+
+
+def key_order(name: str) -> tuple[int, bytes]:
+    """Return a sort key: names in the order of their encodings."""
+    data = name.encode()
+    return len(data), data
+
+
+def digest(value: Value) -> str:
+    """Return the SHA-256 of the encoding of a value: 64 digits, the same in both object formats."""
+    return sha256(encode_value(value, None)).hexdigest()
+
+
+def document(data: bytes) -> Blob:
+    """Return the blob of a document from the encoding of its value."""
+    return Blob({"ct": "cbor"}, data)
+
+
+def are_equal(left: Value, right: Value) -> bool:
+    """Return whether two values have the same encoding.
+
+    Spec: :rule:`flow.expr.equality`.
+    """
+    if type(left) is not type(right):
+        return False
+    if type(left) is list or type(left) is dict:
+        return encode_value(left, None) == encode_value(right, None)
+    return bool(left == right)
+
+
+def names_of_refs(value: Value) -> set[str]:
+    """Return the names of the refs that occur in a value at any depth."""
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        kind = type(item)
+        if kind is Ref:
+            found.add(item.name)
+        elif kind is list:
+            waiting += item
+        elif kind is dict:
+            waiting += item.values()
+    return found
+
+
+# --- encoding --------------------------------------------------------------------------------------------
+
+
+def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
+    """Return the encoding of a value.
+
+    Args:
+        value: the value.
+        most: the maximum length in bytes; None for any length.
+
+    Raises:
+        Exhausted: the encoding is longer, or the value is nested too deeply.
+        Malformed: the object is not a value, an integer is out of range, or a text has a lone surrogate.
+    """
+    writer = _Writer(most)
+    writer.write(value, 0)
+    return b"".join(writer.parts)
+
+
+class _Writer:
+    """The parts of an encoding; it stops at the maximum length."""
+
+    __slots__ = ("left", "parts")
+
+    def __init__(self, most: int | None) -> None:
+        self.parts: list[bytes] = []
+        self.left = 1 << 62 if most is None else most
+
+    def _add(self, part: bytes) -> None:
+        self.left -= len(part)
+        if self.left < 0:
+            raise Exhausted("the value is too long", rule="flow.value.limits")
+        self.parts.append(part)
+
+    def write(self, value: Value, depth: int) -> None:
+        kind = type(value)
+        if kind is str:
+            self._add(_string(_TEXT, value))
+        elif kind is int:
+            if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
+                _refuse("an integer is out of range")
+            self._add(write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value))
+        elif kind is bool:
+            self._add(b"\xf5" if value else b"\xf4")
+        elif value is None:
+            self._add(b"\xf6")
+        elif kind is Ref:
+            if ID.fullmatch(value.name) is None:
+                _refuse("the name of a ref is not an id")
+            self._add(_string(_REF, value.name))
+        else:
+            self._write_items(value, depth + 1)
+
+    def _write_items(self, value: Value, depth: int) -> None:
+        if depth > MOST_DEPTH:
+            raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
+        if type(value) is list:
+            self._add(write_head(_LIST, len(value)))
+            for item in value:
+                self.write(item, depth)
+        elif type(value) is dict:
+            self._add(write_head(_MAP, len(value)))
+            if any(type(key) is not str for key in value):
+                _refuse("the key of a map is not a text")
+            # An encoded key is never a prefix of another one.
+            for data, key in sorted([(_string(_TEXT, key), key) for key in value]):
+                self._add(data)
+                self.write(value[key], depth)
+        else:
+            _refuse(f"a {type(value).__name__} is not a value")
+
+
+def _string(major: int, text: str) -> bytes:
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        _refuse("a text has a lone surrogate")
+    size = len(data)
+    return bytes((major << 5 | size,)) + data if size < 24 else write_head(major, size) + data
+
+
+# --- decoding --------------------------------------------------------------------------------------------
+
+
+def decode_value(data: bytes, most: int = MOST_VALUE_BYTES) -> Value:
+    """Return the value of an encoding.
+
+    Args:
+        data: the whole encoding.
+        most: its maximum length in bytes.
+
+    Raises:
+        Exhausted: the data is longer, or nested too deeply.
+        Malformed: the data is not the one encoding of a value.
+    """
+    if len(data) > most:
+        raise Exhausted("the value is too long", rule="flow.value.limits", expected=f"at most {most}", got=len(data))
+    try:
+        value, end = _read(data, 0, 0)
+    except IndexError:
+        _refuse("the data is truncated", len(data))
+    if end != len(data):
+        _refuse("the data has bytes after its value", end)
+    return value
+
+
+def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
+    initial = data[at]
+    major, argument = initial >> 5, initial & 31
+    if major == _SIMPLE:
+        if initial not in _SIMPLES:
+            _refuse("the byte is neither a boolean nor null", at)
+        return _SIMPLES[initial], at + 1
+    start = at + 1
+    if argument >= 24:
+        argument, start = _long_argument(data, at, argument)
+    if major == _TEXT:
+        return _read_text(data, start, argument)
+    if major > _NEGATIVE:
+        return _read_sized(data, start, major, argument, depth)
+    if argument > MOST_ARGUMENT:
+        _refuse("an integer is out of range", at)
+    return (argument if major == _UNSIGNED else -1 - argument), start
+
+
+def _read_sized(data: bytes, start: int, major: int, size: int, depth: int) -> tuple[Value, int]:
+    """Read a ref, a list or a map from the byte after its head."""
+    if size > len(data) - start:
+        _refuse("the data is truncated", len(data))
+    if major == _REF:
+        name, end = _read_text(data, start, size)
+        if ID.fullmatch(name) is None:
+            _refuse("the name of a ref is not an id", start)
+        return Ref(name), end
+    if major > _MAP:
+        _refuse("a tag is not a value", start)
+    if depth >= MOST_DEPTH:
+        raise Exhausted("the value is nested too deeply", rule="flow.value.limits", offset=start)
+    return (_read_list if major == _LIST else _read_map)(data, start, size, depth + 1)
+
+
+def _long_argument(data: bytes, at: int, info: int) -> tuple[int, int]:
+    if info not in _WIDTHS:
+        _refuse("the byte does not start a value of definite length", at)
+    end = at + 1 + _WIDTHS[info]
+    if end > len(data):
+        _refuse("the data is truncated", len(data))
+    argument = int.from_bytes(data[at + 1 : end], "big")
+    if argument < _FLOORS[info]:
+        _refuse("a head is not in its shortest form", at)
+    return argument, end
+
+
+def _read_text(data: bytes, start: int, size: int) -> tuple[str, int]:
+    end = start + size
+    if end > len(data):
+        _refuse("the data is truncated", len(data))
+    try:
+        return data[start:end].decode(), end
+    except UnicodeDecodeError:
+        _refuse("a text is not valid UTF-8", start)
+
+
+def _read_list(data: bytes, at: int, count: int, depth: int) -> tuple[list[Value], int]:
+    items = []
+    for _ in range(count):
+        item, at = _read(data, at, depth)
+        items.append(item)
+    return items, at
+
+
+def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[str, Value], int]:
+    items: dict[str, Value] = {}
+    last = b""
+    for _ in range(count):
+        start = at
+        if data[start] >> 5 != _TEXT:
+            _refuse("the key of a map is not a text", start)
+        name, at = _read(data, start, depth)
+        key = data[start:at]
+        if key <= last:
+            _refuse("the keys of a map do not ascend", start)
+        last = key
+        items[name], at = _read(data, at, depth)
+    return items, at
+
+
+def _refuse(what: str, offset: int | None = None) -> NoReturn:
+    raise Malformed(what, rule="flow.value.canonical", offset=offset)
+
+
+def is_map(value: Value) -> bool:
+    """Return whether a value, or a lazily read part of an environment, has named members."""
+    return type(value) is dict or isinstance(value, Mapping)

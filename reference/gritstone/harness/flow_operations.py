@@ -1,0 +1,36 @@
+"""The operations of the profile ``flow``; see ``operations`` for what an operation is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from gritstone.flow.check import check
+from gritstone.flow.pure import evaluate_text, render_value
+from gritstone.harness.arguments import Arguments
+from gritstone.harness.operations import Session
+from gritstone.harness.wire import Json, write_bytes
+
+__all__ = ["FLOW_OPERATIONS"]
+
+
+def flow_check(session: Session, args: Arguments) -> Json:
+    return {"defects": check(args["program"], args["policy"], args["input"], args["peers"], args["refs"])}
+
+
+def flow_eval(session: Session, args: Arguments) -> Json:
+    return {"value": evaluate_text(args["expr"], args["env"])}
+
+
+def flow_render(session: Session, args: Arguments) -> Json:
+    return {"value": write_bytes(render_value(args["template"], args["env"]))}
+
+
+FLOW_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(
+    {
+        "flow.check": flow_check,
+        "flow.eval": flow_eval,
+        "flow.render": flow_render,
+    }
+)
+"""The operations of ``flow`` by name."""
