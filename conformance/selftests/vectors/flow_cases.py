@@ -84,7 +84,7 @@ def _repeated(cases: list[Case]) -> Case:
 
 
 _TWICE: Final = (
-    *("flow/check/refund", "flow/check/refund-no-guards", "flow/check/any-bytes", "flow/expr/unbound-not-equal"),
+    *("flow/check/refund", "flow/check/refund-no-guards", "flow/check/only-bytes", "flow/expr/unbound-not-equal"),
     *("flow/expr/precedence-not-not", "flow/tmpl/typed-int", "flow/tmpl/typed-ref-in-text", "flow/check/everything"),
 )
 

@@ -108,6 +108,7 @@ _CLOSED: Final[dict[str, tuple[str, _Path, Any, list[list[str]]]]] = {
     "kind-unknown": ("program", (*_NODES, "done", "kind"), "stop", [["done", "shape"]]),
     "next-of-an-end": ("program", (*_NODES, "done", "next"), "lost", [["done", "shape"]]),
     "name-of-a-node": ("program", (*_NODES, "Ask"), {"kind": "end", "outcome": "success"}, [["", "shape"]]),
+    "name-of-an-odd-node": ("program", (*_NODES, "Ask"), 1, [["", "shape"]]),
     "policy": ("policy", ("tool",), {}, [["", "policy-shape"]]),
     "policy-lacks-tools": ("policy", ("tools",), ..., [["", "policy-shape"]]),
     "tool": ("policy", ("tools", "pay", "guard"), True, [["", "policy-shape"]]),
@@ -165,7 +166,7 @@ def _stages() -> Iterator[FlowVector]:
     """Yield vectors of the order of stages, of bytes, and of several defects."""
     malformed = [["", "input-malformed"], ["", "policy-malformed"], ["", "program-malformed"]]
     bytes_only = FlowDraft(b"\xff", b"", b"\x9f\xff")
-    yield _vector("check/any-bytes", "check.total", bytes_only, malformed)
+    yield _vector("check/only-bytes", "check.total", bytes_only, malformed)
     yield _vector("check/input-list", "check.total", replace(EVERYTHING, input=[]), [["", "input-malformed"]])
     yield _vector("check/program-null", "check.total", replace(EVERYTHING, program=None), [["", "shape"]])
     yield _vector("check/policy-null", "check.total", replace(EVERYTHING, policy=None), [["", "policy-shape"]])

@@ -174,5 +174,5 @@ def program_defects(program: Any) -> set[tuple[str, str]]:
     is_right = _PROGRAM(others) and map_of(name, any_value, 1, 1024)(nodes)
     defects = set() if is_right else {("", "shape")}
     if isinstance(nodes, dict):
-        defects |= {(at, "shape") for at, node in nodes.items() if not has_form_of_a_node(node)}
+        defects |= {(at, "shape") for at, node in nodes.items() if name(at) and not has_form_of_a_node(node)}
     return defects

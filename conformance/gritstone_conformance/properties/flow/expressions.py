@@ -95,7 +95,7 @@ def kinds(trial: Trial) -> None:
 
 
 def boolean(trial: Trial) -> None:
-    """Only bools are true or false: alone, in a group, and beside each operator."""
+    """Only bools are true or false: alone, in a group, and next to each operator."""
     texts = ("{}", "({})", "not {}", "{} and True", "True and {}", "{} or True", "False or {}", "(({}))", "not ({})")
     for each in _BOTH.values():
         for value in each:
