@@ -209,7 +209,7 @@ _NUMBERS: Final = (
     *(10**9, 10**9 + 1, 10**12, 10**12 + 1, 2**63 - 1, -(2**63)),
 )
 _MEMBERS: Final = (
-    *("otherwize", "depends_on", "if", "then", "else", "next", "on_error", "guards", "timeout_ms", "retry", "one_of"),
+    *("otherwise", "depends_on", "if", "then", "else", "next", "on_error", "guards", "timeout_ms", "retry", "one_of"),
     *("output", "width", "calls", "tool", "args", "kind", "desc", "limits", "when", "refs", "cost", "guarded", "x", ""),
     *("optional", "event", "outcome", "max_replans", "max_visits", "timer", "control", "events", "peer", "params"),
 )

@@ -88,7 +88,7 @@ def test_the_refund_has_no_defects() -> None:
         ({"analyze__one_of": []}, ["analyze shape"]),
         ({"analyze__one_of": ["", "x" * 1024]}, []),
         ({"analyze__one_of": ["x" * 1025]}, ["analyze shape"]),
-        ({"gate__otherwize": "pay", "analyze__kind": "colour"}, ["analyze shape", "gate shape"]),
+        ({"gate__otherwise": "pay", "analyze__kind": "colour"}, ["analyze shape", "gate shape"]),
         ({"gate__else": ...}, ["gate shape"]),
         ({"gate": None, "pay__guards": []}, ["gate shape", "pay shape"]),
     ],

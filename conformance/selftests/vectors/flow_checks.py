@@ -98,7 +98,7 @@ _CLOSED: Final[dict[str, tuple[str, _Path, Any, list[list[str]]]]] = {
     "program": ("program", ("nodez",), {}, [["", "shape"]]),
     "program-lacks-name": ("program", ("name",), ..., [["", "shape"]]),
     "limits": ("program", ("limits", "max_replans"), 0, [["", "shape"]]),
-    "otherwize": ("program", (*_NODES, "choose", "otherwize"), "rest", [["choose", "shape"]]),
+    "otherwise": ("program", (*_NODES, "choose", "otherwise"), "rest", [["choose", "shape"]]),
     "branch-lacks-else": ("program", (*_NODES, "choose", "else"), ..., [["choose", "shape"]]),
     "depends-on-a-call": ("program", (*_NODES, "ask", "depends_on"), ["one"], [["ask", "shape"]]),
     "call-lacks-args": ("program", (*_NODES, "ask", "args"), ..., [["ask", "shape"]]),
@@ -114,7 +114,7 @@ _CLOSED: Final[dict[str, tuple[str, _Path, Any, list[list[str]]]]] = {
     "tool": ("policy", ("tools", "pay", "guard"), True, [["", "policy-shape"]]),
     "tool-lacks-params": ("policy", ("tools", "pay", "params"), ..., [["", "policy-shape"]]),
     "control": ("policy", ("control", "resume"), [], [["", "policy-shape"]]),
-    "any-member-of-args": ("program", (*_NODES, "ask", "args", "text"), {"otherwize": 1}, []),
+    "any-member-of-args": ("program", (*_NODES, "ask", "args", "text"), {"otherwise": 1}, []),
 }
 
 _RANGES: Final[dict[str, tuple[str, _Path, int, int, str]]] = {

@@ -312,7 +312,7 @@ def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:
     judged = {rule for case in load_vectors().cases() for rule in case.rules}
     judged |= {step.rule for case in load_vectors().cases() for step in case.steps if step.rule}
     judged |= {rule for file in load_audits() for audit in file.audits for rule in audit.rules}
-    bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime.", "session."))}
+    bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime.", "session.", "flow."))}
     assert bound - judged == KILLS | RUNNING | TRACES | SHARED | DECLARED | DRAWN
 
 

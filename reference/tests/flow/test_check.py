@@ -68,7 +68,7 @@ def test_worked_programs_have_no_defects() -> None:
             "declined",
             "analyze unreachable, gate unreachable, paid unreachable, pay unreachable, reject unreachable",
         ),
-        ("nodes.pay.otherwize", "x", "pay shape"),
+        ("nodes.pay.otherwise", "x", "pay shape"),
         ("nodes.pay.depends_on", ["gate"], "pay shape"),
         ("nodes.pay.kind", "x", "pay shape"),
         ("nodes.pay.timeout_ms", True, "pay shape"),

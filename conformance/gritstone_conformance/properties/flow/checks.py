@@ -72,7 +72,7 @@ def _maps(draft: FlowDraft) -> Iterator[tuple[str, tuple[str | int, ...]]]:
 def closed(trial: Trial) -> None:
     """A member that a form does not have is a defect, and so is the lack of one that it requires, in every map."""
     for document, path in _maps(EVERYTHING):
-        drafts = [edited(EVERYTHING, document, (*path, name), 1) for name in ("otherwize", "x", "", "Kind")]
+        drafts = [edited(EVERYTHING, document, (*path, name), 1) for name in ("otherwise", "x", "", "Kind")]
         drafts += [
             edited(EVERYTHING, document, (*path, name), "done") for name in ("depends_on", "on_error", "then", "when")
         ]

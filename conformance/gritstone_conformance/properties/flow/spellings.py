@@ -125,7 +125,7 @@ _TOKENS_TOGETHER: Final = (
         "1 in$input.l",
         "1 in $input.l",
         "1 not in $input.l",
-        "1 notin $input.l",
+        "1 not_in $input.l",
         "1 not  in $input.l",
     ),
     *(
