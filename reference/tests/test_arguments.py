@@ -129,6 +129,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "flow.check": [{"program": "", "policy": "AA", "input": "AA", "peers": ["a"], "refs": []}],
     "flow.eval": [{"expr": "True", "env": "oA"}],
     "flow.render": [{"template": "AA", "env": "oA"}],
+    "flow.replay": [{"store": "s", "step": HEX}],
+    "flow.metrics": [{"trace": "gA", "baselines": [["a", "b"], []]}],
     "sandbox.run": [
         {"module": "", "limits": SANDBOX_LIMITS, "grants": {}, "keep": True},
         {

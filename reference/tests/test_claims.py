@@ -32,11 +32,11 @@ def test_default_claims_are_complete() -> None:
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
-        *("external", "session.guest", "flow.executor", "schedule", "clock", "effects", "fault.kill"),
+        *("external", "session.guest", "flow.executor", "flow.metrics", "schedule", "clock", "effects", "fault.kill"),
         *("wasm.continuation", "wasm.signature"),
         *SANDBOX,
     }
-    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "sandbox"}
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "flow", "sandbox"}
 
 
 def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
@@ -54,6 +54,7 @@ def test_dropped_feature_drops_dependent_features() -> None:
         "external",
         "session.guest",
         "flow.executor",
+        "flow.metrics",
         "schedule",
         "clock",
         "effects",
@@ -67,6 +68,14 @@ def test_sessions_are_not_claimed_without_external_code_or_with_small_objects() 
     for claims in (Claims().without({"external"}), Claims().within(11_000_000, 64)):
         assert "session.guest" not in claims.features
     assert "session.guest" in Claims().within(11_200_000, 64).features
+
+
+def test_flows_are_not_claimed_without_their_executor() -> None:
+    for dropped in ("external", "flow.executor"):
+        claims = Claims().without({dropped})
+        assert "flow" not in claims.profiles
+        assert not {"flow.executor", "flow.metrics"} & set(claims.features)
+    assert "flow" in Claims().without({"flow.metrics"}).profiles
 
 
 def test_dropped_wasm_profile_drops_its_features() -> None:

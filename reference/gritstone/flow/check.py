@@ -14,9 +14,10 @@ from typing import TypeAlias
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.expressions import Expression, Variable, read_expression
+from gritstone.flow.forms import is_name
 from gritstone.flow.graph import Dominators, on_cycles, reachable
 from gritstone.flow.limits import MOST_PROGRAM_BYTES, MOST_VALUE_BYTES
-from gritstone.flow.shapes import POLICY, PROGRAM_MEMBERS, PROGRAM_REQUIRED, is_name, is_node
+from gritstone.flow.shapes import POLICY, PROGRAM_MEMBERS, PROGRAM_REQUIRED, is_node
 from gritstone.flow.templates import read_template
 from gritstone.flow.values import Value, decode_value, names_of_refs
 

@@ -25,7 +25,17 @@ __all__ = ["Rendered", "Template", "read_template", "render"]
 _WHOLE = re.compile(rf"\$({VARIABLE})")
 _PIECE = re.compile(rf"\$(?:\$|\{{({VARIABLE})\}})")
 
-_Render: TypeAlias = Callable[[Environment], Value]
+
+class _Room:
+    """How many characters may still be inserted into texts; below 0, nothing more is inserted."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MOST_VALUE_BYTES
+
+
+_Render: TypeAlias = Callable[[Environment, _Room], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +81,14 @@ def render(template: Template, environment: Environment) -> Rendered:
     Raises:
         Malformed: a leaf is malformed.
         Rejected: a variable is unbound (code ``unbound``), or has the wrong kind (code ``type``).
-        Exhausted: the value would exceed the limits of values.
+        Exhausted: the value would exceed the limits of values, and there is no other error.
 
     Spec: :rule:`flow.tmpl.single-pass`, :rule:`flow.tmpl.fail-closed`.
     """
-    value = template.run(environment)
+    room = _Room()
+    value = template.run(environment, room)
+    if room.left < 0:
+        raise Exhausted("the rendered value is too long", rule="flow.value.limits")
     return Rendered(value, encode_value(value))
 
 
@@ -83,7 +96,7 @@ class _MalformedLeaf(Exception):  # noqa: N818 - it never leaves this module
     """A template has at least one malformed leaf."""
 
 
-def _has_no_value(environment: Environment) -> Value:
+def _has_no_value(environment: Environment, room: _Room) -> Value:
     raise Malformed("a template has a malformed leaf", rule="flow.tmpl.fail-closed")
 
 
@@ -99,12 +112,12 @@ def _read(value: Value, variables: list[Variable]) -> _Render:
         return _read_leaf(value, variables)
     if type(value) is list:
         items = _read_all(value, variables)
-        return lambda environment: [item(environment) for item in items]
+        return lambda environment, room: [item(environment, room) for item in items]
     if type(value) is dict:
         names = sorted(value, key=key_order)
         members = list(zip(names, _read_all([value[name] for name in names], variables), strict=True))
-        return lambda environment: {name: member(environment) for name, member in members}
-    return lambda environment: value
+        return lambda environment, room: {name: member(environment, room) for name, member in members}
+    return lambda environment, room: value
 
 
 def _read_all(values: list[Value], variables: list[Variable]) -> list[_Render]:
@@ -124,7 +137,7 @@ def _read_leaf(text: str, variables: list[Variable]) -> _Render:
     if whole is not None:
         variable = read_variable(whole[1])
         variables.append(variable)
-        return variable.read
+        return lambda environment, room: variable.read(environment)
     pieces: list[str | Variable] = []
     at = 0
     while (mark := text.find("$", at)) >= 0:
@@ -135,18 +148,16 @@ def _read_leaf(text: str, variables: list[Variable]) -> _Render:
         at = found.end()
     pieces.append(text[at:])
     variables += [piece for piece in pieces if isinstance(piece, Variable)]
-    return lambda environment: _joined(pieces, environment)
+    return lambda environment, room: _joined(pieces, environment, room)
 
 
-def _joined(pieces: list[str | Variable], environment: Environment) -> str:
+def _joined(pieces: list[str | Variable], environment: Environment, room: _Room) -> str:
     texts: list[str] = []
-    size = 0
     for piece in pieces:
         text = piece if isinstance(piece, str) else _text(piece.read(environment))
-        size += len(text)
-        if size > MOST_VALUE_BYTES:
-            raise Exhausted("a rendered text is too long", rule="flow.value.limits")
-        texts.append(text)
+        room.left -= len(text)
+        if room.left >= 0:
+            texts.append(text)
     return "".join(texts)
 
 

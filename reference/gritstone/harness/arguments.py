@@ -340,6 +340,8 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     },
     "flow.eval": {"expr": _text, "env": read_bytes},
     "flow.render": {"template": read_bytes, "env": read_bytes},
+    "flow.replay": {"store": _handle, "step": read_id},
+    "flow.metrics": {"trace": read_bytes, "baselines": _list(_texts)},
     "sandbox.run": {"module": read_bytes, "limits": _limits, "grants": _grants, "keep": _bool, "suspend?": _bool},
     "sandbox.again": {"instance": _copy, "limits": _limits, "suspend?": _bool},
     "sandbox.snapshot": {"instance": _copy},

@@ -25,6 +25,7 @@ ALL_FEATURES = (
     "external",
     "session.guest",
     "flow.executor",
+    "flow.metrics",
     "schedule",
     "clock",
     "effects",
@@ -49,12 +50,13 @@ ALL_FEATURES = (
     "sandbox.clock",
     "sandbox.files",
 )
-_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "sandbox")
+_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox")
 _NEEDS = {
     "shared": ("durable",),
     "fault.kill": ("durable",),
     "session.guest": ("external",),
     "flow.executor": ("external",),
+    "flow.metrics": ("flow.executor",),
     "wasm.continuation": ("wasm",),
     "wasm.signature": ("wasm",),
     "sandbox.atomic": ("sandbox.keep",),
@@ -98,10 +100,12 @@ class Claims:
     wasm_pages: int = 4_096  # pages of 64 KiB
 
     def without(self, names: set[str]) -> Claims:
-        """Drop features or one of the profiles ``wasm``, ``session`` and ``sandbox``, and what needs them."""
+        """Drop features or one of the profiles ``wasm``, ``session``, ``flow`` and ``sandbox``, and what needs them."""
         lost = set(names)
         if "session.guest" in lost or "external" in lost:
             lost.add("session")
+        if "flow.executor" in lost or "external" in lost:
+            lost.add("flow")
         if "sandbox" in lost:
             lost |= {feature for feature in self.features if feature.startswith("sandbox.")}
         for feature, needed in _NEEDS.items():  # each comes after what it needs

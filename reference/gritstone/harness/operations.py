@@ -46,6 +46,8 @@ FEATURE_OF = {
     "flow.check": "flow.executor",
     "flow.eval": "flow.executor",
     "flow.render": "flow.executor",
+    "flow.replay": "flow.executor",
+    "flow.metrics": "flow.metrics",
     "sandbox.again": "sandbox.keep",
     "sandbox.close": "sandbox.keep",
     "sandbox.export": "sandbox.export",

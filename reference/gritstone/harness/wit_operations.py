@@ -11,6 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from gritstone.errors import Invalid
+from gritstone.flow.guest import FLOWS
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
@@ -43,19 +44,22 @@ def laws_of(session: Session) -> Laws:
     return _laws(
         is_external="external" in claims.features,
         has_sessions="session.guest" in claims.features,
+        has_flows="flow.executor" in claims.features,
         wasm_pages=pages,
         suspends="wasm.continuation" in claims.features,
     )
 
 
 @cache
-def _laws(*, is_external: bool, has_sessions: bool, wasm_pages: int | None, suspends: bool) -> Laws:
+def _laws(*, is_external: bool, has_sessions: bool, has_flows: bool, wasm_pages: int | None, suspends: bool) -> Laws:
     """Return one list for all sessions with the same claims, since it caches compiled modules."""
     laws: list[Law] = []
     if is_external:
         laws.append(External(PUPPETS))
     if has_sessions:
         laws.append(SESSIONS)
+    if has_flows:
+        laws.append(FLOWS)
     if wasm_pages is not None:
         laws.append(Guests(most_pages=wasm_pages, suspends=suspends))
     return Laws(*laws)

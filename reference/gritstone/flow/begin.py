@@ -1,0 +1,195 @@
+"""The first step of a flow, and the first core of its successor.
+
+Spec: :ref:`flow-begin`, ``flow/core``, ``flow/successors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gritstone.flow.check import Defect, check
+from gritstone.flow.core import Core, is_document, read_document
+from gritstone.flow.forms import is_name, is_ordered_names
+from gritstone.flow.limits import MOST_PROGRAM_BYTES
+from gritstone.flow.moves import enter
+from gritstone.flow.packets import read_sealed
+from gritstone.flow.plan import Plan, plan_of
+from gritstone.flow.shapes import CARRY
+from gritstone.flow.state import INTERRUPTED, Flow
+from gritstone.flow.values import digest, encode_value
+from gritstone.grit.objects import Blob, Kind, ObjectId
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["NODE", "admit", "continue_with", "defects_of", "is_flow", "load_plan"]
+
+NODE = b"external:flow/1"
+"""The data of the node ``wit`` of a flow."""
+
+_REQUIRED = {"wit", "program", "input", "policy"}
+_OPTIONAL = {"wit_query", "name", "refs"}
+_OF_SUCCESSORS = {"from", "carry", "starter"}
+_OPTIONAL_OF_SUCCESSORS = {"prior", "facts", "erased"}
+_KEPT = ("wit", "wit_query", "name", "policy", "input", "refs", "facts", "erased", "starter")
+
+
+def is_flow(workspace: Workspace, actor: ObjectId) -> bool:
+    """Return whether an actor was born as a flow.
+
+    Spec: :rule:`flow.start.born`.
+    """
+    tree = workspace.tree(actor)
+    blob = workspace.look(tree.entries["wit"]) if tree is not None and "wit" in tree.entries else None
+    return isinstance(blob, Blob) and blob.data == NODE
+
+
+def load_plan(core: Core) -> Plan:
+    """Return the plan of a core without defects.
+
+    Raises:
+        Missing: the program or the policy was erased (code ``erased``).
+    """
+    program = core.workspace.blob(core.entries["program"])
+    policy = core.workspace.blob(core.tree("policy")["doc"])
+    assert program is not None, "the core has no defects"
+    assert policy is not None, "the core has no defects"
+    return plan_of(program.data, policy.data)
+
+
+def admit(flow: Flow) -> None:
+    """Begin."""
+    flow.state.status = "running"
+    data = digest(flow.core.value("input"))
+    flow.log_event("admitted", program=flow.plan.program, policy=flow.plan.policy, input=data)
+    enter(flow, flow.plan.start)
+
+
+# --- the first core --------------------------------------------------------------------------------------
+
+
+def defects_of(core: Core) -> list[Defect]:
+    """Return the defects of a first core.
+
+    Raises:
+        Missing: the program, the policy, the input, ``carry`` or ``erased`` was erased (code ``erased``).
+
+    Spec: :rule:`flow.core.closed`, :rule:`flow.check.same`.
+    """
+    if not _is_of_form(core):
+        return [("", "core")]
+    for name in ("carry", "erased"):
+        if name in core.entries:
+            core.value(name)
+    return _check(core, core.entries["program"])
+
+
+def _check(core: Core, program: ObjectId) -> list[Defect]:
+    workspace = core.workspace
+    policy = core.tree("policy")["doc"]
+    data = [_data(workspace, target) for target in (program, policy, core.entries["input"])]
+    return check(data[0], data[1], data[2], core.peers().keys(), core.tree("refs").keys())
+
+
+def _data(workspace: Workspace, target: ObjectId) -> bytes | None:
+    """Return the data of a document; None if the object is not a blob with the header of one."""
+    blob = workspace.load(target)
+    return blob.data if isinstance(blob, Blob) and blob.headers == {"ct": "cbor"} else None
+
+
+def _is_of_form(core: Core) -> bool:
+    workspace, entries = core.workspace, core.entries
+    allowed = _REQUIRED | _OPTIONAL
+    required = set(_REQUIRED)
+    if "from" in entries:
+        allowed |= _OF_SUCCESSORS | _OPTIONAL_OF_SUCCESSORS
+        required |= _OF_SUCCESSORS
+    if not required <= entries.keys() <= allowed:
+        return False
+    blobs = [entries[name] for name in ("name", "program", "input") if name in entries]
+    if any(workspace.kind(target) is not Kind.BLOB for target in blobs):
+        return False
+    nodes = [workspace.look(entries[name]) for name in ("wit", "wit_query") if name in entries]
+    if not all(isinstance(node, Blob) and node.data == NODE for node in nodes):
+        return False
+    if "refs" in entries and read_sealed(workspace, entries["refs"]) is None:
+        return False
+    return _has_policy(core) and ("from" not in entries or _has_parts_of_successor(core))
+
+
+def _has_policy(core: Core) -> bool:
+    workspace = core.workspace
+    tree = workspace.tree(core.entries["policy"])
+    if tree is None or not {"doc"} <= tree.entries.keys() <= {"doc", "peers"}:
+        return False
+    if workspace.kind(tree.entries["doc"]) is not Kind.BLOB:
+        return False
+    if "peers" not in tree.entries:
+        return True
+    peers = workspace.tree(tree.entries["peers"])
+    return peers is not None and all(
+        is_name(name) and workspace.kind(target) is Kind.TREE for name, target in peers.entries.items()
+    )
+
+
+def _has_parts_of_successor(core: Core) -> bool:
+    workspace, entries = core.workspace, core.entries
+    if not is_flow(workspace, entries["from"]) or workspace.kind(entries["starter"]) is not Kind.TREE:
+        return False
+    if not is_document(workspace, entries["carry"], CARRY):
+        return False
+    refs = core.tree("refs").keys()
+    if "erased" in entries:
+        is_erased = is_document(
+            workspace, entries["erased"], lambda names: is_ordered_names(names) and refs >= {*names}
+        )
+        if not is_erased:
+            return False
+    for name in ("prior", "facts"):
+        if name in entries:
+            tree = workspace.tree(entries[name])
+            if tree is None or not all(map(is_name, tree.entries)):
+                return False
+            if not all(is_document(workspace, target) for target in tree.entries.values()):
+                return False
+    return True
+
+
+# --- successors ------------------------------------------------------------------------------------------
+
+
+def continue_with(flow: Flow, program: ObjectId) -> str | None:
+    """Send the first core of a successor with another program.
+
+    Returns:
+        None, or the reason why there is no successor.
+
+    Spec: :rule:`flow.replan.only-interrupted`, :rule:`flow.replan.once`, :rule:`flow.replan.rechecked`.
+    """
+    core, carry = flow.core, flow.carry()
+    if flow.state.status not in INTERRUPTED:
+        return "not-interrupted"
+    if "next" in core.entries:
+        return "already-continued"
+    if carry["replans"] >= flow.plan.bounds["max_replans"]:
+        return "no-replans-left"
+    if core.workspace.look(program) is None or _check(core, program):
+        return "rejected-plan"
+    successor = core.put_tree(_successor(flow, program, carry))
+    flow.log_event("continued", program=digest(read_document(core.workspace, program, MOST_PROGRAM_BYTES)))
+    core.entries["next"] = successor
+    flow.send(successor, {"mt": "genesis"}, successor)
+    flow.send(successor, {"mt": "flow.start"}, core.put_tree({"flow": successor}))
+    return None
+
+
+def _successor(flow: Flow, program: ObjectId, carry: Mapping[str, int]) -> dict[str, ObjectId]:
+    """Return the entries of the first core of a successor.
+
+    Spec: :rule:`flow.replan.carries`.
+    """
+    core, state = flow.core, flow.state
+    sums = {name: carry[name] + getattr(state, name) for name in ("steps", "calls", "tokens")}
+    spent = core.put_document(encode_value({**sums, "replans": carry["replans"] + 1}))
+    entries = {name: core.entries[name] for name in _KEPT if name in core.entries}
+    entries |= {"program": program, "from": flow.actor, "carry": spent}
+    prior = {**core.tree("prior"), **core.tree("out")}
+    return {**entries, "prior": core.put_tree(prior)} if prior else entries

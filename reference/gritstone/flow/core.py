@@ -1,0 +1,161 @@
+"""The core of a flow during one step: entries are read when they are needed, and written at the end.
+
+Spec: ``flow/core``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from gritstone.errors import Exhausted, Malformed
+from gritstone.flow.limits import MOST_VALUE_BYTES
+from gritstone.flow.values import Value, decode_value, document
+from gritstone.grit.objects import Blob, ObjectId, Tree
+from gritstone.wit.bounded_cache import BoundedCache
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Core", "Documents", "Sources", "read_document"]
+
+_KEPT_BYTES = 4_096  # longer documents are decoded each time
+_decoded: BoundedCache[bytes, list[Value]] = BoundedCache(8 << 20, 20_000)
+
+
+def _decode(data: bytes, most: int) -> Value:
+    """Return the value of an encoding; short ones are remembered. Callers do not change values."""
+    if len(data) > _KEPT_BYTES:
+        return decode_value(data, most)
+    found = _decoded.get(data)
+    if found is None:
+        found = [decode_value(data)]
+        _decoded.put(data, found)
+    return found[0]
+
+
+def read_document(workspace: Workspace, target: ObjectId, most: int = MOST_VALUE_BYTES) -> Value:
+    """Return the value of a document.
+
+    Raises:
+        Missing: the blob is absent, or erased (code ``erased``).
+        Malformed: the object is not a document.
+        Exhausted: the value exceeds its limits.
+    """
+    blob = workspace.load(target)
+    if not isinstance(blob, Blob) or blob.headers != {"ct": "cbor"}:
+        raise Malformed("the object is not a document", rule="flow.value.canonical")
+    return _decode(blob.data, most)
+
+
+class Core:
+    """The entries of a core.
+
+    Attributes:
+        workspace: supplies objects.
+        entries: the entries of the root; those of changed trees are written by ``write``.
+    """
+
+    def __init__(self, workspace: Workspace, entries: Mapping[str, ObjectId]) -> None:
+        self.workspace = workspace
+        self.entries = dict(entries)
+        self._trees: dict[str, dict[str, ObjectId]] = {}
+        self._changed: set[str] = set()
+
+    def tree(self, name: str) -> Mapping[str, ObjectId]:
+        """Return the entries of a tree of the core, which is empty if it is absent."""
+        found = self._trees.get(name)
+        if found is None:
+            tree = self.workspace.tree(self.entries[name]) if name in self.entries else None
+            found = self._trees[name] = {} if tree is None else dict(tree.entries)
+        return found
+
+    def change(self, name: str) -> dict[str, ObjectId]:
+        """Return the entries of a tree of the core, to change."""
+        self.tree(name)
+        self._changed.add(name)
+        return self._trees[name]
+
+    def clear(self, name: str) -> None:
+        """Remove a tree."""
+        self._trees[name] = {}
+        self._changed.add(name)
+
+    def peers(self) -> Mapping[str, ObjectId]:
+        """Return the actors of the policy by name."""
+        policy = self.tree("policy")
+        tree = self.workspace.tree(policy["peers"]) if "peers" in policy else None
+        return {} if tree is None else tree.entries
+
+    def value(self, name: str) -> Value:
+        """Return the value of a document of the root.
+
+        Raises:
+            Missing: the document was erased (code ``erased``).
+        """
+        return read_document(self.workspace, self.entries[name])
+
+    def put_document(self, data: bytes) -> ObjectId:
+        """Store the document of an encoding; return its id."""
+        return self.workspace.put(document(data))
+
+    def put_tree(self, entries: Mapping[str, ObjectId]) -> ObjectId:
+        """Store a tree; return its id."""
+        return self.workspace.put(Tree(dict(entries)))
+
+    def write(self, state: bytes) -> ObjectId:
+        """Store the core with the encoding of a state; return its id."""
+        for name in self._changed:
+            if self._trees[name]:
+                self.entries[name] = self.put_tree(self._trees[name])
+            else:
+                self.entries.pop(name, None)
+        self.entries["state"] = self.put_document(state)
+        return self.put_tree(self.entries)
+
+
+class Documents(Mapping[str, Value]):
+    """The values of a tree of documents, each read when it is asked for."""
+
+    def __init__(self, core: Core, names: Mapping[str, ObjectId]) -> None:
+        self._core = core
+        self._names = names
+
+    def __getitem__(self, name: str) -> Value:
+        return read_document(self._core.workspace, self._names[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Sources(Mapping[str, Value]):
+    """An environment whose namespaces are read when they are asked for."""
+
+    def __init__(self, core: Core, **more: Value) -> None:
+        """Provide ``input``, ``out``, ``prior`` and ``tool`` of a core, and more namespaces."""
+        self._more = more
+        self._read: dict[str, Callable[[], Value]] = {
+            "input": lambda: core.value("input"),
+            "out": lambda: Documents(core, core.tree("out")),
+            "prior": lambda: Documents(core, core.tree("prior")),
+            "tool": lambda: Documents(core, core.tree("facts")),
+        }
+
+    def __getitem__(self, space: str) -> Value:
+        return self._more[space] if space in self._more else self._read[space]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._read, **self._more})
+
+    def __len__(self) -> int:
+        return len({**self._read, **self._more})
+
+
+def is_document(workspace: Workspace, target: ObjectId, form: Callable[[Value], bool] = lambda value: True) -> bool:
+    """Return whether an object is a document of a form; an erased blob counts as one."""
+    if workspace.look(target) is None:
+        return True
+    try:
+        return form(read_document(workspace, target))
+    except (Malformed, Exhausted):
+        return False
