@@ -39,7 +39,7 @@ def dispatch(flow: Flow, place: Place, attempt: int) -> Failed | None:
     """
     work, state = flow.work(place), flow.state
     try:
-        args = render(work.args, _environment(flow, place)).value
+        args, encoding = render(work.args, _environment(flow, place))
         request = {"flow": 1, **place.members(), "visit": state.visit, "tool": work.tool.name, "args": args}
         data = encode_value(request)
     except Rejected as refusal:
@@ -61,7 +61,7 @@ def dispatch(flow: Flow, place: Place, attempt: int) -> Failed | None:
     headers = {"mt": "flow.call", "attempt": str(attempt)}
     flow.send(flow.core.peers()[work.tool.peer], headers, packet)
     state.flight[place.key] = {"phase": "called", "attempt": attempt}
-    flow.log_event("called", **place.members(), tool=work.tool.name, attempt=attempt, args=digest(args))
+    flow.log_event("called", **place.members(), tool=work.tool.name, attempt=attempt, args=digest(encoding))
     if work.timeout_ms is not None:
         start_timer(flow, place, attempt, work.timeout_ms, "timeout")
     return None

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gritstone.flow.check import Defect, check
-from gritstone.flow.core import Core, is_document, read_document
+from gritstone.flow.core import Core, is_document
 from gritstone.flow.forms import is_name, is_ordered_names
-from gritstone.flow.limits import MOST_PROGRAM_BYTES
 from gritstone.flow.moves import enter
 from gritstone.flow.packets import read_sealed
 from gritstone.flow.plan import Plan, plan_of
@@ -48,17 +47,13 @@ def load_plan(core: Core) -> Plan:
     Raises:
         Missing: the program or the policy was erased (code ``erased``).
     """
-    program = core.workspace.blob(core.entries["program"])
-    policy = core.workspace.blob(core.tree("policy")["doc"])
-    assert program is not None, "the core has no defects"
-    assert policy is not None, "the core has no defects"
-    return plan_of(program.data, policy.data)
+    return plan_of(core.data(core.entries["program"]), core.data(core.tree("policy")["doc"]))
 
 
 def admit(flow: Flow) -> None:
     """Begin."""
     flow.state.status = "running"
-    data = digest(flow.core.value("input"))
+    data = digest(flow.core.data(flow.core.entries["input"]))
     flow.log_event("admitted", program=flow.plan.program, policy=flow.plan.policy, input=data)
     enter(flow, flow.plan.start)
 
@@ -174,7 +169,7 @@ def continue_with(flow: Flow, program: ObjectId) -> str | None:
     if core.workspace.look(program) is None or _check(core, program):
         return "rejected-plan"
     successor = core.put_tree(_successor(flow, program, carry))
-    flow.log_event("continued", program=digest(read_document(core.workspace, program, MOST_PROGRAM_BYTES)))
+    flow.log_event("continued", program=digest(core.data(program)))
     core.entries["next"] = successor
     flow.send(successor, {"mt": "genesis"}, successor)
     flow.send(successor, {"mt": "flow.start"}, core.put_tree({"flow": successor}))

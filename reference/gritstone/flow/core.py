@@ -92,6 +92,16 @@ class Core:
         """
         return read_document(self.workspace, self.entries[name])
 
+    def data(self, target: ObjectId) -> bytes:
+        """Return the data of a blob.
+
+        Raises:
+            Missing: the blob was erased (code ``erased``).
+        """
+        blob = self.workspace.load(target)
+        assert isinstance(blob, Blob), "the entry was checked"
+        return blob.data
+
     def put_document(self, data: bytes) -> ObjectId:
         """Store the document of an encoding; return its id."""
         return self.workspace.put(document(data))

@@ -139,13 +139,13 @@ def _pending(flow: Flow, place: Place) -> str | None:
 def _ok(flow: Flow, place: Place, packet: Packet) -> None:
     """Spec: :rule:`flow.result.one-of`, :rule:`flow.policy.facts`."""
     value, work = packet.value["value"], flow.work(place)
+    data = encode_value(value)
     usage = packet.value.get("usage")
-    settle(flow, place, "ok", attempt=packet.value["attempt"], usage=usage, value=digest(value))
+    settle(flow, place, "ok", attempt=packet.value["attempt"], usage=usage, value=digest(data))
     if work.one_of is not None and not (type(value) is str and value in work.one_of):
         go_on(flow, place, Failed(failure_of(place, "not-allowed")))
         return
     _keep_refs(flow, packet)
-    data = encode_value(value)
     if work.tool.is_fact:
         flow.core.change("facts")[work.tool.name] = flow.core.put_document(data)
     succeed(flow, place, data)
@@ -226,9 +226,10 @@ def _event(flow: Flow, sender: ObjectId, packet: Packet) -> str | None:
         return "wrong-binding"
     if not _fits(flow, packet):
         return "unknown-ref"
-    flow.log_event("resumed", node=node.name, event=event, value=digest(value["value"]))
+    data = encode_value(value["value"])
+    flow.log_event("resumed", node=node.name, event=event, value=digest(data))
     _keep_refs(flow, packet)
-    succeed(flow, Place(node.name), encode_value(value["value"]))
+    succeed(flow, Place(node.name), data)
     return None
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 
 from gritstone.flow.expressions import Expression, read_expression
 from gritstone.flow.limits import DEFAULTS, MOST_PROGRAM_BYTES, RANGES
 from gritstone.flow.templates import Template, read_template
-from gritstone.flow.values import Value, decode_value, key_order
+from gritstone.flow.values import Value, decode_value, digest, key_order
 
 __all__ = ["Node", "Plan", "Tool", "Work", "plan_of"]
 
@@ -139,8 +138,8 @@ def plan_of(program: bytes, policy: bytes) -> Plan:
     }
     bounds = {name: most for name, (_, most) in RANGES.items()} | {"max_replans": 0} | roles.get("limits", {})
     return Plan(
-        sha256(program).hexdigest(),
-        sha256(policy).hexdigest(),
+        digest(program),
+        digest(policy),
         written["start"],
         {name: _node(name, node, tools) for name, node in written["nodes"].items()},
         tools,

@@ -10,8 +10,9 @@ Spec: :rule:`flow.value.canonical`, :rule:`flow.value.injective`, :rule:`flow.va
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NoReturn, TypeAlias
 
@@ -43,6 +44,10 @@ ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 _UNSIGNED, _NEGATIVE, _REF, _TEXT, _LIST, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
 _SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
+_SIMPLE_BYTES = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
+_NO_LIMIT = 1 << 62
+_MOST_KEPT_NAMES = 32  # keys of a map whose order is remembered
+_MOST_KEPT_CHARACTERS = 512  # in these keys
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
@@ -82,9 +87,9 @@ def key_order(name: str) -> tuple[int, bytes]:
     return len(data), data
 
 
-def digest(value: Value) -> str:
-    """Return the SHA-256 of the encoding of a value: 64 digits, the same in both object formats."""
-    return sha256(encode_value(value, None)).hexdigest()
+def digest(data: bytes) -> str:
+    """Return the digest of a value from its encoding: 64 digits, the same in both object formats."""
+    return sha256(data).hexdigest()
 
 
 def document(data: bytes) -> Blob:
@@ -134,62 +139,65 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
         Exhausted: the encoding is longer, or the value is nested too deeply.
         Malformed: the object is not a value, an integer is out of range, or a text has a lone surrogate.
     """
-    writer = _Writer(most)
-    writer.write(value, 0)
-    return b"".join(writer.parts)
+    data = _encoded(value, 0, _NO_LIMIT if most is None else most)
+    if most is not None and len(data) > most:
+        raise _too_long()
+    return data
 
 
-class _Writer:
-    """The parts of an encoding; it stops at the maximum length."""
-
-    __slots__ = ("left", "parts")
-
-    def __init__(self, most: int | None) -> None:
-        self.parts: list[bytes] = []
-        self.left = 1 << 62 if most is None else most
-
-    def _add(self, part: bytes) -> None:
-        self.left -= len(part)
-        if self.left < 0:
-            raise Exhausted("the value is too long", rule="flow.value.limits")
-        self.parts.append(part)
-
-    def write(self, value: Value, depth: int) -> None:
-        kind = type(value)
-        if kind is str:
-            self._add(_string(_TEXT, value))
-        elif kind is int:
-            if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
-                _refuse("an integer is out of range")
-            self._add(write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value))
-        elif kind is bool:
-            self._add(b"\xf5" if value else b"\xf4")
-        elif value is None:
-            self._add(b"\xf6")
-        elif kind is Ref:
-            if ID.fullmatch(value.name) is None:
-                _refuse("the name of a ref is not an id")
-            self._add(_string(_REF, value.name))
-        else:
-            self._write_items(value, depth + 1)
-
-    def _write_items(self, value: Value, depth: int) -> None:
-        if depth > MOST_DEPTH:
+def _encoded(value: Value, depth: int, most: int) -> bytes:
+    kind = type(value)
+    if kind is str:
+        return _string(_TEXT, value)
+    if kind is int:
+        if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
+            _refuse("an integer is out of range")
+        return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
+    if kind is list or kind is dict:
+        if depth >= MOST_DEPTH:
             raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
-        if type(value) is list:
-            self._add(write_head(_LIST, len(value)))
-            for item in value:
-                self.write(item, depth)
-        elif type(value) is dict:
-            self._add(write_head(_MAP, len(value)))
-            if any(type(key) is not str for key in value):
-                _refuse("the key of a map is not a text")
-            # An encoded key is never a prefix of another one.
-            for data, key in sorted([(_string(_TEXT, key), key) for key in value]):
-                self._add(data)
-                self.write(value[key], depth)
-        else:
-            _refuse(f"a {type(value).__name__} is not a value")
+        return (_encoded_list if kind is list else _encoded_map)(value, depth + 1, most)
+    if kind is bool or value is None:
+        return _SIMPLE_BYTES[value]
+    if kind is not Ref:
+        _refuse(f"a {kind.__name__} is not a value")
+    if ID.fullmatch(value.name) is None:
+        _refuse("the name of a ref is not an id")
+    return _string(_REF, value.name)
+
+
+def _encoded_list(value: list[Value], depth: int, most: int) -> bytes:
+    return _joined([write_head(_LIST, len(value))], (_encoded(item, depth, most) for item in value), most)
+
+
+def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
+    names = tuple(value)
+    try:
+        is_short = len(names) <= _MOST_KEPT_NAMES and len("".join(names)) <= _MOST_KEPT_CHARACTERS
+    except TypeError:
+        _refuse("the key of a map is not a text")
+    head, order = (_layout if is_short else _layout.__wrapped__)(names)
+    return _joined([head], (key + _encoded(value[name], depth, most) for key, name in order), most)
+
+
+def _joined(parts: list[bytes], more: Iterable[bytes], most: int) -> bytes:
+    """Join the parts of a list or a map; stop at the maximum length, since parts can be one value many times."""
+    size = 0
+    for part in more:
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise _too_long()
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=1_024)
+def _layout(names: tuple[str, ...]) -> tuple[bytes, list[tuple[bytes, str]]]:
+    """Return the head of a map with some keys, and the keys with their encodings in ascending order.
+
+    An encoded key is never a prefix of another one.
+    """
+    return write_head(_MAP, len(names)), sorted((_string(_TEXT, name), name) for name in names)
 
 
 def _string(major: int, text: str) -> bytes:
@@ -197,8 +205,11 @@ def _string(major: int, text: str) -> bytes:
         data = text.encode()
     except UnicodeEncodeError:
         _refuse("a text has a lone surrogate")
-    size = len(data)
-    return bytes((major << 5 | size,)) + data if size < 24 else write_head(major, size) + data
+    return write_head(major, len(data)) + data
+
+
+def _too_long() -> Exhausted:
+    return Exhausted("the value is too long", rule="flow.value.limits")
 
 
 # --- decoding --------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_deep_json_is_exhausted() -> None:
 
 def test_different_values_have_different_digests() -> None:
     values = [1, True, "1", None, False, 0, "", [], {}, Ref("a"), "a", [1, 2], [[1], 2], {"a": 1}, {"a": "1"}]
-    assert len({digest(value) for value in values}) == len(values)
+    assert len({digest(encode_value(value)) for value in values}) == len(values)
     assert not are_equal([1], [True])
 
 
