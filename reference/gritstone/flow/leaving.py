@@ -35,8 +35,8 @@ def leave(flow: Flow, node: Node, data: bytes) -> str | None:
 
 def log_failure(flow: Flow, place: Place, failure: Value) -> None:
     """Log the class of a failure, and why."""
-    told = {name: failure[name] for name in ("class", "why") if name in failure}
-    flow.log_event("failed", **place.members(), failure=told)
+    shown = {name: failure[name] for name in ("class", "why") if name in failure}
+    flow.log_event("failed", **place.members(), failure=shown)
 
 
 def fail_node(flow: Flow, node: Node, failure: Value) -> str | None:

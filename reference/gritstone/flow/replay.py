@@ -76,7 +76,8 @@ def _is_cut(objects: Objects, position: Position) -> bool:
         return False
     first = workspace.load(position.step.actor)
     assert isinstance(first, Tree), "an actor is a tree"
-    return all(first.entries.get(name) == position.core.get(name) for name in _FIXED)
+    fixed = (*_FIXED, "starter") if "starter" in first.entries else _FIXED
+    return all(first.entries.get(name) == position.core.get(name) for name in fixed)
 
 
 def _next(objects: Objects, actor: ObjectId, before: Position | None, after: Position) -> ObjectId | None:

@@ -1,4 +1,4 @@
-"""What the tests of flows share: plays on one event loop."""
+"""What the tests of flows share: stages on one event loop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .playing import FORMAT_NAMES, Play
+from .staging import FORMAT_NAMES, Stage
 
 
 @pytest.fixture
-def play_in() -> Iterator[Callable[[str], Play]]:
-    """Return a function that makes a play in a format."""
+def stage_in() -> Iterator[Callable[[str], Stage]]:
+    """Return a function that makes a stage in a format."""
     loop = asyncio.new_event_loop()
-    yield lambda format_name: Play(loop, format_name)
+    yield lambda format_name: Stage(loop, format_name)
     loop.close()
 
 
 @pytest.fixture(params=FORMAT_NAMES)
-def play(request: pytest.FixtureRequest, play_in: Callable[[str], Play]) -> Play:
-    """Return a play, in each format."""
-    return play_in(request.param)
+def stage(request: pytest.FixtureRequest, stage_in: Callable[[str], Stage]) -> Stage:
+    """Return a stage, in each format."""
+    return stage_in(request.param)

@@ -15,7 +15,7 @@ from gritstone.runtime import Config, Runtime
 from gritstone.wit import PUPPETS, External, Laws
 from gritstone.wit.objects import Objects
 
-__all__ = ["FORMAT_NAMES", "Play", "call", "end", "program_of"]
+__all__ = ["FORMAT_NAMES", "Stage", "call", "end", "program_of"]
 
 FORMAT_NAMES = ("framed-sha256", "cbor-blake3")
 
@@ -36,7 +36,7 @@ def program_of(name: str = "n", *, limits: Mapping[str, int] | None = None, **no
     return {**program, "limits": dict(limits)} if limits else program
 
 
-class Play:
+class Stage:
     """A memory store with a runtime whose agent is the one peer ``edge``.
 
     Attributes:
@@ -170,9 +170,9 @@ class Play:
         return self.value(self.core(flow)["state"])
 
     def log(self) -> list[str]:
-        """Return the events of the last step as text: names and what tells them apart."""
-        told = ("why", "node", "sub", "outcome", "attempt", "status", "taken")
-        return [" ".join(str(event[name]) for name in ("e", *told) if name in event) for event in self.state()["log"]]
+        """Return the events of the last step as text: names, and the members that distinguish them."""
+        shown = ("why", "node", "sub", "outcome", "attempt", "status", "taken")
+        return [" ".join(str(event[name]) for name in ("e", *shown) if name in event) for event in self.state()["log"]]
 
     def query(self, name: str, flow: ObjectId | None = None) -> ObjectId | None:
         """Return the id of the answer to a query."""
