@@ -93,10 +93,10 @@ def _tool_churn(events: Sequence[Value]) -> Fraction:
         if event["e"] == "called":
             calls[place] = event["tool"], event["args"]
         elif event["e"] == "settled" and event["outcome"] == "ok":
-            call = calls.get(place)
             count += 1
-            repeated += last.get(call) == event["value"]
-            last[call] = event["value"]
+            if place in calls:
+                repeated += last.get(calls[place]) == event["value"]
+                last[calls[place]] = event["value"]
     return _ratio(repeated, count)
 
 

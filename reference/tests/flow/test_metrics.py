@@ -56,6 +56,7 @@ def test_path_variance_and_churn() -> None:
     events = [event for pair in ((1, 0), (1, 0), (2, 0), (1, 1), (1, 1)) for event in settled(*pair)]
     found = metrics(events, [])
     assert found["tool_churn"] == [2, 5]
+    assert metrics([events[1], events[1]], [])["tool_churn"] == [0, 1]
     assert found["usage"] == [{"node": "a", "calls": 5, "tokens": 25}]
     assert found["change_point"] is None
 
