@@ -10,3 +10,9 @@ The code of flows: ``core``, ``state`` and ``plan`` read what a step needs, ``pa
 
 Spec: ``flow``.
 """
+
+from __future__ import annotations
+
+from gritstone.flow.guest import FLOWS
+
+__all__ = ["FLOWS"]

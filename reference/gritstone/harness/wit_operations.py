@@ -11,7 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from gritstone.errors import Invalid
-from gritstone.flow.guest import FLOWS
+from gritstone.flow import FLOWS
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from gritstone.flow.guest import FLOWS
+from gritstone.flow import FLOWS
 from gritstone.flow.replay import Replay, replay
 from gritstone.flow.values import decode_value, document, encode_value
 from gritstone.grit import FORMATS, Blob, Limits, MemoryEngine, Object, ObjectId, Store, Tree, export_bundle
