@@ -88,7 +88,7 @@ def test_the_refund_has_no_defects() -> None:
         ({"analyze__one_of": []}, ["analyze shape"]),
         ({"analyze__one_of": ["", "x" * 1024]}, []),
         ({"analyze__one_of": ["x" * 1025]}, ["analyze shape"]),
-        ({"gate__otherwise": "pay", "analyze__kind": "colour"}, ["analyze shape", "gate shape"]),
+        ({"gate__otherwize": "pay", "analyze__kind": "colour"}, ["analyze shape", "gate shape"]),
         ({"gate__else": ...}, ["gate shape"]),
         ({"gate": None, "pay__guards": []}, ["gate shape", "pay shape"]),
     ],
@@ -275,3 +275,17 @@ def test_a_large_program_is_checked() -> None:
     assert defects(program, {"flow_policy": 1, "tools": {}}, {}) == []
     nodes["f"] = nodes["e"]
     assert defects(program, {"flow_policy": 1, "tools": {}}, {}) == SHAPE
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), min_size=1, max_size=6))
+def test_cycles_are_nodes_that_reach_themselves(drawn: list[tuple[int, int, bool]]) -> None:
+    names = [f"n{at}" for at in range(len(drawn))]
+    nodes: dict[str, Any] = {}
+    for name, (then, other, is_branch) in zip(names, drawn, strict=True):
+        first, second = names[then % len(names)], names[other % len(names)]
+        nodes[name] = (
+            {"kind": "branch", "then": first, "else": second} if is_branch else {"kind": "call", "next": first}
+        )
+    found = {at for at, code in Graph("n0", nodes).defects(may_cycle=False) if code == "cycle"}
+    longest = len(names)
+    assert found == {name for name in names if any(end == name and exits for end, exits in ways(nodes, name, longest))}

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gritstone_conformance.model.flow.evaluation import holds
-from gritstone_conformance.model.flow.expressions import BadExpression
+from gritstone_conformance.model.flow.expressions import BadExpression, is_of_grammar, parse
 from gritstone_conformance.model.flow.json_form import from_json
 from gritstone_conformance.model.flow.operations import eval_expected, render_expected
 from gritstone_conformance.model.flow.paths import EvaluationError
 from gritstone_conformance.model.flow.templates import CannotRender, is_template, render
+from gritstone_conformance.model.flow.tokens import tokens_of
 from gritstone_conformance.model.flow.values import Ref, Value, encode
 from selftests.model.test_flow_values import VALUES
 
@@ -198,6 +199,19 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=14).map(" ".join) | st.lists(PIECES, max_size=14).map("".join) | st.text(max_size=40))
 def test_evaluation_is_total(text: str) -> None:
     assert outcome(text) in (True, False, "unbound", "type", "malformed")
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join))
+def test_both_readings_of_the_grammar_agree(text: str) -> None:
+    """The parser stops at the limit of nesting; the other reading decides beyond it."""
+    tokens, is_whole = tokens_of(text)
+    if is_whole and len(tokens) < 512:
+        try:
+            parse(text)
+            is_parsed = True
+        except BadExpression:
+            is_parsed = False
+        assert is_of_grammar(tokens) == is_parsed
 
 
 ENVIRONMENT: dict[str, dict[str, Value]] = {

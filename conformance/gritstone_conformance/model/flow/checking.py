@@ -30,11 +30,13 @@ _IN_OUTPUT: Final = ("input", "out", "prior")
 _IN_WHEN: Final = ("input", "args", "tool")
 
 
-def check(program: bytes, policy: bytes, given: bytes, peers: Collection[str], refs: Collection[str]) -> Defects:
+def check(
+    program: bytes | None, policy: bytes | None, given: bytes | None, peers: Collection[str], refs: Collection[str]
+) -> Defects:
     """Return all defects of a program.
 
     Args:
-        program: the bytes of the program.
+        program: the bytes of the program; None for a blob that is not a document, like the next two.
         policy: the bytes of the policy.
         given: the bytes of the input.
         peers: the names in ``policy/peers``.
@@ -46,7 +48,8 @@ def check(program: bytes, policy: bytes, given: bytes, peers: Collection[str], r
     values: dict[str, Value] = {}
     for name, data, most in documents:
         try:
-            values[name] = decode(data, most)
+            if data is not None:
+                values[name] = decode(data, most)
         except NotAValue:
             continue
     if not isinstance(values.get("input"), dict):

@@ -16,7 +16,20 @@ from gritstone_conformance.model.flow.limits import EXPRESSION
 from gritstone_conformance.model.flow.paths import Path
 from gritstone_conformance.model.flow.tokens import MalformedExpression, Token, tokens_of
 
-__all__ = ["BadExpression", "Both", "Constant", "Expression", "Group", "Has", "Not", "Test", "Var", "parse", "paths_of"]
+__all__ = [
+    "BadExpression",
+    "Both",
+    "Constant",
+    "Expression",
+    "Group",
+    "Has",
+    "Not",
+    "Test",
+    "Var",
+    "is_of_grammar",
+    "parse",
+    "paths_of",
+]
 
 
 class BadExpression(Exception):  # noqa: N818 - says what the text is
@@ -113,7 +126,7 @@ def parse(text: str) -> Expression:
         classes.add("malformed")
     except _TooDeep:
         classes.add("exhausted")
-        if not _is_of_grammar(tokens):
+        if not is_of_grammar(tokens):
             classes.add("malformed")
     if classes:
         raise BadExpression(frozenset(classes))
@@ -242,7 +255,7 @@ _FLAT: Final = re.compile(f"{_UNARY}(a{_UNARY})*")
 """The grammar of an expression without parentheses: each token is a letter, and a group is ``g``."""
 
 
-def _is_of_grammar(tokens: list[Token]) -> bool:
+def is_of_grammar(tokens: list[Token]) -> bool:
     """Return whether tokens are of the grammar, however deeply they are nested."""
     frames = [""]
     for token in tokens:

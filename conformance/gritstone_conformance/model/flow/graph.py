@@ -9,7 +9,6 @@ Spec: "Ways and guards" in ``flow/check``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Graph", "edges_of"]
@@ -21,13 +20,17 @@ def edges_of(node: Mapping[str, Any]) -> dict[str, str]:
     return {member: node[member] for member in members if member in node}
 
 
-@dataclass(slots=True)
 class Graph:
     """The graph of a program of which all targets exist."""
 
-    start: str
-    nodes: Mapping[str, Mapping[str, Any]]
-    _without: dict[str, frozenset[str]] = field(default_factory=dict)
+    def __init__(self, start: str, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        self.start = start
+        self.nodes = nodes
+        self._ways = {
+            name: [(f"{name}.{member}", target) for member, target in edges_of(node).items()]
+            for name, node in nodes.items()
+        }
+        self._without: dict[str, set[str]] = {}
 
     def defects(self, *, may_cycle: bool) -> Iterator[tuple[str, str]]:
         """Yield the defects of stage 6.
@@ -37,7 +40,7 @@ class Graph:
 
         Spec: :rule:`flow.check.defects`, :rule:`flow.check.guard`.
         """
-        reachable = self._reached([self.start])
+        reachable = self._reached(self.start)
         for name in self.nodes:
             if name not in reachable:
                 yield name, "unreachable"
@@ -49,22 +52,53 @@ class Graph:
             if any(not self._is_guarded(name, guard) for guard in node.get("guards", ())):
                 yield name, "guard"
 
-    def _reached(self, begin: list[str], without: str | None = None) -> frozenset[str]:
+    def _reached(self, begin: str, without: str | None = None) -> set[str]:
         """Return the nodes to which ways lead that do not pass an exit."""
-        reached, waiting = set(begin), list(begin)
+        reached, waiting = {begin}, [begin]
         while waiting:
-            at = waiting.pop()
-            for member, target in edges_of(self.nodes[at]).items():
-                if f"{at}.{member}" != without and target not in reached:
+            for member, target in self._ways[waiting.pop()]:
+                if target not in reached and member != without:
                     reached.add(target)
                     waiting.append(target)
-        return frozenset(reached)
+        return reached
 
     def _on_cycles(self) -> Iterator[str]:
-        """Yield the nodes from which a way of at least one edge leads to themselves."""
-        for name, node in self.nodes.items():
-            if name in self._reached(list(edges_of(node).values())):
-                yield name
+        """Yield the nodes from which a way of at least one edge leads to themselves.
+
+        Nodes are taken in the reverse of the order in which a walk along the edges has left them. What leads to one of
+        them and was not taken before it can also be reached from it.
+        """
+        sources: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for name, ways in self._ways.items():
+            for _, target in ways:
+                sources[target].append(name)
+        taken: set[str] = set()
+        for name in reversed(self._left()):
+            component, waiting = [], [name]
+            while waiting:
+                at = waiting.pop()
+                if at not in taken:
+                    taken.add(at)
+                    component.append(at)
+                    waiting += sources[at]
+            if len(component) > 1 or (component and component[0] in sources[component[0]]):
+                yield from component
+
+    def _left(self) -> list[str]:
+        """Return the nodes in the order in which a walk along the edges has left them."""
+        left: list[str] = []
+        seen: set[str] = set()
+        for name in self.nodes:
+            waiting = [(name, False)]
+            while waiting:
+                at, is_left = waiting.pop()
+                if is_left:
+                    left.append(at)
+                elif at not in seen:
+                    seen.add(at)
+                    waiting.append((at, True))
+                    waiting += [(target, False) for _, target in self._ways[at]]
+        return left
 
     def _is_guarded(self, name: str, guard: str) -> bool:
         """Return whether a guard is an exit of a branch that every way from the start to a node passes."""
@@ -72,5 +106,5 @@ class Graph:
         if branch not in self.nodes or self.nodes[branch]["kind"] != "branch":
             return False
         if guard not in self._without:
-            self._without[guard] = self._reached([self.start], guard)
+            self._without[guard] = self._reached(self.start, guard)
         return name not in self._without[guard]

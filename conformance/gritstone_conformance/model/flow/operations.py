@@ -1,4 +1,4 @@
-"""What an adapter answers to the three pure operations of ``flow``, in the language of expectations.
+"""What an adapter answers to the operations of ``flow`` that need no store, in the language of expectations.
 
 Spec: ``harness/operations-flow``.
 """
@@ -10,7 +10,9 @@ from typing import Any
 
 from gritstone_conformance.model.flow.checking import check
 from gritstone_conformance.model.flow.evaluation import evaluate
+from gritstone_conformance.model.flow.event_forms import is_trace
 from gritstone_conformance.model.flow.expressions import BadExpression, parse
+from gritstone_conformance.model.flow.metrics import metrics
 from gritstone_conformance.model.flow.paths import NAMESPACES, EvaluationError
 from gritstone_conformance.model.flow.templates import CannotRender, is_template, render
 from gritstone_conformance.model.flow.values import Map, NotAValue, Value, decode, encode
@@ -18,7 +20,7 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Json
 
-__all__ = ["check_expected", "eval_expected", "render_expected"]
+__all__ = ["check_expected", "eval_expected", "metrics_expected", "render_expected"]
 
 
 def check_expected(
@@ -62,6 +64,18 @@ def render_expected(template: bytes, env: bytes) -> dict[str, Json]:
         return ok(value=to_base64(encode(render(value, environment))))
     except CannotRender as problem:
         return _refused(problem.outcomes)
+
+
+def metrics_expected(trace: bytes, baselines: list[list[str]]) -> dict[str, Json]:
+    """Return what ``flow.metrics`` answers.
+
+    Spec: :rule:`flow.metric.refused`.
+    """
+    try:
+        value: Any = decode(trace, None)
+    except NotAValue:
+        return refused("malformed")
+    return ok(**metrics(value, baselines)) if is_trace(value) else refused("malformed")
 
 
 def _environment(env: bytes) -> tuple[dict[str, Map], frozenset[str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gritstone_conformance.model.flow.limits import EXPRESSION
-from gritstone_conformance.model.flow.values import Map, Value
+from gritstone_conformance.model.flow.values import Value
 
 __all__ = ["NAMESPACES", "PATH", "Environment", "EvaluationError", "Path", "look_up"]
 
@@ -21,8 +21,8 @@ _SEGMENT: Final = rf"[A-Za-z_][A-Za-z0-9_]{{0,{EXPRESSION['segment_bytes'] - 1}}
 PATH: Final = rf"(?:{'|'.join(NAMESPACES)})(?:\.{_SEGMENT}){{1,{EXPRESSION['segments']}}}"
 """The grammar of a path, as a regular expression."""
 
-Environment: TypeAlias = Mapping[str, Map]
-"""Namespaces to maps; a namespace may be absent."""
+Environment: TypeAlias = Mapping[str, Mapping[str, Value]]
+"""Namespaces to maps; a namespace may be absent. A map may read the value of a key when it is looked up."""
 
 
 class EvaluationError(Exception):
@@ -61,10 +61,10 @@ def look_up(path: Path, environment: Environment) -> Value:
 
     Spec: :rule:`flow.expr.unbound`, :rule:`flow.expr.no-shadowing`.
     """
-    if path.namespace not in environment:
+    if path.namespace not in environment or path.first not in environment[path.namespace]:
         raise EvaluationError("unbound")
-    value: Value = dict(environment[path.namespace])
-    for segment in path.segments:
+    value = environment[path.namespace][path.first]
+    for segment in path.segments[1:]:
         if not isinstance(value, dict):
             raise EvaluationError("type")
         if segment not in value:

@@ -1,0 +1,163 @@
+"""The metrics of a canonical trace.
+
+Logarithms are computed with many more digits than are kept, and rounded in two stages, so that a value that is exactly
+between two integers is seen as that.
+
+Spec: ``flow/metrics``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_FLOOR, Context, Decimal, localcontext
+from fractions import Fraction
+from typing import Any, Final
+
+from gritstone_conformance.model.flow.limits import METRICS
+from gritstone_conformance.model.flow.values import Map
+
+__all__ = ["metrics"]
+
+_DIGITS: Final = 120
+_KEPT: Final = 60
+
+
+def metrics(trace: list[Map], baselines: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return the metrics of a trace in the form of the reply of ``flow.metrics``.
+
+    Spec: :rule:`flow.metric.formula`.
+    """
+    nodes = [str(event["node"]) for event in trace if event["e"] == "entered"]
+    repeated = _repeated(nodes)
+    called = [event for event in trace if event["e"] == "called"]
+    retried = sum(event["attempt"] > 1 for event in called)  # type: ignore[operator]
+    return {
+        "transition_entropy": _entropy(nodes),
+        "rollback_density": _ratio(sum(repeated), len(nodes)),
+        "path_variance": _variance(nodes, baselines),
+        "invariant_violation_rate": _ratio(sum(map(_is_violation, trace)), len(trace)),
+        "tool_churn": _churn(trace),
+        "retry_rate": _ratio(retried, len(called)),
+        "usage": list(_usage(trace)),
+        "change_point": _change_point(repeated),
+    }
+
+
+def _ratio(numerator: int, denominator: int) -> list[int]:
+    share = Fraction(numerator, denominator) if denominator else Fraction(0)
+    return [share.numerator, share.denominator]
+
+
+def _repeated(nodes: list[str]) -> list[bool]:
+    """Return for each element whether it occurs earlier."""
+    seen: set[str] = set()
+    result = []
+    for node in nodes:
+        result.append(node in seen)
+        seen.add(node)
+    return result
+
+
+def _entropy(nodes: list[str]) -> int:
+    pairs = list(itertools.pairwise(nodes))
+    begins = Counter(first for first, _ in pairs)
+    with localcontext(Context(prec=_DIGITS)):
+        total = Decimal(0)
+        for (first, _), count in Counter(pairs).items():
+            total += Decimal(count) * _log2(Fraction(begins[first], count)) / len(pairs)
+        return _rounded(total * 1_000_000)
+
+
+def _log2(number: Fraction) -> Decimal:
+    return (Decimal(number.numerator).ln() - Decimal(number.denominator).ln()) / Decimal(2).ln()
+
+
+def _rounded(number: Decimal) -> int:
+    """Return a number rounded half up."""
+    kept = number.quantize(Decimal(1).scaleb(-_KEPT)) if number else number
+    return int((kept + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
+
+
+def _variance(nodes: list[str], baselines: Sequence[Sequence[str]]) -> list[int]:
+    """Return the mean of the distances to the baselines, each divided by the larger length."""
+    if not baselines:
+        return [0, 1]
+    shares = [Fraction(_distance(nodes, each), max(len(nodes), len(each), 1)) for each in baselines]
+    mean = sum(shares, Fraction(0)) / len(shares)
+    return [mean.numerator, mean.denominator]
+
+
+def _distance(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the Levenshtein distance."""
+    row = list(range(len(other) + 1))
+    for index, element in enumerate(one, 1):
+        before, row = row, [index]
+        for at, each in enumerate(other, 1):
+            row.append(min(before[at] + 1, row[-1] + 1, before[at - 1] + (element != each)))
+    return row[-1]
+
+
+def _is_violation(event: Map) -> bool:
+    return event["e"] in ("denied", "rejected") or (event["e"] == "settled" and event["outcome"] == "bad")
+
+
+def _churn(trace: list[Map]) -> list[int]:
+    """Return the share of results that repeat the last one of the same tool with the same arguments."""
+    newest_call: dict[Any, Any] = {}
+    newest_value: dict[Any, Any] = {}
+    count = repeated = 0
+    for event in trace:
+        place = event.get("node"), event.get("sub")
+        if event["e"] == "called":
+            newest_call[place] = event["tool"], event["args"]
+        if event["e"] != "settled" or event["outcome"] != "ok":
+            continue
+        count += 1
+        call = newest_call.get(place)
+        if call is not None:
+            repeated += newest_value.get(call) == event["value"]
+            newest_value[call] = event["value"]
+    return _ratio(repeated, count)
+
+
+def _usage(trace: list[Map]) -> Iterator[dict[str, Any]]:
+    calls: Counter[str] = Counter()
+    tokens: Counter[str] = Counter()
+    for event in trace:
+        node: Any = event.get("node")
+        if event["e"] == "called":
+            calls[node] += 1
+        elif event["e"] == "settled":
+            usage: Any = event["usage"]
+            tokens[node] += usage
+    for node in sorted(calls):
+        yield {"node": node, "calls": calls[node], "tokens": tokens[node]}
+
+
+def _change_point(series: list[bool]) -> dict[str, Any] | None:
+    """Return where the rate of rollbacks changed, or None.
+
+    A segment of m bits with k ones has the evidence 1 / ((m + 1) binomial(m, k)).
+
+    Spec: :rule:`flow.metric.change-point`.
+    """
+    length = len(series)
+    if not METRICS["least_entries"] <= length <= METRICS["entries"]:
+        return None
+    ones, inverses = 0, []
+    for at in range(1, length):
+        ones += series[at - 1]
+        inverses.append(_inverse(at, ones) * _inverse(length - at, sum(series) - ones))
+    with localcontext(Context(prec=_DIGITS)):
+        mean = sum((1 / Decimal(each) for each in inverses), Decimal(0)) / len(inverses)
+        millibits = _rounded(1000 * (mean * _inverse(length, sum(series))).ln() / Decimal(2).ln())
+    detected = millibits >= METRICS["detected_millibits"]
+    return {"at": inverses.index(min(inverses)) + 1, "millibits": millibits, "detected": detected}
+
+
+def _inverse(bits: int, ones: int) -> int:
+    """Return 1 divided by the evidence of a segment."""
+    return (bits + 1) * math.comb(bits, ones)

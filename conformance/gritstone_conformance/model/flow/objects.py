@@ -1,0 +1,125 @@
+"""Documents, sealed blobs and packets as objects of a store.
+
+Spec: ``flow/values``, ``flow/core``, ``flow/messages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.flow.limits import VALUE_BYTES
+from gritstone_conformance.model.flow.values import NotAValue, Value, decode, encode, is_name
+from gritstone_conformance.model.graph import Tombstone
+from gritstone_conformance.model.law import node_data
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.values import Blob, Tree
+
+__all__ = [
+    "CODE",
+    "Documents",
+    "NotADocument",
+    "document",
+    "document_data",
+    "is_flow",
+    "is_sealed",
+    "named",
+    "put_tree",
+    "read_document",
+    "read_sent",
+]
+
+CODE: Final = b"external:flow/1"
+
+_HEADERS: Final = (("ct", "cbor"),)
+_SEALED: Final = (("ct", "sealed"),)
+_SALT_BYTES: Final = 16
+
+
+class NotADocument(Exception):  # noqa: N818 - says what the object is
+    """An object is not a document."""
+
+
+def is_flow(shelf: Shelf, core: bytes) -> bool:
+    """Return whether a core has the code of flows at ``wit``."""
+    return node_data(shelf, core, "wit") == CODE
+
+
+def document(value: Value) -> Blob:
+    """Return the document of a value."""
+    return Blob(_HEADERS, encode(value))
+
+
+def document_data(shelf: Shelf, identity: bytes) -> bytes | None:
+    """Return the data of a blob that has the headers of a document, or None for every other object.
+
+    Raises:
+        Failure: the blob was erased.
+
+    Spec: :rule:`flow.step.function`.
+    """
+    value = shelf.get(identity)
+    if isinstance(value, Tombstone):
+        raise Failure("failed", f"the document {identity.hex()} was erased", "flow.step.function")
+    return value.data if isinstance(value, Blob) and value.headers == _HEADERS else None
+
+
+def read_document(shelf: Shelf, identity: bytes, most: int | None = VALUE_BYTES) -> Value:
+    """Return the value of a document; raises NotADocument, and Failure if it was erased."""
+    data = document_data(shelf, identity)
+    if data is None:
+        raise NotADocument
+    try:
+        return decode(data, most)
+    except NotAValue as problem:
+        raise NotADocument from problem
+
+
+def read_sent(shelf: Shelf, identity: bytes) -> Value:
+    """Return the value of the document of a packet; raises NotADocument also if it was erased."""
+    if isinstance(shelf.get(identity), Tombstone):
+        raise NotADocument
+    return read_document(shelf, identity)
+
+
+def is_sealed(shelf: Shelf, identity: bytes) -> bool:
+    """Return whether an object is a sealed blob. An erased blob counts as one."""
+    value = shelf.get(identity)
+    if isinstance(value, Tombstone):
+        return True
+    return isinstance(value, Blob) and value.headers == _SEALED and len(value.data) >= _SALT_BYTES
+
+
+def named(shelf: Shelf, identity: bytes) -> dict[str, bytes] | None:
+    """Return the entries of a tree whose names are names of values, or None for every other object."""
+    if not shelf.is_tree(identity):
+        return None
+    entries = dict(shelf.names(identity))
+    return entries if all(map(is_name, entries)) else None
+
+
+def put_tree(shelf: Shelf, entries: Mapping[str, bytes]) -> bytes:
+    """Store a tree and return its id."""
+    return shelf.put(Tree(tuple(entries.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Documents(Mapping[str, Value]):
+    """A tree of documents as a map of their values, each read when it is looked up."""
+
+    shelf: Shelf
+    entries: Mapping[str, bytes]
+
+    def __getitem__(self, name: str) -> Value:
+        return read_document(self.shelf, self.entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
