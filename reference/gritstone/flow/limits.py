@@ -1,6 +1,6 @@
 """The limits of documents, expressions and steps, and the ranges of the limits that programs and policies set.
 
-Spec: :rule:`flow.value.limits`, :rule:`flow.expr.limits`, :rule:`flow.check.ranges`.
+Spec: :rule:`flow.value.limits`, :rule:`flow.expr.limits`, :rule:`flow.step.bound`, :rule:`flow.check.ranges`.
 """
 
 from __future__ import annotations
