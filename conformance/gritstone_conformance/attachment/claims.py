@@ -65,6 +65,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "wasm.executor": (),
     "session.guest": ("external",),
     "flow.executor": ("external",),
+    "flow.metrics": (),
     "wasm.continuation": (),
     "wasm.signature": (),
     "sandbox.abi.memory": (),
@@ -129,6 +130,7 @@ _OP_FEATURES: Final = {
     "fault.count": "fault.kill",
     "wasm.sign": "wasm.signature",
     "wasm.verify": "wasm.signature",
+    "flow.metrics": "flow.metrics",
     "sandbox.again": "sandbox.keep",
     "sandbox.close": "sandbox.keep",
     "sandbox.snapshot": "sandbox.snapshot",
@@ -138,7 +140,9 @@ _OP_FEATURES: Final = {
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
 """Prefix of operations -> their profile, if the two differ."""
-_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter", "flow.check", "flow.eval", "flow.render")
+_OF_EXECUTORS: Final = (
+    *("wasm.admit", "wasm.meter", "flow.check", "flow.eval", "flow.render", "flow.replay", "flow.metrics"),
+)
 """Operations that executors answer too."""
 
 

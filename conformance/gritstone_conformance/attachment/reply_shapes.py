@@ -81,6 +81,11 @@ def _bool(value: Json, path: str) -> None:
         raise ShapeProblem(path, "true or false", value)
 
 
+def _int(value: Json, path: str) -> None:
+    if type(value) is not int:
+        raise ShapeProblem(path, "an integer", value)
+
+
 def _uint(least: int = 0) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not int or value < least:
@@ -316,6 +321,18 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
     "flow.check": _object({"defects": _list(_pair(_text, _text))}),
     "flow.eval": _object({"value": _bool}),
     "flow.render": _object({"value": _bytes}),
+    "flow.replay": _object({"steps": _uint(), "differs": _or_none(_uint())}),
+    "flow.metrics": _object(
+        {
+            "transition_entropy": _uint(),
+            **dict.fromkeys(
+                ("rollback_density", "path_variance", "invariant_violation_rate", "tool_churn", "retry_rate"),
+                _pair(_uint(), _uint()),
+            ),
+            "usage": _list(_object({"node": _text, "calls": _uint(), "tokens": _uint()})),
+            "change_point": _or_none(_object({"at": _uint(), "millibits": _int, "detected": _bool})),
+        }
+    ),
     "sandbox.run": _object({**_CALL, "instance": _or_none(_COPY)}, _FILES),
     "sandbox.again": _object(_CALL, _FILES),
     "sandbox.snapshot": _object({"snapshot": _COPY}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Unpack
 
@@ -83,13 +84,17 @@ class FlowScene:
         policy: Any,
         given: Any = None,
         refs: Mapping[str, bytes] | None = None,
+        /,
         *,
         rule: str = "step.function",
+        rejected: bool | None = False,
         **entries: bytes | None,
     ) -> FlowScene:
-        """Start a flow; returns the scene."""
+        """Start a flow, which is rejected as stated if that is not None; returns the scene."""
         self.actor = BenchActor(self.bench, self.first_core(program, policy, given, refs, **entries))
         self.send("genesis", self.actor.identity, rule=rule)
+        found = self.state["log"][0]
+        assert rejected in (None, found["e"] == "rejected"), f"the model logs {found}"
         return self
 
     def first_core(
@@ -98,6 +103,7 @@ class FlowScene:
         policy: Any,
         given: Any = None,
         refs: Mapping[str, bytes] | None = None,
+        /,
         **entries: bytes | None,
     ) -> bytes:
         """Add a first core; entries replace or add to those of the work, and None removes one."""
@@ -214,6 +220,13 @@ class FlowScene:
         scene.read(rule)
         scene.actor.tips[self.actor.identity] = start.identity
         return scene
+
+    @contextmanager
+    def fork(self) -> Iterator[None]:
+        """Return to the head and the mail of now at the end."""
+        head, tips = self.actor.head, dict(self.actor.tips)
+        yield
+        self.actor.head, self.actor.tips = head, tips
 
     # --- questions -----------------------------------------------------------------------------------------
 

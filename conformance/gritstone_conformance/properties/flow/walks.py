@@ -20,7 +20,7 @@ _TERMINAL: Final = ("rejected", "succeeded", "failed", "budget_exceeded", "stall
 
 def _started(trial: Trial, fmt: Format, tape: Tape) -> Conversation:
     program, policy = draw_program(tape), draw_policy(tape)
-    scene = FlowScene(trial, fmt).start(program, policy, GIVEN, REFS)
+    scene = FlowScene(trial, fmt).start(program, policy, GIVEN, REFS, rejected=None)
     return Conversation(scene, tape)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.model.agent import agent_core
+from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.queries import PUPPET_WUT
 from gritstone_conformance.model.shelf import Shelf
@@ -101,7 +102,9 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
     if "session" in claims.profiles:
         asked += _of_session(claims)
     if "flow" in claims.profiles or {"wit", "flow.executor"} <= {*claims.profiles, *claims.features}:
-        asked += _of_flow()
+        asked += [*_of_flow(), *_of_replay(claims)]
+        if "flow.metrics" in claims.features:
+            asked.append(("flow.metrics", {"trace": encode_bytes(b"\x80"), "baselines": [["a"]]}))
     if "sandbox" in claims.profiles:
         asked += _of_sandbox(claims)
     return asked
@@ -136,6 +139,27 @@ def _of_session(claims: Claims) -> list[Request]:
         ("session.close", about),
         ("runtime.stop", live | {"how": "drain"}),
         ("grit.close", {"store": "l"}),
+    ]
+
+
+def _of_replay(claims: Claims) -> list[Request]:
+    """Return the first step of a flow whose core is defective, and its replay."""
+    fmt = format_of(claims)
+    stage, model = Stage(Graph(fmt)), Store(fmt)
+    core = stage.tree(wit=stage.blob(b"external:flow/1", ("ct", "s")))
+    sender = stage.tree(name=stage.blob(b"agent", ("ct", "s")))
+    message = stage.graph.add(Message(None, (("mt", "genesis"),), core))
+    for data in stage.graph.encodings.values():
+        model.put(data)
+    inbox: list[Json] = [[sender.hex(), message.hex()]]
+    step = Executor(model).step(core, None, [(sender, message)])
+    about: dict[str, Json] = {"store": "f", "actor": core.hex(), "head": None, "inbox": inbox, "attempt": 1}
+    return [
+        opening("f", fmt),
+        *(("grit.put", {"store": "f", "bytes": encode_bytes(data)}) for data in stage.graph.encodings.values()),
+        ("wit.step", about),
+        ("flow.replay", {"store": "f", "step": step.hex()}),
+        ("grit.close", {"store": "f"}),
     ]
 
 
