@@ -57,7 +57,7 @@ def graphs(trial: Trial, fmt: Format, tape: Tape) -> None:
     scene = _started(FlowScene(trial, fmt), subs, "par.order", **members)
     while scene.state["at"] is not None:
         is_last = len(scene.state["done"]) == len(subs) - 1
-        _answer(scene, tape.pick(sorted(scene.state["flight"])), tape.below(9), "par.progress" if is_last else "par.order")
+        _answer(scene, tape.pick(sorted(scene.state["flight"])), f"{tape.below(9)}", "par.progress" if is_last else "par.order")
     assert set(scene.state["output"]) == set(subs), "the model ends"
     scene.flush()
 

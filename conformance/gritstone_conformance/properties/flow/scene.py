@@ -131,7 +131,7 @@ class FlowScene:
 
     def packet(self, value: Any = None, **entries: bytes) -> bytes:
         """Add a packet; None stands for no document."""
-        return self.tree(**({} if value is None else {"doc": self.document(value)}), **entries)
+        return self.tree(**{**({} if value is None else {"doc": self.document(value)}), **entries})
 
     # --- messages ------------------------------------------------------------------------------------------
 
