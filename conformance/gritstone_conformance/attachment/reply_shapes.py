@@ -81,11 +81,6 @@ def _bool(value: Json, path: str) -> None:
         raise ShapeProblem(path, "true or false", value)
 
 
-def _int(value: Json, path: str) -> None:
-    if type(value) is not int:
-        raise ShapeProblem(path, "an integer", value)
-
-
 def _uint(least: int = 0) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not int or value < least:
@@ -255,6 +250,7 @@ _OUTCOME: Final = _word(
     "an outcome",
     64,
 )
+_INTEGER: Final = _word(re.compile("0|-?[1-9][0-9]*"), "an integer in decimal", 20)
 _COPY: Final = _word(re.compile(r"[!-~]{1,128}"), "a handle of a copy", 128)
 _CALL: Final[dict[str, Form]] = {"outcome": _OUTCOME, "output": _bytes, "used": _or_none(_uint())}
 _FILES: Final[dict[str, Form]] = {"files": _files}
@@ -330,7 +326,7 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
                 _pair(_uint(), _uint()),
             ),
             "usage": _list(_object({"node": _text, "calls": _uint(), "tokens": _uint()})),
-            "change_point": _or_none(_object({"at": _uint(), "millibits": _int, "detected": _bool})),
+            "change_point": _or_none(_object({"at": _uint(), "millibits": _INTEGER, "detected": _bool})),
         }
     ),
     "sandbox.run": _object({**_CALL, "instance": _or_none(_COPY)}, _FILES),

@@ -36,7 +36,11 @@ def flow_replay(session: Session, args: Arguments) -> Json:
 
 
 def flow_metrics(session: Session, args: Arguments) -> Json:
-    return metrics(read_trace(args["trace"]), args["baselines"])
+    found = dict(metrics(read_trace(args["trace"]), args["baselines"]))
+    point = found["change_point"]
+    if point is not None:
+        found["change_point"] = {**point, "millibits": str(point["millibits"])}  # a frame has no signed numbers
+    return found
 
 
 FLOW_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(

@@ -75,7 +75,13 @@ def metrics_expected(trace: bytes, baselines: list[list[str]]) -> dict[str, Json
         value: Any = decode(trace, None)
     except NotAValue:
         return refused("malformed")
-    return ok(**metrics(value, baselines)) if is_trace(value) else refused("malformed")
+    if not is_trace(value):
+        return refused("malformed")
+    found = metrics(value, baselines)
+    point = found["change_point"]
+    if point is not None:
+        found["change_point"] = {**point, "millibits": str(point["millibits"])}
+    return ok(**found)
 
 
 def _environment(env: bytes) -> tuple[dict[str, Map], frozenset[str]]:
