@@ -75,6 +75,7 @@ def conditions(trial: Trial, fmt: Format) -> None:
     for condition in _CONDITIONS:
         for value in (1, "$input.x", "1"):
             _started(scene, {"x": value}, {"when": condition}, "policy.when")
+        _started(scene, {}, {"when": condition}, "policy.when")
     scene.flush()
 
 

@@ -145,6 +145,21 @@ def optional(trial: Trial, fmt: Format) -> None:
     scene.flush()
 
 
+def narrow(trial: Trial, fmt: Format) -> None:
+    """A sub that failed or was denied does not occupy a place, so a parallel of width 1 ends when all have answered."""
+    scene = FlowScene(trial, fmt)
+    lost = ({"tool": "d"}, {"args": {"x": "$input.nope"}}, {"one_of": ["yes"]}, {})
+    for members in lost:
+        for names in (("a",), ("a", "b"), ("b", "c")):
+            subs = {name: {**_sub(optional=True), **(members if name in names else {})} for name in ("a", "b", "c")}
+            _started(scene, subs, "par.progress", width=1)
+            while scene.state["at"] is not None:
+                key = next(iter(scene.state["flight"]))
+                _answer(scene, key, None if key in names else "v", "par.progress")
+            assert scene.state["status"] == "succeeded", "the model ends"
+    scene.flush()
+
+
 def limited(trial: Trial, fmt: Format) -> None:
     """A limit stops a parallel, also at an optional sub, which is not logged; the open calls are recorded first."""
     scene = FlowScene(trial, fmt)
@@ -175,6 +190,7 @@ PROPERTIES: Final = (
     *of_runs("par/schedules", schedules, "par.schedule-free", "par.order", given=tape(40), examples=8),
     *of_runs("par/stops", stops, "par.stop", "par.order", "retry.schedule", given=tape(40), examples=15),
     *of_runs("par/optional", optional, "par.optional"),
+    *of_runs("par/narrow", narrow, "par.progress"),
     *of_runs("par/limited", limited, "par.stop"),
     *of_runs("par/sizes", sizes, "step.function"),
 )

@@ -263,6 +263,10 @@ class FlowScene:
             found += [each for each in reversed(chain) if each.mt == mt]
         return found
 
+    def packet_of(self, sent: Outgoing) -> dict[str, bytes]:
+        """Return the entries of the packet of a message."""
+        return dict(self.bench.executor.shelf.names(sent.packet))
+
     def calls(self) -> list[Outgoing]:
         """Return the calls that the flow sent; with several peers they are not in the order of time."""
         return self.sent("flow.call")

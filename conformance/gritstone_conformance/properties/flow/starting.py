@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.scene import CODE, SEALED, FlowScene, of_runs
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import BenchActor
-from gritstone_conformance.strategies.flow_programs import EVERYTHING, REFUND, draw_edit
+from gritstone_conformance.strategies.flow_programs import EVERYTHING, REFUND, draw_edit, edited
 from gritstone_conformance.strategies.flow_runs import call, end, policy, program
 from gritstone_conformance.strategies.flow_values import TAPE
 from gritstone_conformance.strategies.scenarios import PUPPET
@@ -111,9 +111,11 @@ def checked(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A flow is rejected exactly for the defects that ``flow.check`` returns."""
     scene = FlowScene(trial, fmt)
     peers = {"edge": scene.bench.outside, "bank": scene.peers["bank"], "clock": scene.peers["clock"]}
+    pay = ("nodes", "pay")
+    unsafe = [edited(REFUND, "program", (*pay, "guards"), ...), edited(REFUND, "program", (*pay, "next"), "gate")]
+    unsafe += [edited(REFUND, "program", ("nodes", "gate", "else"), "pay"), edited(REFUND, "program", ("start",), "pay")]
     for draft in (EVERYTHING, REFUND, EVERYTHING, EVERYTHING):
-        edited = draw_edit(tape, draft)
-        for each in (edited, draft)[: 1 + tape.below(2)]:
+        for each in (draw_edit(tape, draft), tape.pick((draft, *unsafe))):
             refs = {name: scene.blob(SEALED, ct="sealed") for name in each.refs}
             named = {name: peers[name] for name in each.peers}
             doc = scene.document(each.policy)

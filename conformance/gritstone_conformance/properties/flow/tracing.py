@@ -81,6 +81,20 @@ def exact(trial: Trial, fmt: Format, tape: Tape) -> None:
     scene.flush()
 
 
+def no_ids(trial: Trial, fmt: Format) -> None:
+    """No document of a core or of a packet has the id of an object: each object that is named is an edge."""
+    scene = _run(FlowScene(trial, fmt), "value.no-ids")
+    shelf = scene.bench.executor.shelf
+    packets = [scene.packet_of(each) for mt in ("flow.call", "flow.timer", "flow.erase", "flow.report") for each in scene.sent(mt)]
+    ids = {scene.actor.identity, scene.actor.head, *scene.entries.values(), *scene.peers.values()}
+    documents = [scene.entries["state"], *(packet["doc"] for packet in packets)]
+    for document in documents:
+        blob = shelf.blob(document)
+        assert blob is not None, "a document is a blob"
+        assert not any(each and (each in blob.data or each.hex().encode() in blob.data) for each in ids), "an id"
+    scene.flush()
+
+
 def stretches(trial: Trial, fmt: Format) -> None:
     """Events of subs are sorted over the steps of a parallel; other events between them divide them."""
     scene = FlowScene(trial, fmt)
@@ -250,8 +264,8 @@ def accepted(trial: Trial, fmt: Format, tape: Tape) -> None:
     scene = FlowScene(trial, fmt)
     rules: Any = draw_policy(tape)
     if tape.below(2):
-        control = {name: tape.pick((["desk"], ["edge", "bank"], [])) for name in ("cancel", "erase", "replan")}
-        rules |= {"control": control, "events": {"go": ["edge", "bank", "desk"], "stop": ["edge"]}}
+        control = {name: tape.pick((["edge", "clock", "bank"], ["desk"], [])) for name in ("cancel", "erase", "replan")}
+        rules |= {"control": control, "events": {"go": ["clock", "edge", "bank"], "stop": ["edge"]}}
     scene.start(draw_program(tape), rules, GIVEN, REFS, rejected=None)
     scene.query("accepts", "query.accepts")
     talk = Conversation(scene, tape)
@@ -262,6 +276,21 @@ def accepted(trial: Trial, fmt: Format, tape: Tape) -> None:
         fits = [each for each in accepts if each["mt"] == mt]
         is_ignored = "ignored" in {each["e"] for each in scene.state["log"]}
         assert fits or is_ignored, "the model ignores what it does not accept"
+        scene.query("accepts", "query.accepts")
+    scene.flush()
+
+
+def ordered(trial: Trial, fmt: Format) -> None:
+    """The peers of an element are in key order, shorter names first; an element without peers is omitted."""
+    scene = FlowScene(trial, fmt)
+    names = ["edge", "clock", "bank"]
+    lists: tuple[dict[str, Any], ...] = ({"cancel": names, "erase": names[::-1], "replan": []}, {"cancel": []}, {})
+    wait = {"kind": "wait", "event": "go", "next": "e"}
+    for control in lists:
+        rules = policy(control=control, events={"go": names}, agent=..., eraser=...)
+        scene.start(program("w", w={**wait, "next": "a"}, a=call()), rules, GIVEN, REFS)
+        scene.query("accepts", "query.accepts")
+        scene.event(1, "edge", rule="wait.bound")
         scene.query("accepts", "query.accepts")
     scene.flush()
 
@@ -280,6 +309,7 @@ def sealed(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *of_runs("trace/complete", complete, "trace.complete"),
     *of_runs("trace/exact", exact, "trace.exact", "trace.complete", given=tape(300), examples=20),
+    *of_runs("value/no-ids", no_ids, "value.no-ids"),
     *of_runs("trace/stretches", stretches, "trace.exact"),
     *of_runs("trace/binds", binds, "trace.binds"),
     *of_runs("replay/identical", identical, "replay.identical"),
@@ -288,5 +318,6 @@ PROPERTIES: Final = (
     *of_runs("replay/refused", refused, "replay.refused", "replay.identical"),
     *of_runs("query/answers", answers, "query.state", "query.wut", "query.accepts"),
     *of_runs("query/accepted", accepted, "query.accepts", given=tape(300), examples=25),
+    *of_runs("query/ordered", ordered, "query.accepts", "wait.bound"),
     *of_runs("query/sealed", sealed, "query.accepts", "result.refs", "erase.asked"),
 )
