@@ -55,8 +55,10 @@ def ended(trial: Trial, fmt: Format) -> None:
     scene.erased(rule="erase.appended")
     scene.control("replan", program=program("a", a=call(args={"card": "$input.card"})), rule="erase.appended")
     later = scene.successor(rule="replan.carries")
+    start = later.actor.tips.pop(scene.actor.identity)
     later.control("erase", refs=["b", "card"], rule="erase.appended")
     later.erased(rule="erase.appended")
+    later.actor.tips[scene.actor.identity] = start
     later.read("erase.denied")
     scene.query("trace", "erase.appended")
     assert scene.actor.value.previous is not None, "a step was added"

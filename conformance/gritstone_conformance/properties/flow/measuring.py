@@ -62,7 +62,8 @@ def changes(trial: Trial, tape: Tape) -> None:
     length, bits = tape.pick((2, 3, 8, 20, 60, 200)), [0]
     for _ in range(length - 1):
         bits.append(tape.pick((bits[-1], bits[-1], bits[-1], 1 - bits[-1])) if tape.below(4) else tape.below(2))
-    drawn = [bits, [0] * length, [0] + [1] * (length - 1), [0] * length + [1] * length, [0, 1] * length]
+    slight = [int(bit) for bit in "0000000001011011"]
+    drawn = [bits, slight, [0] * 12 + [1] * 4, [0] * length, [0] + [1] * (length - 1), [0] * length + [1] * length, [0, 1] * length]
     trial.expect_many([_measuring(_entered(_series(each)), [], "metric.change-point") for each in drawn])
 
 
