@@ -26,21 +26,25 @@ from gritstone_conformance.replies import Json, Ok, Refused
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.flow_checks import check_vectors
+from selftests.vectors.flow_metrics import metric_vectors
+from selftests.vectors.flow_plays import play_cases
 from selftests.vectors.flow_texts import FlowVector, text_vectors
 
 __all__ = ["flow_files"]
 
-_BYTES: Final = ("program", "policy", "input", "env", "template")
+_BYTES: Final = ("program", "policy", "input", "env", "template", "trace")
 _REQUIRES: Final = Requires((), ("flow.executor",), ("wit",))
+_MEASURES: Final = Requires((), ("flow.executor", "flow.metrics"), ("wit",))
 
 
 def flow_files() -> list[VectorFile]:
     """Return all files of vectors of the profile."""
     host = FlowHost()
-    cases = [_case(host, vector) for vector in (*text_vectors(), *check_vectors())]
+    cases = [_case(host, vector) for vector in (*text_vectors(), *check_vectors(), *metric_vectors())]
     cases.append(_repeated(cases))
     accepted = [case for case in cases if "ok" in case.steps[-1].expect]
     refused = [_with_twin(case, accepted) for case in cases if case not in accepted]
+    accepted += [case for topic in play_cases().values() for case in topic]
     return [*_files(accepted, "accept"), *_files(refused, "reject")]
 
 
@@ -67,12 +71,15 @@ def _case(host: FlowHost, vector: FlowVector) -> Case:
         case reply:
             raise DataError(f"{vector.name}: the model answers {reply}")
     outcome = vector.outcome
+    if vector.op == "metrics" and "ok" in expect:
+        found = {name: value[name] for name in outcome}
     if vector.op == "render" and "ok" in expect:
         found, outcome = from_base64(found), outcome if isinstance(outcome, bytes) else encode(outcome)
     if found != outcome:
         raise DataError(f"{vector.name}: the table has {outcome!r}, the model {found!r}")
     rules = tuple(f"flow.{rule}" for rule in vector.rules)
-    return Case(f"flow/{vector.name}", rules, _REQUIRES, (CaseStep(op, args, expect),), origin={"by": "hand"})
+    requires = _MEASURES if vector.op == "metrics" else _REQUIRES
+    return Case(f"flow/{vector.name}", rules, requires, (CaseStep(op, args, expect),), origin={"by": "hand"})
 
 
 def _repeated(cases: list[Case]) -> Case:
