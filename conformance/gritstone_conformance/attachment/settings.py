@@ -30,7 +30,9 @@ GRACE: Final = 2.0
 """How long the suite waits for a reply after its deadline, in deadlines."""
 _LEAST_WAIT_S: Final = 0.25  # a process needs some time to react, at any scale
 _MIB: Final = 1 << 20
-_SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "grit.prune", "flow.replay", "flow.metrics"})
+_SLOW_OPS: Final = frozenset(
+    {"grit.export", "grit.import", "grit.transcode", "grit.prune", "flow.replay", "flow.metrics"}
+)
 
 
 @dataclass(frozen=True, slots=True)

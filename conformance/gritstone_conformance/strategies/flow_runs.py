@@ -127,7 +127,10 @@ def _drawn_node(tape: Tape, following: str, others: tuple[str, ...]) -> dict[str
 
 
 def _drawn_work(tape: Tape) -> dict[str, Any]:
-    work: dict[str, Any] = {"tool": tape.pick(("t", "u", "v")), "args": tape.pick(_RARE_ARGS if tape.once_in(4) else _ARGS)}
+    work: dict[str, Any] = {
+        "tool": tape.pick(("t", "u", "v")),
+        "args": tape.pick(_RARE_ARGS if tape.once_in(4) else _ARGS),
+    }
     retry = tape.pick(_RETRIES)
     if retry is not None:
         work["retry"] = retry

@@ -10,12 +10,12 @@ from gritstone_conformance.model.flow.values import Ref
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.properties.flow.scene import SEALED, FlowScene
 from gritstone_conformance.strategies.flow_programs import REFUND
-from gritstone_conformance.strategies.flow_runs import TOOLS, call, end, policy, program
+from gritstone_conformance.strategies.flow_runs import TOOLS, call, end, program
 from selftests.vectors.flow_runs import RunDraft, case_of_run, started
 
 __all__ = ["play_cases"]
 
-Script = Callable[[FlowScene, str], None]
+Script = Callable[[FlowScene, str], object]
 
 _OUT: Final = end(output="$out.a")
 _WAIT: Final[dict[str, Any]] = {"kind": "wait", "event": "go", "next": "e"}
@@ -72,6 +72,15 @@ def _all(*scripts: Script) -> Script:
     return script
 
 
+def _said(mt: str, content: Callable[[FlowScene], bytes], sender: str = "edge") -> Script:
+    """Return the script that sends a message of a peer."""
+    return lambda scene, rule: scene.send(mt, content(scene), sender, rule=rule)
+
+
+def _control(name: str, **more: Any) -> Script:
+    return lambda scene, rule: scene.control(name, rule=rule, **more)
+
+
 def _nothing(scene: FlowScene, rule: str) -> None:
     """Send nothing more."""
 
@@ -102,7 +111,12 @@ def _refund(answer: str, *then: Script) -> Script:
 
 
 def _runs() -> _Drafts:
-    yield "run/refund-yes", "step.function trace.exact replay.identical query.state query.wut", _refund("yes", _ok("R-1")), _DONE
+    yield (
+        "run/refund-yes",
+        "step.function trace.exact replay.identical query.state query.wut",
+        _refund("yes", _ok("R-1")),
+        _DONE,
+    )
     yield "run/refund-no", "step.function trace.exact replay.identical query.state", _refund("no", _ok("R-1")), _DONE
     yield "run/refund-neither", "step.exits result.one-of", _refund("maybe"), _LOST
 
@@ -113,22 +127,30 @@ def _runs() -> _Drafts:
     yield "run/smallest", "trace.complete query.state start.frozen", smallest, ("admitted", "entered", "ended")
     loop = {"a": call("b"), "b": {"kind": "branch", "if": "$out.a == 'again'", "then": "a", "else": "e"}}
     again = _calling(_all(_ok("again"), _ok("done"), _asked("trace"), _replayed), loop, limits={"max_visits": 5})
-    yield "run/loop", "step.exits step.quiescent trace.binds", again, ("settled", "entered", "decided", "entered", "ended")
+    yield (
+        "run/loop",
+        "step.exits step.quiescent trace.binds",
+        again,
+        ("settled", "entered", "decided", "entered", "ended"),
+    )
 
 
 def _starts() -> _Drafts:
-    extra: Script = lambda scene, rule: started(
-        scene, rule, {"a": call()}, rejected=True, entries={"extra": scene.stranger}
-    ) and None
+    def extra(scene: FlowScene, rule: str) -> None:
+        started(scene, rule, {"a": call()}, rejected=True, entries={"extra": scene.stranger})
+
     yield "start/extra-entry", "core.closed check.same", extra, ("rejected", "ended")
-    name: Script = lambda scene, rule: started(scene, rule, {"a": call()}, entries={"name": scene.blob(b"1")}) and None
+
+    def name(scene: FlowScene, rule: str) -> None:
+        started(scene, rule, {"a": call()}, entries={"name": scene.blob(b"1")})
+
     yield "start/name", "core.closed start.frozen call.exact policy.whole", name, ("admitted", "entered", "called")
     bad = {"a": call("nope")}
     yield "start/unknown-target", "check.same", _calling(_nothing, bad, rejected=True), ("rejected", "ended")
-    again: Script = lambda scene, rule: scene.send("genesis", scene.actor.identity, rule=rule) and None
+    again = _said("genesis", lambda scene: scene.actor.identity)
     same = _all(_ok(), again, _asked("trace"))
     yield "start/duplicate", "start.duplicate", _calling(same), _DONE
-    update: Script = lambda scene, rule: scene.send("update", scene.tree(x=scene.stranger), rule=rule) and None
+    update = _said("update", lambda scene: scene.tree(x=scene.stranger))
     yield "start/update", "start.update", _calling(update), ("admitted", "entered", "called")
 
     def puppet(scene: FlowScene, rule: str) -> None:
@@ -142,12 +164,8 @@ def _starts() -> _Drafts:
     yield "start/born-as-a-puppet", "start.born", puppet, ("admitted", "entered", "called")
 
     def cut(sender: str) -> Script:
-        return lambda scene, rule: _all(
-            lambda each, blamed: each.control("cancel", rule=blamed),
-            lambda each, blamed: each.send("cleanup", each.blob(b""), sender, rule=blamed) and None,
-            _asked("trace"),
-            _replayed,
-        )(scene, rule)
+        cleanup = _said("cleanup", lambda scene: scene.blob(b""), sender)
+        return _all(_control("cancel"), cleanup, _asked("trace"), _replayed)
 
     yield "start/cut", "replay.closed trace.exact", _calling(cut("desk")), ("cut",)
     yield "start/cut-by-another", "replay.closed trace.exact", _calling(cut("edge")), ("ended",)
@@ -158,24 +176,36 @@ def _starts() -> _Drafts:
 
 def _results() -> _Drafts:
     yield "result/ok", "result.sender result.evidence", _calling(_ok("v")), _DONE
-    other: Script = lambda scene, rule: scene.send(
-        "flow.result", _answer(scene, {"outcome": "ok", "value": "v"}), "bank", rule=rule
-    ) and None
+    value = {"outcome": "ok", "value": "v"}
+    other = _said("flow.result", lambda scene: _answer(scene, value), "bank")
     yield "result/other-sender", "result.sender step.ignored", _calling(other), ("wrong-sender",)
     yield "result/without-a-value", "result.malformed", _calling(_told({"outcome": "ok"})), _LOST
     yield "result/null", "result.malformed", _calling(_told({"outcome": "ok", "value": None})), _DONE
-    yield "result/evidence", "result.evidence", _calling(lambda scene, rule: scene.ok("v", rule=rule, proof=scene.stranger)), _DONE
+    yield (
+        "result/evidence",
+        "result.evidence",
+        _calling(lambda scene, rule: scene.ok("v", rule=rule, proof=scene.stranger)),
+        _DONE,
+    )
     limited = {"a": call(one_of=["yes", "no"]), "e": _OUT}
     yield "result/one-of", "result.one-of", _calling(_ok("yes"), limited), _DONE
     yield "result/one-of-with-a-blank", "result.one-of", _calling(_ok("yes "), limited), _LOST
-    new: Callable[[str], Script] = lambda name: lambda scene, rule: scene.ok(
-        Ref(name), rule=rule, refs=scene.tree(new=scene.blob(SEALED + b"n", ct="sealed"))
-    )
+
+    def new(name: str) -> Script:
+        return lambda scene, rule: scene.ok(
+            Ref(name), rule=rule, refs=scene.tree(new=scene.blob(SEALED + b"n", ct="sealed"))
+        )
+
     yield "result/new-ref", "result.refs call.refs", _calling(new("new")), _DONE
     yield "result/unknown-ref", "result.refs", _calling(new("nope")), _LOST
     retried = {"a": call(retry=_RETRY, timeout_ms=1_000), "e": _OUT}
     yield "retry/backoff", "retry.schedule status.suspended", _calling(_error(), retried), ("settled", "timer")
-    yield "retry/again", "retry.schedule call.exact", _calling(_all(_error(), _fire), retried), ("fired", "called", "timer")
+    yield (
+        "retry/again",
+        "retry.schedule call.exact",
+        _calling(_all(_error(), _fire), retried),
+        ("fired", "called", "timer"),
+    )
     thrice = _all(_error(), _fire, _error())
     yield "retry/no-more", "retry.schedule", _calling(thrice, retried), _LOST
     yield "retry/not-asked", "retry.schedule", _calling(_error(retry=False), retried), _LOST
@@ -184,7 +214,10 @@ def _results() -> _Drafts:
     once = {"a": call(timeout_ms=1_000), "e": _OUT}
     yield "timeout/first", "timeout.race", _calling(_all(_fire, _ok("late")), once), ("terminal",)
     yield "timeout/second", "timeout.race", _calling(_all(_ok("v"), _fire), once), ("terminal",)
-    pending: Script = lambda scene, rule: scene.pending(rule=rule)
+
+    def pending(scene: FlowScene, rule: str) -> None:
+        scene.pending(rule=rule)
+
     yield "timeout/pending", "timeout.pending status.suspended", _calling(_all(pending, _fire), once), ("stale-timer",)
     yield "timeout/not-pending", "timeout.pending", _calling(_fire, once), ("fired", *_LOST)
     two = _all(_ok("first"), _ok("second"))
@@ -196,7 +229,7 @@ def _answer(scene: FlowScene, members: dict[str, Any]) -> bytes:
 
 
 def _told(members: dict[str, Any]) -> Script:
-    return lambda scene, rule: scene.send("flow.result", _answer(scene, members), rule=rule) and None
+    return _said("flow.result", lambda scene: _answer(scene, members))
 
 
 # --- policies and dispatch -----------------------------------------------------------------------------------
@@ -205,7 +238,12 @@ def _told(members: dict[str, Any]) -> Script:
 def _policies() -> _Drafts:
     def dispatched(args: Any, **tool: Any) -> Script:
         tools = {**TOOLS, "t": {"peer": "edge", "params": ["x", "card"], **tool}}
-        return _calling(_nothing, {"a": call(args=args)}, tools=tools, given={"card": Ref("card"), "big": "x" * 33_000} if "big" in str(args) else {"card": Ref("card")})
+        return _calling(
+            _nothing,
+            {"a": call(args=args)},
+            tools=tools,
+            given={"card": Ref("card"), "big": "x" * 33_000} if "big" in str(args) else {"card": Ref("card")},
+        )
 
     sent, denied = ("admitted", "entered", "called"), ("admitted", "entered", "denied", "failed", "ended")
     yield "policy/when-true", "policy.when", dispatched({"x": 1}, when="$args.x == 1"), sent
@@ -218,11 +256,21 @@ def _policies() -> _Drafts:
     yield "policy/args-bound", "tmpl.dispatch", dispatched({"x": "$input.x"}), sent
     yield "policy/args-too-long", "tmpl.dispatch", dispatched({"x": ["$input.big", "$input.big"]}), lost
     fact = {"a": call("b"), "b": call(tool="u")}
-    yield "policy/fact", "policy.facts policy.deny-by-default", _calling(_ok("go"), fact), ("settled", "entered", "called")
+    yield (
+        "policy/fact",
+        "policy.facts policy.deny-by-default",
+        _calling(_ok("go"), fact),
+        ("settled", "entered", "called"),
+    )
     stopped = ("settled", "entered", "denied", "failed", "ended")
     yield "policy/fact-stops", "policy.facts policy.every-path", _calling(_ok("stop"), fact), stopped
     named = {"a": call("b"), "b": call(tool="v", args={"x": "$out.a"})}
-    yield "policy/value-names-a-peer", "policy.deny-by-default", _calling(_ok("desk"), named), ("settled", "entered", "called")
+    yield (
+        "policy/value-names-a-peer",
+        "policy.deny-by-default",
+        _calling(_ok("desk"), named),
+        ("settled", "entered", "called"),
+    )
 
 
 # --- parallels -----------------------------------------------------------------------------------------------
@@ -251,14 +299,24 @@ def _parallels() -> _Drafts:
     both = {"a": {}, "b": {"depends_on": ["a"], "args": {"x": "$dep.a"}}}
     yield "par/depends", "par.depends", _calling(_sub("a", "A"), _parallel(both)), ("settled", "called")
     null = {"a": {"optional": True}, "b": {"depends_on": ["a"], "args": {"x": "$dep.a"}}}
-    yield "par/depends-on-a-failure", "par.depends", _calling(_sub("a", None), _parallel(null)), ("settled", "failed", "called")
+    yield (
+        "par/depends-on-a-failure",
+        "par.depends",
+        _calling(_sub("a", None), _parallel(null)),
+        ("settled", "failed", "called"),
+    )
     first = _all(_sub("a", "A"), _sub("b", "B"), _asked("trace"))
     second = _all(_sub("b", "B"), _sub("a", "A"), _asked("trace"))
     two = {"a": {}, "b": {}}
     yield "par/first-first", "par.schedule-free step.fold", _calling(first, _parallel(two)), _DONE
     yield "par/second-first", "par.schedule-free step.order", _calling(second, _parallel(two)), _DONE
     stop = _all(_sub("a", None), _sub("b", "B"))
-    yield "par/stop", "par.stop", _calling(stop, _parallel({**two, "c": {"depends_on": ["b"]}})), ("settled", "failed", "ended")
+    yield (
+        "par/stop",
+        "par.stop",
+        _calling(stop, _parallel({**two, "c": {"depends_on": ["b"]}})),
+        ("settled", "failed", "ended"),
+    )
     optional = {"a": {"optional": True}, "b": {}}
     yield "par/optional", "par.optional", _calling(stop, _parallel(optional)), _DONE
     narrow = _all(_sub("a", None), _sub("b"))
@@ -277,8 +335,16 @@ def _waits() -> _Drafts:
 
     yield "wait/event", "wait.bound wait.transparent", _calling(event(), nodes), done
     for name, member in (("node", "e"), ("visit", 2), ("event", "stop")):
-        yield f"wait/other-{name}", "wait.bound step.ignored", _calling(event(**{name: member}), nodes), ("wrong-binding",)
-    other: Script = lambda scene, rule: scene.event("v", "bank", rule=rule)
+        yield (
+            f"wait/other-{name}",
+            "wait.bound step.ignored",
+            _calling(event(**{name: member}), nodes),
+            ("wrong-binding",),
+        )
+
+    def other(scene: FlowScene, rule: str) -> None:
+        scene.event("v", "bank", rule=rule)
+
     yield "wait/other-sender", "wait.bound", _calling(other, nodes), ("wrong-sender",)
     yield "wait/twice", "wait.once", _calling(_all(event(), event()), nodes), ("terminal",)
 
@@ -288,7 +354,10 @@ def _budgets() -> _Drafts:
     run = _all(_ok(), _ok(), _ok())
     stop = ("settled", "entered", "ended")
     for name, exact in (("steps", 4), ("calls", 3), ("tokens", 9)):
-        for slug, limit, ends in (("exact", exact, _DONE), ("one-less", exact - 1, ("settled", "ended") if name == "steps" else stop)):
+        for slug, limit, ends in (
+            ("exact", exact, _DONE),
+            ("one-less", exact - 1, ("settled", "ended") if name == "steps" else stop),
+        ):
             then = run if slug == "exact" or name == "steps" else _all(_ok(), _ok())
             limits = {f"max_{name}": limit}
             yield f"budget/{name}-{slug}", f"budget.{name}", _calling(then, nodes, limits=limits), ends
@@ -312,10 +381,13 @@ def _branch(to: str) -> dict[str, Any]:
 
 
 def _erasures() -> _Drafts:
-    erase: Script = lambda scene, rule: scene.control("erase", refs=["card"], rule=rule)
+    erase = _control("erase", refs=["card"])
     yield "erase/request", "erase.asked erase.appended", _calling(erase), ("erased",)
     yield "erase/again", "erase.asked", _calling(_all(erase, erase)), ("erased-before",)
-    gone: Script = lambda scene, rule: scene.erased(rule=rule)
+
+    def gone(scene: FlowScene, rule: str) -> None:
+        scene.erased(rule=rule)
+
     yield "erase/gone", "erase.asked erase.appended", _calling(_all(erase, _ok(), gone)), ("gone",)
     nodes = {"a": call("b"), "b": call(args={"card": Ref("card")})}
     yield "erase/sent", "erase.denied", _calling(_ok(), nodes), ("settled", "entered", "called")
@@ -328,7 +400,7 @@ def _plans() -> _Drafts:
     plan = program("x", x=call(args={"x": "$prior.a"}))
 
     def replan(whole: Any = plan) -> Script:
-        return lambda scene, rule: scene.control("replan", program=whole, rule=rule)
+        return _control("replan", program=whole)
 
     def begun(scene: FlowScene, rule: str) -> None:
         later = scene.successor(rule=rule)
@@ -338,30 +410,48 @@ def _plans() -> _Drafts:
 
     ended = _all(_ok("A"))
     limits = {"max_calls": 1}
-    yield "replan/continued", "replan.only-interrupted replan.rechecked", _calling(_all(ended, replan()), nodes, limits=limits), ("continued",)
+    yield (
+        "replan/continued",
+        "replan.only-interrupted replan.rechecked",
+        _calling(_all(ended, replan()), nodes, limits=limits),
+        ("continued",),
+    )
     yield "replan/running", "replan.only-interrupted", _calling(replan(), nodes, limits=limits), ("not-interrupted",)
     twice = _all(ended, replan(), replan(program("x", x=call())))
     yield "replan/twice", "replan.once", _calling(twice, nodes, limits=limits), ("already-continued",)
     defective = _all(ended, replan(program("x", x=call("nope"))))
     yield "replan/defective", "replan.rechecked", _calling(defective, nodes, limits=limits), ("rejected-plan",)
-    yield "replan/begun", "replan.carries replan.heir", _calling(_all(ended, replan(), begun), nodes, limits=limits), ("continued",)
+    yield (
+        "replan/begun",
+        "replan.carries replan.heir",
+        _calling(_all(ended, replan(), begun), nodes, limits=limits),
+        ("continued",),
+    )
 
     def stranger(scene: FlowScene, rule: str) -> None:
         later = scene.successor(rule=rule)
         later.actor.tips.clear()
         later.send("flow.start", scene.packet(flow=scene.entries["next"]), rule=rule)
 
-    yield "replan/other-sender", "replan.heir", _calling(_all(ended, replan(), stranger), nodes, limits=limits), ("continued",)
+    yield (
+        "replan/other-sender",
+        "replan.heir",
+        _calling(_all(ended, replan(), stranger), nodes, limits=limits),
+        ("continued",),
+    )
 
 
 def _ignored() -> _Drafts:
-    cancel: Script = lambda scene, rule: scene.control("cancel", rule=rule)
+    cancel = _control("cancel")
     yield "status/cancelled", "status.absorbing step.ignored", _calling(_all(cancel, cancel)), ("terminal",)
-    other: Script = lambda scene, rule: scene.send(
-        "flow.cancel", scene.packet(flow=scene.stranger), "desk", rule=rule
-    ) and None
-    yield "status/other-flow", "step.ignored query.accepts", _calling(_all(other, _asked("accepts"))), ("wrong-binding",)
-    note: Script = lambda scene, rule: scene.send("note", scene.blob(b""), rule=rule) and None
+    other = _said("flow.cancel", lambda scene: scene.packet(flow=scene.stranger), "desk")
+    yield (
+        "status/other-flow",
+        "step.ignored query.accepts",
+        _calling(_all(other, _asked("accepts"))),
+        ("wrong-binding",),
+    )
+    note = _said("note", lambda scene: scene.blob(b""))
     yield "status/note", "step.ignored value.no-ids", _calling(note), ("unknown-message",)
 
     def forged(scene: FlowScene, rule: str) -> None:

@@ -41,7 +41,7 @@ _WHOSE: Final = ("program", "policy", "both")
 
 
 def steps(trial: Trial, fmt: Format) -> None:
-    """Calls, branches, waits, parallels, ends and first attempts of subs count as steps; the limit is reached exactly."""
+    """All nodes and the first attempts of subs count as steps; the limit is reached exactly."""
     subs = {"a": {"tool": "t", "args": {}, "retry": {"max_attempts": 2}}, "b": {"tool": "t", "args": {}}}
     nodes = {
         "a": call("b", retry={"max_attempts": 2}),
@@ -80,7 +80,9 @@ def calls(trial: Trial, fmt: Format) -> None:
 
 def tokens(trial: Trial, fmt: Format, tape: Tape) -> None:
     """The usage of each settled attempt counts, else the cost; a call needs its cost in addition to all reserves."""
-    subs = {name: {"tool": tape.pick("tvu"), "args": {"x": 1}, "retry": {"max_attempts": 2}} for name in ("a", "b", "c")}
+    subs = {
+        name: {"tool": tape.pick("tvu"), "args": {"x": 1}, "retry": {"max_attempts": 2}} for name in ("a", "b", "c")
+    }
     nodes = {
         "a": call("p", tape.pick("tv"), args={"x": 1}, retry={"max_attempts": 3}),
         "p": {"kind": "parallel", "calls": subs, "next": "e", "width": tape.within(1, 3)},
@@ -175,7 +177,9 @@ def moves(trial: Trial, fmt: Format) -> None:
         more = {"m": _BRANCH} if last == "m" else {}
         whole = program("n0", {"max_steps": 10_000}, **chain, **more)
         scene.start(whole, policy(), {"x": 1}, rule="budget.moves")
-        assert scene.state["status"] == ("succeeded" if last == "e" else "budget_exceeded"), "the model counts otherwise"
+        assert scene.state["status"] == ("succeeded" if last == "e" else "budget_exceeded"), (
+            "the model counts otherwise"
+        )
     scene.flush()
 
 

@@ -21,9 +21,16 @@ Said = tuple[str, bytes, bytes, dict[str, str]]
 
 _ODD: Final[tuple[Any, ...]] = (
     *(None, [], 1, {}, {"attempt": 1}, {"attempt": -1, "outcome": "ok", "value": 1}, b"\x81", b""),
-    *({"attempt": 1, "outcome": "maybe"}, {"attempt": 1, "outcome": "ok"}, {"attempt": 1, "outcome": "pending", "value": 1}),
+    *(
+        {"attempt": 1, "outcome": "maybe"},
+        {"attempt": 1, "outcome": "ok"},
+        {"attempt": 1, "outcome": "pending", "value": 1},
+    ),
     *({"attempt": 1, "outcome": "ok", "value": 1, "next": "e"}, {"attempt": True, "outcome": "ok", "value": 1}),
-    *({"attempt": 1, "outcome": "ok", "value": 1, "usage": -1}, {"attempt": 1, "outcome": "ok", "value": 1, "usage": 10**12 + 1}),
+    *(
+        {"attempt": 1, "outcome": "ok", "value": 1, "usage": -1},
+        {"attempt": 1, "outcome": "ok", "value": 1, "usage": 10**12 + 1},
+    ),
     *({"attempt": 1, "outcome": "error", "error": {"class": "", "retry": True}}, {"attempt": 1, "outcome": "error"}),
 )
 """Documents that are not results."""
@@ -104,7 +111,9 @@ class Conversation:
 
     def _ok(self) -> Said:
         members: dict[str, Any] = {"outcome": "ok", "value": self.tape.pick(VALUES)}
-        return self._result(members | ({"usage": self.tape.pick((0, 1, 2, 5, 1, 1, 1, 10**12))} if self.tape.below(2) else {}))
+        return self._result(
+            members | ({"usage": self.tape.pick((0, 1, 2, 5, 1, 1, 1, 10**12))} if self.tape.below(2) else {})
+        )
 
     def _error(self) -> Said:
         if self.tape.once_in(4):
@@ -182,16 +191,16 @@ class Conversation:
 
 
 _MAKERS: Final[dict[str, Callable[[Conversation], Said]]] = {
-    "ok": Conversation._ok,  # noqa: SLF001 - the table of this class
-    "error": Conversation._error,  # noqa: SLF001
-    "odd": Conversation._odd,  # noqa: SLF001
-    "fired": Conversation._fired,  # noqa: SLF001
-    "event": Conversation._event,  # noqa: SLF001
-    "cancel": Conversation._cancel,  # noqa: SLF001
-    "erase": Conversation._erase,  # noqa: SLF001
-    "erased": Conversation._erased,  # noqa: SLF001
-    "replan": Conversation._replan,  # noqa: SLF001
-    "receipt": Conversation._receipt,  # noqa: SLF001
-    "unknown": Conversation._unknown,  # noqa: SLF001
+    "ok": Conversation._ok,
+    "error": Conversation._error,
+    "odd": Conversation._odd,
+    "fired": Conversation._fired,
+    "event": Conversation._event,
+    "cancel": Conversation._cancel,
+    "erase": Conversation._erase,
+    "erased": Conversation._erased,
+    "replan": Conversation._replan,
+    "receipt": Conversation._receipt,
+    "unknown": Conversation._unknown,
 }
 _KINDS: Final = tuple(_MAKERS)

@@ -40,7 +40,7 @@ _RENDERED: Final[tuple[Any, ...]] = (
 
 
 def rendering(trial: Trial, fmt: Format) -> None:
-    """A call whose arguments cannot be rendered, or exceed a limit, is not sent; an error has precedence over a limit."""
+    """A call whose arguments cannot be rendered, or exceed a limit, is not sent; an error precedes a limit."""
     scene = FlowScene(trial, fmt)
     for value in _RENDERED:
         _started(scene, {"x": value}, {}, "tmpl.dispatch")
@@ -52,7 +52,7 @@ def rendering(trial: Trial, fmt: Format) -> None:
 
 
 def refs(trial: Trial, fmt: Format) -> None:
-    """An argument with a ref at any depth is denied, unless the tool permits it; the packet leads to exactly its blobs."""
+    """An argument with a ref at any depth is denied, unless the tool permits it; the packet has exactly its blobs."""
     scene = FlowScene(trial, fmt)
     values = ("$input.card", [["$input.card"]], {"k": {"k": Ref("spare")}}, "$input.all", 1, [Ref("card"), Ref("card")])
     for value in values:
@@ -64,8 +64,25 @@ def refs(trial: Trial, fmt: Format) -> None:
 
 
 _CONDITIONS: Final = (
-    *("True", "False", "$args.x == 1", "$args.x == 2", "$args.nope == 1", "$args.x", "$input.nope == 1", "$input.x.y == 1"),
-    *("$args.x < 'a'", "has $args.x", "not has $args.y", "has $tool.w", "$tool.w == 1", "$tool.t == None", "$input.x == 1"),
+    *(
+        "True",
+        "False",
+        "$args.x == 1",
+        "$args.x == 2",
+        "$args.nope == 1",
+        "$args.x",
+        "$input.nope == 1",
+        "$input.x.y == 1",
+    ),
+    *(
+        "$args.x < 'a'",
+        "has $args.x",
+        "not has $args.y",
+        "has $tool.w",
+        "$tool.w == 1",
+        "$tool.t == None",
+        "$input.x == 1",
+    ),
 )
 
 
@@ -130,7 +147,9 @@ def paths(trial: Trial, fmt: Format) -> None:
             if scene.state["at"] == "w":
                 scene.event(rule="policy.every-path")
             else:
-                scene.error(retry=False, call=scene.call_of(next(iter(scene.state["flight"]))), rule="policy.every-path")
+                scene.error(
+                    retry=False, call=scene.call_of(next(iter(scene.state["flight"]))), rule="policy.every-path"
+                )
     scene.start(program("s", {"max_calls": 1}, s=call("l"), **last), policy(**ends), _GIVEN, _REFS)
     scene.ok("stop", rule="policy.every-path")
     scene.control("replan", program=program("l", **last), rule="policy.every-path")
@@ -145,9 +164,7 @@ def retried(trial: Trial, fmt: Format) -> None:
         "b": {"tool": "t", "args": {}},
     }
     scene = FlowScene(trial, fmt)
-    scene.start(
-        program("s", s={"kind": "parallel", "calls": subs, "next": "e"}), policy(tools=tools), _GIVEN, _REFS
-    )
+    scene.start(program("s", s={"kind": "parallel", "calls": subs, "next": "e"}), policy(tools=tools), _GIVEN, _REFS)
     scene.error(call=scene.call_of("a"), rule="policy.every-path")
     with scene.fork():
         scene.ok(1, call=scene.call_of("b"), rule="policy.facts")

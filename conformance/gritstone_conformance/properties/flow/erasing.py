@@ -71,7 +71,14 @@ def ended(trial: Trial, fmt: Format) -> None:
 def denied(trial: Trial, fmt: Format) -> None:
     """An argument with an erased ref, at any depth, is denied: the first attempt, a retry, and in a sub."""
     scene = FlowScene(trial, fmt)
-    values = ("$input.card", [["$input.card"]], [Ref("spare"), "$input.card"], {"k": Ref("card")}, Ref("spare"), "$out.w")
+    values = (
+        "$input.card",
+        [["$input.card"]],
+        [Ref("spare"), "$input.card"],
+        {"k": Ref("card")},
+        Ref("spare"),
+        "$out.w",
+    )
     for value in values:
         wait = {"kind": "wait", "event": "go", "next": "a"}
         node = call(args={"card": value, "x": "$input.x"}, retry={"max_attempts": 3, "backoff_ms": 5})

@@ -31,7 +31,12 @@ def _try(scene: FlowScene, mt: str, content: bytes, *why: str, **headers: str) -
 
 def _results(scene: FlowScene, request: bytes) -> None:
     for attempt in (0, 1, 2, 3):
-        for members in ({"outcome": "ok", "value": 1}, {"outcome": "pending"}, {"outcome": "x"}, {"outcome": "ok", "value": Ref("n")}):
+        for members in (
+            {"outcome": "ok", "value": 1},
+            {"outcome": "pending"},
+            {"outcome": "x"},
+            {"outcome": "ok", "value": Ref("n")},
+        ):
             _try(scene, "flow.result", scene.packet({"attempt": attempt, **members}, request=request))
     _try(scene, "flow.result", scene.packet({"attempt": 9}, request=scene.stranger))
 
@@ -102,10 +107,12 @@ def interrupted(trial: Trial, fmt: Format) -> None:
 
 
 def ended(trial: Trial, fmt: Format) -> None:
-    """To a flow that ended: unknown types and forms before the end, the end before all else; a rejected one ignores all."""
+    """To a flow that ended: types and forms precede the end, the end precedes the rest; a rejected one ignores all."""
     scene = FlowScene(trial, fmt)
     for name in ("a", "nope"):
-        scene.start(program(name, a=call()) if name == "a" else program(name), policy(), {"x": 1}, _REFS, rejected=name != "a")
+        scene.start(
+            program(name, a=call()) if name == "a" else program(name), policy(), {"x": 1}, _REFS, rejected=name != "a"
+        )
         if name == "a":
             scene.control("cancel", rule=_RULE)
         for mt in ("flow.cancel", "flow.start", "flow.erase", "flow.erased", "flow.replan", "flow.fired", "flow.event"):

@@ -42,7 +42,10 @@ _WORKED: Final = ("abcdefg", "abababac", "a", "", "aa", "ab", "aab", "abcabcabcd
 def worked(trial: Trial) -> None:
     """The worked examples of the text, and small ones beside them."""
     paths = [list(each) for each in _WORKED]
-    paths += ["read edit test edit test edit test done".split(), "rewrite retry rewrite rollback retry patch retry".split()]
+    paths += [
+        ["read", "edit", "test", "edit", "test", "edit", "test", "done"],
+        ["rewrite", "retry", "rewrite", "rollback", "retry", "patch", "retry"],
+    ]
     for path in paths:
         for baselines in ([], [path], [["read", "validate", "patch", "test"]], [list("ab"), [], path]):
             trial.expect_many([_measuring(_entered(path), baselines, "metric.formula")])
@@ -63,7 +66,15 @@ def changes(trial: Trial, tape: Tape) -> None:
     for _ in range(length - 1):
         bits.append(tape.pick((bits[-1], bits[-1], bits[-1], 1 - bits[-1])) if tape.below(4) else tape.below(2))
     slight = [int(bit) for bit in "0000000001011011"]
-    drawn = [bits, slight, [0] * 12 + [1] * 4, [0] * length, [0] + [1] * (length - 1), [0] * length + [1] * length, [0, 1] * length]
+    drawn = [
+        bits,
+        slight,
+        [0] * 12 + [1] * 4,
+        [0] * length,
+        [0] + [1] * (length - 1),
+        [0] * length + [1] * length,
+        [0, 1] * length,
+    ]
     trial.expect_many([_measuring(_entered(_series(each)), [], "metric.change-point") for each in drawn])
 
 
@@ -117,7 +128,10 @@ def refused(trial: Trial, tape: Tape) -> None:
     odd: list[Any] = [b"", b"\x80\0", 1, None, {}, [1], [[]], [{}], [{"e": "x"}], [{"e": "entered"}]]
     odd += [[{"e": "entered", "node": node, "visit": visit}] for node in (1, "A", "") for visit in (1, -1, "1")]
     odd += [[{"e": "entered", "node": "a", "visit": 1, "x": 1}], [{"e": "ended", "status": "running"}]]
-    odd += [[{"e": "ended", "status": "failed"}, {"e": "ignored", "why": "terminal"}], spoil(tape, _entered(["a", "b"]))]
+    odd += [
+        [{"e": "ended", "status": "failed"}, {"e": "ignored", "why": "terminal"}],
+        spoil(tape, _entered(["a", "b"])),
+    ]
     odd += [draw_value(tape), [draw_value(tape)]]
     trial.expect_many([_measuring(each, [], "metric.refused") for each in odd])
 

@@ -57,7 +57,12 @@ def graphs(trial: Trial, fmt: Format, tape: Tape) -> None:
     scene = _started(FlowScene(trial, fmt), subs, "par.order", **members)
     while scene.state["at"] is not None:
         is_last = len(scene.state["done"]) == len(subs) - 1
-        _answer(scene, tape.pick(sorted(scene.state["flight"])), f"{tape.below(9)}", "par.progress" if is_last else "par.order")
+        _answer(
+            scene,
+            tape.pick(sorted(scene.state["flight"])),
+            f"{tape.below(9)}",
+            "par.progress" if is_last else "par.order",
+        )
     assert set(scene.state["output"]) == set(subs), "the model ends"
     scene.flush()
 
@@ -100,11 +105,13 @@ def schedules(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def stops(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """After a failure nothing is called or tried again; open calls are recorded, and the first failure is that of the node."""
+    """After a failure nothing is called or tried again; open calls are recorded; the first failure is the node's."""
     retry = {"max_attempts": 3, "backoff_ms": 10}
     subs = {name: _sub("t", args={"x": name}, retry=retry, timeout_ms=9) for name in _NAMES[: tape.within(2, 5)]}
     subs["zz"] = _sub("t", depends_on=["b"])
-    scene = _started(FlowScene(trial, fmt), subs, "par.order", **({"width": tape.within(1, 4)} if tape.below(3) else {}))
+    scene = _started(
+        FlowScene(trial, fmt), subs, "par.order", **({"width": tape.within(1, 4)} if tape.below(3) else {})
+    )
     for _ in range(tape.below(3)):
         scene.error(call=scene.call_of(tape.pick(sorted(scene.state["flight"]))), rule="retry.schedule")
     open_calls = [key for key, flight in sorted(scene.state["flight"].items()) if flight["phase"] == "called"]

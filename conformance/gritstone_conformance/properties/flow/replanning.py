@@ -101,7 +101,10 @@ def rechecked(trial: Trial, fmt: Format) -> None:
 def carries(trial: Trial, fmt: Format) -> None:
     """The first core of a successor has the parts of the flow, its outputs, and the sums of what was spent."""
     scene = FlowScene(trial, fmt)
-    tools = {**policy()["tools"], "u": {"peer": "edge", "params": ["x"], "refs": ["x"], "when": "not has $tool.t or True"}}
+    tools = {
+        **policy()["tools"],
+        "u": {"peer": "edge", "params": ["x"], "refs": ["x"], "when": "not has $tool.t or True"},
+    }
     flow = _interrupted(scene, tools=tools, limits={"max_replans": 2, "max_calls": 4})
     flow.control("erase", refs=["spare"], rule="erase.asked")
     plan = program("b", {"max_calls": 1}, b=call("c", args={"x": "$prior.a"}), c=call("e", args={"x": "$out.b"}))

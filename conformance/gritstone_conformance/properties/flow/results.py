@@ -52,7 +52,7 @@ def senders(trial: Trial, fmt: Format) -> None:
 
 
 def first_wins(trial: Trial, fmt: Format) -> None:
-    """The first ``ok`` of any attempt is the output, also after a timeout and in a backoff; later ones change nothing."""
+    """The first ``ok`` of any attempt is the output, also in a backoff; later ones change nothing."""
     scene = _calling(FlowScene(trial, fmt), retry=_RETRY, timeout_ms=50)
     scene.fire(rule="timeout.race")
     with scene.fork():

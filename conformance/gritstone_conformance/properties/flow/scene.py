@@ -152,8 +152,10 @@ class FlowScene:
         self.read(rule)
         return message
 
-    def ok(self, value: Any, *, rule: str, call: Outgoing | None = None, attempt: int | None = None, **more: Any) -> None:
-        """Answer a call, by default the newest one, with a value; ``refs`` and other entries of type bytes are edges."""
+    def ok(
+        self, value: Any, *, rule: str, call: Outgoing | None = None, attempt: int | None = None, **more: Any
+    ) -> None:
+        """Answer a call, by default the newest one, with a value; ``refs`` and other entries of bytes are edges."""
         self._answer({"outcome": "ok", "value": value}, rule, call, attempt, more)
 
     def error(self, *, rule: str, retry: bool = True, call: Outgoing | None = None, attempt: int | None = None) -> None:
@@ -191,7 +193,7 @@ class FlowScene:
         return self.packet(members | {name: other[name] for name in members if name in other}, **entries)
 
     def control(self, name: str, sender: bytes | str = "desk", *, rule: str, **more: Any) -> None:
-        """Send ``flow.<name>`` with the edge ``flow``: a cancel, an erase with ``refs``, or a replan with ``program``."""
+        """Send ``flow.<name>`` with the edge ``flow``: a cancel, an erase of ``refs``, or a replan with ``program``."""
         self.send(f"flow.{name}", self.control_packet(**more), sender, rule=rule)
 
     def control_packet(self, **more: Any) -> bytes:

@@ -8,7 +8,6 @@ from gritstone_conformance.model.flow.values import encode
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.scene import CODE, SEALED, FlowScene, of_runs
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.properties.wit.workbench import BenchActor
 from gritstone_conformance.strategies.flow_programs import EVERYTHING, REFUND, draw_edit, edited
 from gritstone_conformance.strategies.flow_runs import call, end, policy, program
 from gritstone_conformance.strategies.flow_values import TAPE
@@ -113,7 +112,10 @@ def checked(trial: Trial, fmt: Format, tape: Tape) -> None:
     peers = {"edge": scene.bench.outside, "bank": scene.peers["bank"], "clock": scene.peers["clock"]}
     pay = ("nodes", "pay")
     unsafe = [edited(REFUND, "program", (*pay, "guards"), ...), edited(REFUND, "program", (*pay, "next"), "gate")]
-    unsafe += [edited(REFUND, "program", ("nodes", "gate", "else"), "pay"), edited(REFUND, "program", ("start",), "pay")]
+    unsafe += [
+        edited(REFUND, "program", ("nodes", "gate", "else"), "pay"),
+        edited(REFUND, "program", ("start",), "pay"),
+    ]
     for draft in (EVERYTHING, REFUND, EVERYTHING, EVERYTHING):
         for each in (draw_edit(tape, draft), tape.pick((draft, *unsafe))):
             refs = {name: scene.blob(SEALED, ct="sealed") for name in each.refs}
@@ -149,7 +151,11 @@ def updates(trial: Trial, fmt: Format) -> None:
     """An update is refused, whoever sends it, with and without ``wit_update``."""
     scene = FlowScene(trial, fmt).start(_SMALL, policy(), {"x": 1}, {"card": SEALED})
     code = scene.blob(PUPPET, ct="s")
-    contents = [scene.tree(wit=code), scene.tree(name=code, wit_update=code), scene.tree(input=scene.document({"x": 2}))]
+    contents = [
+        scene.tree(wit=code),
+        scene.tree(name=code, wit_update=code),
+        scene.tree(input=scene.document({"x": 2})),
+    ]
     contents += [scene.tree(wit_update=scene.blob(CODE, ct="s")), scene.blob(b"x")]
     for content in contents:
         for sender in ("edge", "desk", scene.stranger, scene.actor.identity):
@@ -205,7 +211,9 @@ def frozen(trial: Trial, fmt: Format) -> None:
     name = scene.blob(b"1")
     nodes = {"a": call("w"), "w": {"kind": "wait", "event": "go", "next": "e"}, "e": end(output="$out.w")}
     scene.start(program("a", None, **nodes), policy(), {"x": 1}, {"card": SEALED}, name=name, rule="start.frozen")
-    fixed = {each: scene.entries[each] for each in ("wit", "wit_query", "name", "program", "input", "policy", "starter")}
+    fixed = {
+        each: scene.entries[each] for each in ("wit", "wit_query", "name", "program", "input", "policy", "starter")
+    }
     new = scene.tree(new=scene.blob(SEALED + b"n", ct="sealed"), starter=scene.blob(SEALED + b"n", ct="sealed"))
     scene.ok({"program": 1, "policy": 2}, refs=new, rule="start.frozen")
     scene.control("erase", refs=["card"], rule="start.frozen")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.conversation import GIVEN, REFS, Conversation
 from gritstone_conformance.properties.flow.scene import FlowScene, of_runs
@@ -42,7 +41,7 @@ def order(trial: Trial, fmt: Format) -> None:
 
 
 def bound(trial: Trial, fmt: Format) -> None:
-    """A step covers at most 64 messages of each sender, and all that were proposed up to that; the others stay unread."""
+    """A step covers at most 64 messages of each sender, and all proposed ones up to that; others stay unread."""
     scene = FlowScene(trial, fmt).start(program("a", a=call()), policy(), GIVEN, REFS)
     note = scene.blob(b"")
     for counts in ((63, 64), (64, 1), (65, 64), (130, 2)):
@@ -102,7 +101,7 @@ _BRANCHES: Final = (
 
 
 def exits(trial: Trial, fmt: Format) -> None:
-    """A node is left by the exit that the outcome determines: an error of a branch is no exit, a failure is not ``next``."""
+    """A node is left by the exit that the outcome determines: an error is not an exit, a failure is not ``next``."""
     scene = FlowScene(trial, fmt)
     for condition in _BRANCHES:
         whole = {"s": {"kind": "branch", "if": condition, "then": "a", "else": "b"}, "a": call(), "b": call(tool="u")}
@@ -164,7 +163,9 @@ def suspended(trial: Trial, fmt: Format, tape: Tape) -> None:
         found = scene.call_of(key)
         attempt = int(dict(found.message.headers)["attempt"])
         if flight[key]["phase"] == "backoff" and tape.below(2):
-            timers = [each for each in scene.sent("flow.timer") if f'"{key}"' in str(scene.value(_doc(scene, each.packet)))]
+            timers = [
+                each for each in scene.sent("flow.timer") if f'"{key}"' in str(scene.value(_doc(scene, each.packet)))
+            ]
             scene.fire(timer=timers[-1] if timers else None, rule="status.suspended")
         elif tape.below(3):
             scene.pending(call=found, attempt=attempt, rule="status.suspended")

@@ -62,7 +62,9 @@ def complete(trial: Trial, fmt: Format) -> None:
     """Each step logs everything that happened, in its order, and ``seq`` counts all events."""
     scene = _run(FlowScene(trial, fmt), "trace.complete")
     names = {each["e"] for each in scene.trace}
-    assert names >= {"admitted", "entered", "decided", "called", "timer", "fired", "settled", "pending"}, "more is logged"
+    assert names >= {"admitted", "entered", "decided", "called", "timer", "fired", "settled", "pending"}, (
+        "more is logged"
+    )
     scene.query("state", "trace.complete")
     scene.flush()
 
@@ -85,7 +87,11 @@ def no_ids(trial: Trial, fmt: Format) -> None:
     """No document of a core or of a packet has the id of an object: each object that is named is an edge."""
     scene = _run(FlowScene(trial, fmt), "value.no-ids")
     shelf = scene.bench.executor.shelf
-    packets = [scene.packet_of(each) for mt in ("flow.call", "flow.timer", "flow.erase", "flow.report") for each in scene.sent(mt)]
+    packets = [
+        scene.packet_of(each)
+        for mt in ("flow.call", "flow.timer", "flow.erase", "flow.report")
+        for each in scene.sent(mt)
+    ]
     ids = {scene.actor.identity, scene.actor.head, *scene.entries.values(), *scene.peers.values()}
     documents = [scene.entries["state"], *(packet["doc"] for packet in packets)]
     for document in documents:

@@ -58,7 +58,9 @@ def once(trial: Trial, fmt: Format, tape: Tape) -> None:
         "v": {**_WAIT, "next": "w"},
         "e": end(output="$out.w"),
     }
-    scene.start(program("w", {"max_visits": 4, "max_stalled": 50}, **nodes), policy(), {"x": 1}, _REFS, rule="wait.once")
+    scene.start(
+        program("w", {"max_visits": 4, "max_stalled": 50}, **nodes), policy(), {"x": 1}, _REFS, rule="wait.once"
+    )
     for _ in range(tape.within(2, 6)):
         if scene.state["at"] is None:
             break
@@ -93,7 +95,10 @@ def timers(trial: Trial, fmt: Format) -> None:
     """A wait that times out fails; a late event, and the timer after an event, are ignored."""
     scene = _waiting(FlowScene(trial, fmt), timeout_ms=50)
     packet = scene.event_packet("v")
-    told = (("flow.event", packet, "desk"), ("flow.fired", scene.packet(timer=scene.sent("flow.timer")[0].packet), "clock"))
+    told = (
+        ("flow.event", packet, "desk"),
+        ("flow.fired", scene.packet(timer=scene.sent("flow.timer")[0].packet), "clock"),
+    )
     for order in (told, told[::-1]):
         with scene.fork():
             for mt, content, sender in (*order, *order):

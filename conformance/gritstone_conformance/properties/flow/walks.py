@@ -47,7 +47,7 @@ def runs(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def folds(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """A step that covers several messages has the core and the outbox of the steps that cover one each, without logs."""
+    """A step that covers several messages has the core and the outbox of steps that cover one each."""
     talk = _started(trial, fmt, tape)
     scene = talk.scene
     for _ in range(tape.within(1, 4)):
@@ -59,7 +59,9 @@ def folds(trial: Trial, fmt: Format, tape: Tape) -> None:
         apart, outbox = {**scene.entries, "state": b""}, scene.actor.value.outbox
         scene.actor.head, scene.actor.tips = head, {**tips, **scene.actor.tips}
         scene.read("step.fold")
-        assert ({**scene.entries, "state": b""}, scene.actor.value.outbox) == (apart, outbox), "the model depends on steps"
+        assert ({**scene.entries, "state": b""}, scene.actor.value.outbox) == (apart, outbox), (
+            "the model depends on steps"
+        )
         assert scene.state["log"] == logs, "the model depends on steps"
     scene.query("trace", "step.fold")
     scene.replay("replay.identical")
