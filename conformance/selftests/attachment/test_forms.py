@@ -42,6 +42,13 @@ OBJECTS: list[dict[str, Any]] = [
     {"kind": "mailbox", "entries": [[ID, ID]]},
     {"kind": "step", "previous": ID, "actor": ID, "inbox": None, "outbox": ID, "core": ID},
 ]
+METRICS = {
+    "transition_entropy": 0,
+    **dict.fromkeys(("rollback_density", "path_variance", "invariant_violation_rate"), [0, 1]),
+    **dict.fromkeys(("tool_churn", "retry_rate"), [1, 2]),
+    "usage": [{"node": "a", "calls": 1, "tokens": 0}],
+    "change_point": None,
+}
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("hello", HELLO),
     ("hello", {**HELLO, "profiles": [], "limits": {"window": 1, "frame_bytes": 4 << 20}}),
@@ -107,6 +114,10 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("flow.check", {"defects": []}),
     ("flow.eval", {"value": True}),
     ("flow.render", {"value": "9g"}),
+    ("flow.replay", {"steps": 3, "differs": None}),
+    ("flow.replay", {"steps": 3, "differs": 0}),
+    ("flow.metrics", METRICS),
+    ("flow.metrics", {**METRICS, "change_point": {"at": 1, "millibits": "-847", "detected": False}}),
     ("sandbox.run", {"outcome": "done", "output": "AA", "used": 3, "instance": "i1"}),
     ("sandbox.run", {"outcome": "unresolved:module", "output": "", "used": None, "instance": None}),
     ("sandbox.again", {"outcome": "failed:guest:7", "output": "", "used": 0, "files": {"a/b": "AA"}}),

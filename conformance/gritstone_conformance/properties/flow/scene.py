@@ -28,6 +28,7 @@ def of_runs(
     body: Callable[..., None],
     *rules: str,
     given: Given | None = None,
+    features: tuple[str, ...] = (),
     once: bool = True,
     **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
@@ -37,7 +38,7 @@ def of_runs(
         body,
         *(f"flow.{rule}" for rule in rules),
         given=given,
-        features=("flow.executor",),
+        features=("flow.executor", *features),
         once=once,
         **options,
     )
@@ -222,6 +223,11 @@ class FlowScene:
         scene.read(rule)
         scene.actor.tips[self.actor.identity] = start.identity
         return scene
+
+    def erase(self, identity: bytes) -> None:
+        """Erase a blob in the store."""
+        self.flush()
+        self.bench.pair.expect(self.bench.pair.erase(identity))
 
     @contextmanager
     def fork(self) -> Iterator[None]:
