@@ -44,8 +44,8 @@ OBJECTS: list[dict[str, Any]] = [
 ]
 METRICS = {
     "transition_entropy": 0,
-    **dict.fromkeys(("rollback_density", "path_variance", "invariant_violation_rate"), [0, 1]),
-    **dict.fromkeys(("tool_churn", "retry_rate"), [1, 2]),
+    **{name: [0, 1] for name in ("rollback_density", "path_variance", "invariant_violation_rate")},
+    **{name: [1, 2] for name in ("tool_churn", "retry_rate")},
     "usage": [{"node": "a", "calls": 1, "tokens": 0}],
     "change_point": None,
 }

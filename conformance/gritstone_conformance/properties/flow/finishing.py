@@ -12,7 +12,8 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_GIVEN: Final[dict[str, Any]] = {"x": 1, "card": Ref("card"), "big": "x" * 33_000, "deep": [[[[[[[[[[[[[[1]]]]]]]]]]]]]]}
+_DEEP: Final[Any] = [[[[[[[[[[[[[[1]]]]]]]]]]]]]]
+_GIVEN: Final[dict[str, Any]] = {"x": 1, "card": Ref("card"), "big": "x" * 33_000, "deep": _DEEP}
 _REFS: Final = {"card": SEALED, "spare": SEALED + b"2"}
 _OUTPUTS: Final[tuple[Any, ...]] = (
     *("$input.x", "${input.x}", "$input.nope", "$input.x.y", "${input.card}", "$input.card", "$$"),
@@ -75,7 +76,7 @@ def erased(trial: Trial, fmt: Format) -> None:
 
 
 def born_erased(trial: Trial, fmt: Format) -> None:
-    """The first step fails if the program, the policy or the input was erased, but not if there is a defect ``core``."""
+    """The first step fails if the program, the policy or the input was erased, unless there is a defect ``core``."""
     scene = FlowScene(trial, fmt)
     for entry in ("program", "policy", "input", "name"):
         for extra in ({}, {"extra": scene.stranger}):
