@@ -24,7 +24,7 @@ __all__ = ["check_expected", "eval_expected", "render_expected"]
 def check_expected(
     program: bytes, policy: bytes, given: bytes, peers: Collection[str], refs: Collection[str]
 ) -> dict[str, Json]:
-    """Return what ``flow.check`` answers; the arguments are those of :func:`check`."""
+    """Return what ``flow.check`` answers; the arguments are those of ``check``."""
     return ok(defects=[[at, code] for at, code in check(program, policy, given, peers, refs)])
 
 
