@@ -76,7 +76,7 @@ function checkShape(program, defects) {
 const targetsOf = (node) =>
   ["next", "on_error", "then", "else"].map((exit) => node.get(exit)).filter((target) => target !== undefined);
 
-/** The calls of a node, [place, work, the subs beside it or null]. */
+/** The calls of a node, [place, work, the subs next to it or null]. */
 function worksOf(name, node) {
   if (node.get("kind") === "call") return [[name, node, null]];
   if (node.get("kind") !== "parallel") return [];
