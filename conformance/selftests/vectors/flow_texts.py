@@ -84,6 +84,7 @@ _REFUSED: Final = {
     "int-below": "3b8000000000000000",
     "list-too-long": "9b00ffffffffffffff",
     "map-value-missing": "a16161",
+    "reserved-head": "1c" + "ff" * 16,
     "empty": "",
 }
 
