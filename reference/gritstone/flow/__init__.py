@@ -5,3 +5,9 @@ The pure part: ``values`` and ``json_form`` have the data, ``expressions`` and `
 
 Spec: ``flow``.
 """
+
+from __future__ import annotations
+
+from gritstone.flow.pure import evaluate_text, render_value
+
+__all__ = ["evaluate_text", "render_value"]
