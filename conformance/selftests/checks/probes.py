@@ -35,6 +35,7 @@ SELFTESTS: Final = {
         *("model/test_checks.py", "model/test_code_checks.py", "model/test_store.py", "model/test_bundle.py"),
         *("model/test_wit.py", "model/test_agent.py"),
     ),
+    "model/flow": (*("model/test_flow_values.py", "model/test_flow_expressions.py", "model/test_flow_check.py"),),
     "model/pieces": ("model/test_odd_answers.py::test_export_without_end_is_aborted",),
     "model/recompute": ("model/test_history.py::test_forged_history_is_reported",),
     "model/residency": ("model/test_residency_check.py",),

@@ -191,6 +191,8 @@ def test_a_json_form_is_read_back(value: Value) -> None:
         '{"a":1,"\\u0061":2}',
         '"\\ud800"',
         '{"\\udc00":1}',
+        '["\\ud800"]',
+        '{"a":"\\ud800"}',
         '{"$ref":"Card"}',
         '{"$ref":1}',
         "1 2",

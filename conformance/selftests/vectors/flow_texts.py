@@ -84,6 +84,7 @@ _REFUSED: Final = {
     "int-below": "3b8000000000000000",
     "list-too-long": "9b00ffffffffffffff",
     "map-value-missing": "a16161",
+    "reserved-head": "1c" + "ff" * 16,
     "empty": "",
 }
 
@@ -194,6 +195,8 @@ _EXPRESSIONS: Final[dict[str, dict[str, tuple[str, Any]]]] = {
         "seven-digits": (r"'\u{0000041}' == 'A'", "malformed"),
         "six-digits": (r"'\u{000041}' == 'A'", True),
         "surrogate": (r"'\u{d800}' == 'a'", "malformed"),
+        "surrogate-last": (r"'\u{dfff}' == 'a'", "malformed"),
+        "around-surrogates": (r"'\u{d7ff}' < '\u{e000}'", True),
         "above-unicode": (r"'\u{110000}' == 'a'", "malformed"),
         "tab": ("'\t' == 'a'", "malformed"),
         "delete": ("'\x7f' == 'a'", "malformed"),

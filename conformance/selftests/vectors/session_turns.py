@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from selftests.vectors.session_drafts import (
     ADD,
@@ -345,44 +345,68 @@ def _rounds_then_final(scene: Recorder) -> None:
 _Z: Final = bytes(32)
 _ONE_ROUND: Final = {"tools": TOOLS, "config": b'{"max_rounds":1}'}
 
+_Scripts: TypeAlias = "dict[str, tuple[Script, tuple[str, dict[str, Any]], tuple[str, ...]]]"
+_DONE: Final = ("committed", {"content": "hi"})
+_STALE: Final = refusal("rejected", "stale")
+_CONFLICT: Final = refusal("rejected", "conflict")
+_REQUEST: Final = refusal("malformed", "request")
+
 
 def _commits() -> Iterator[Draft]:
-    entries = {"tools": TOOLS}
-    done, stale, conflict = (
-        ("committed", {"content": "hi"}),
-        refusal("rejected", "stale"),
-        refusal("rejected", "conflict"),
-    )
-    request, response = refusal("malformed", "request"), refusal("malformed", "response")
-    scripts: dict[str, tuple[Script, tuple[str, dict[str, Any]], tuple[str, ...]]] = {
-        "same-again": (_again(b"hi"), done, ("commit.replay",)),
-        "same-after-seven": (_again(b"hi", between=7), done, ("commit.replay", "commit.recorded")),
-        "same-after-eight": (_again(b"hi", between=8), stale, ("commit.recorded", "commit.base")),
-        "other-again": (_again(b"ho"), conflict, ("commit.conflict",)),
-        "other-type-again": (_again(b"hi", "j"), conflict, ("commit.conflict", "commit.order")),
-        "late": (_late, stale, ("commit.base",)),
-        "edited": (_edited, stale, ("commit.base",)),
-        "no-such-turn": (_raw_commit(_Z, request=(HELLO, "j"), response=(b"x", "s")), stale, ("commit.base",)),
-        "no-response": (_raw_commit(_Z, request=(HELLO, "j")), request, ("commit.order",)),
+    scripts = {**_commits_again(), **_commits_of_other_forms(), **_commits_of_responses()}
+    for name, (script, ends, rules) in scripts.items():
+        yield Draft(f"commit/{name}", rules, script, ends, {"tools": TOOLS})
+    yield from _rounds_of_tools()
+
+
+def _commits_again() -> _Scripts:
+    return {
+        "same-again": (_again(b"hi"), _DONE, ("commit.replay",)),
+        "same-after-seven": (_again(b"hi", between=7), _DONE, ("commit.replay", "commit.recorded")),
+        "same-after-eight": (_again(b"hi", between=8), _STALE, ("commit.recorded", "commit.base")),
+        "other-again": (_again(b"ho"), _CONFLICT, ("commit.conflict",)),
+        "other-type-again": (_again(b"hi", "j"), _CONFLICT, ("commit.conflict", "commit.order")),
+        "late": (_late, _STALE, ("commit.base",)),
+        "edited": (_edited, _STALE, ("commit.base",)),
+    }
+
+
+def _commits_of_other_forms() -> _Scripts:
+    return {
+        "no-such-turn": (_raw_commit(_Z, request=(HELLO, "j"), response=(b"x", "s")), _STALE, ("commit.base",)),
+        "no-response": (_raw_commit(_Z, request=(HELLO, "j")), _REQUEST, ("commit.order",)),
         "more-entries": (
             _raw_commit(_Z, request=(HELLO, "j"), response=(b"x", "s"), x=(b"", "s")),
-            request,
+            _REQUEST,
             ("commit.order",),
         ),
-        "request-as-text": (_raw_commit(_Z, request=(HELLO, "s"), response=(b"x", "s")), request, ("commit.order",)),
-        "request-other": (_raw_commit(_Z, request=(b"{}", "j"), response=(b"x", "s")), request, ("prepare.request",)),
+        "request-as-text": (_raw_commit(_Z, request=(HELLO, "s"), response=(b"x", "s")), _REQUEST, ("commit.order",)),
+        "request-other": (_raw_commit(_Z, request=(b"{}", "j"), response=(b"x", "s")), _REQUEST, ("prepare.request",)),
         "phase-before-turn": (
             _raw_commit(_Z, request=(CONTINUE, "j"), response=(b"x", "s")),
             NOT_NOW,
             ("commit.order", "prepare.phase"),
         ),
-        "turn-before-response": (_raw_commit(_Z, request=(HELLO, "j"), response=(b"x", "x")), stale, ("commit.order",)),
+        "turn-before-response": (
+            _raw_commit(_Z, request=(HELLO, "j"), response=(b"x", "x")),
+            _STALE,
+            ("commit.order",),
+        ),
         "header-before-content": (
             _raw_commit(_Z, {"at": "x"}, request=(HELLO, "j")),
             refusal("malformed", "header"),
             ("commit.order",),
         ),
-        "response-type": (lambda scene: void(scene.commit(HELLO, b"x", "b")), response, ("response.grammar",)),
+    }
+
+
+def _commits_of_responses() -> _Scripts:
+    return {
+        "response-type": (
+            lambda scene: void(scene.commit(HELLO, b"x", "b")),
+            refusal("malformed", "response"),
+            ("response.grammar",),
+        ),
         "force-json": (
             lambda scene: void(scene.commit(b'{"force_json":true,"kind":"user","prompt":"hello"}', b"no")),
             refusal("invalid", "not-json"),
@@ -393,15 +417,16 @@ def _commits() -> Iterator[Draft]:
             ("committed", {"content": " [1.0] "}),
             ("response.force-json",),
         ),
-        "refused-then-final": (_refused_then_final, done, ("guest.atomic", "state.count")),
+        "refused-then-final": (_refused_then_final, _DONE, ("guest.atomic", "state.count")),
         "first-call-decides": (
             commit(HELLO, TWO.replace(b'{"a":1}', b"{}").replace(b'2},"tool":"add"', b'2},"tool":"sub"')),
             refusal("invalid", "argument"),
             ("commit.order", "call.arguments"),
         ),
     }
-    for name, (script, ends, rules) in scripts.items():
-        yield Draft(f"commit/{name}", rules, script, ends, entries)
+
+
+def _rounds_of_tools() -> Iterator[Draft]:
     yield Draft("rounds/one-more", ("rounds.bound",), _rounds, refusal("exhausted", "rounds"), _ONE_ROUND)
     yield Draft(
         "rounds/next-turn", ("rounds.bound",), _rounds_then_final, ("committed", {"action": "call"}), _ONE_ROUND

@@ -305,7 +305,7 @@ SHARED = {  # another runtime, a removal or damage changes the store
     "runtime.collect.seen",
 }
 DECLARED = {"runtime.agent.limits", "runtime.effect.limit", "session.guest.size"}  # numbers that are declared
-DRAWN = {"session.archive.neutral", "session.open.unique"}  # two runs, or random ids, are compared
+DRAWN = {"session.open.unique"}  # random ids are compared
 
 
 def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:

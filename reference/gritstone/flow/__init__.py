@@ -14,5 +14,6 @@ Spec: ``flow``.
 from __future__ import annotations
 
 from gritstone.flow.guest import FLOWS
+from gritstone.flow.pure import evaluate_text, render_value
 
-__all__ = ["FLOWS"]
+__all__ = ["FLOWS", "evaluate_text", "render_value"]

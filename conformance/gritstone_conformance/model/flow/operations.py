@@ -26,7 +26,7 @@ __all__ = ["check_expected", "eval_expected", "metrics_expected", "render_expect
 def check_expected(
     program: bytes, policy: bytes, given: bytes, peers: Collection[str], refs: Collection[str]
 ) -> dict[str, Json]:
-    """Return what ``flow.check`` answers; the arguments are those of :func:`check`."""
+    """Return what ``flow.check`` answers; the arguments are those of ``check``."""
     return ok(defects=[[at, code] for at, code in check(program, policy, given, peers, refs)])
 
 

@@ -245,7 +245,7 @@ PROPERTIES: Final = (
         *("check/one-edit", one_edit, "check.defects"),
         given=_DRAWN,
         examples=250,
-        reach={"with defects": 0.7},
+        reach={"with defects": 0.5},
         cost=200,
     ),
     of_flows(

@@ -202,7 +202,7 @@ PROPERTIES: Final = (
         examples=200,
         reach={"flow.render accepted": 0.5, "flow.render refused": 0.3},
     ),
-    of_flows("tmpl/changed", changed, "tmpl.fail-closed", given=_DRAWN, reach={"flow.render refused": 0.8}),
+    of_flows("tmpl/changed", changed, "tmpl.fail-closed", given=_DRAWN, reach={"flow.render refused": 0.5}),
     of_flows("tmpl/leaves", leaves, "tmpl.fail-closed"),
     of_flows("tmpl/single-pass", single_pass, "tmpl.single-pass"),
     of_flows("tmpl/everywhere", everywhere, "tmpl.everywhere"),

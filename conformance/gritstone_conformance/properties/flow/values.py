@@ -149,7 +149,7 @@ PROPERTIES: Final = (
     of_flows(
         *("value/canonical", canonical, "value.canonical"),
         given=_DRAWN,
-        reach={"flow.render accepted": 0.9, "flow.render refused": 0.9},
+        reach={"flow.render accepted": 0.5, "flow.render refused": 0.5},
     ),
     of_flows("value/injective", injective, "value.injective"),
     of_flows("value/limits", limits, "value.limits"),

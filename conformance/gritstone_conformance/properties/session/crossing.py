@@ -109,11 +109,7 @@ def open_ask(trial: Trial, fmt: Format) -> None:
 def erased(trial: Trial, fmt: Format) -> None:
     """A session whose history has erased blobs is archived, restored, and carried to another store."""
     resident = Resident(trial, fmt)
-    session = resident.puppet(b"erased")
-    resident.open(session, 1_000)
-    resident.send(session, resident.says(), 1_001)
-    resident.run()
-    resident.ack_all()
+    session = resident.spoken(b"erased")
     resident.request(resident.pair.erase(resident.stage.blob(b"said")))
     resident.archive(session, 2_000, rule=_ELSEWHERE)
     resident.restore(session, 2_001, rule=_ELSEWHERE)

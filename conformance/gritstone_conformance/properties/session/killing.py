@@ -102,11 +102,7 @@ def restored(trial: Trial, fmt: Format) -> None:
 def taken(trial: Trial, fmt: Format) -> None:
     """A restore in another store moves the agent's head, its entries and the references, all or nothing."""
     first = Resident(trial, fmt)
-    session = first.puppet(b"taken")
-    first.open(session, 1_000)
-    first.send(session, first.says(), 1_001)
-    first.run()
-    first.ack_all()
+    session = first.spoken(b"taken")
     first.archive(session, 2_000)
     name = f"archived/{session.hex()}"
     first.flush()

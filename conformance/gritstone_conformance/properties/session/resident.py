@@ -76,6 +76,15 @@ class Resident(LockstepModel):
         code = self.stage.blob(b"external:session/1", ("ct", "s"))
         return self.stage.tree(session=self.stage.tree(host=self.agent, nonce=nonce), wit=code, wit_query=code)
 
+    def spoken(self, title: bytes) -> bytes:
+        """Open a puppet that has sent the agent a message, which is acknowledged; return it."""
+        session = self.puppet(title)
+        self.open(session, 1_000)
+        self.send(session, self.says(), 1_001)
+        self.run()
+        self.ack_all()
+        return session
+
     def read(self, session: bytes, at: int, mt: str) -> None:
         """Send an empty request to a guest, run, and acknowledge the reply."""
         self.send(session, self.stage.blob(b""), at, mt)

@@ -137,11 +137,7 @@ def outside(trial: Trial, fmt: Format) -> None:
 def carried(trial: Trial, fmt: Format) -> None:
     """A session goes to a second store and comes back: the same steps, no old mail, and a legal history in both."""
     resident = Resident(trial, fmt)
-    session = resident.puppet(b"carried")
-    resident.open(session, 1_000)
-    resident.send(session, resident.says(), 1_001)
-    resident.run()
-    resident.ack_all()
+    session = resident.spoken(b"carried")
     for at in (10_000, 20_000):
         resident.archive(session, at)
         step = resident.pair.model.references[f"archived/{session.hex()}"]
@@ -188,11 +184,7 @@ def carried(trial: Trial, fmt: Format) -> None:
 def unfit(trial: Trial, fmt: Format) -> None:
     """A session is not restored on another chain of the agent, or at a step before mail that the agent has read."""
     resident = Resident(trial, fmt)
-    session = resident.puppet(b"unfit")
-    resident.open(session, 1_000)
-    resident.send(session, resident.says(), 1_001)
-    resident.run()
-    resident.ack_all()
+    session = resident.spoken(b"unfit")
     early = resident.model.mailroom.heads[session]
     resident.send(session, resident.says(), 1_002)
     resident.run()
@@ -221,11 +213,7 @@ def unfit(trial: Trial, fmt: Format) -> None:
 def released(trial: Trial, fmt: Format) -> None:
     """A session whose entries the agent dropped while it was archived offers no old mail after its restore."""
     resident = Resident(trial, fmt)
-    session = resident.puppet(b"released")
-    resident.open(session, 1_000)
-    resident.send(session, resident.says(), 1_001)
-    resident.run()
-    resident.ack_all()
+    session = resident.spoken(b"released")
     resident.archive(session, 2_000)
     resident.ack_all()
     resident.release(session)

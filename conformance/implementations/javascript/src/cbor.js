@@ -27,8 +27,8 @@ function readArgument(reader, size) {
   return high * 2 ** 32 + low;
 }
 
-/** Read one head: {major, value, shortest}. Throws unless it is the head of a definite, untagged item. */
-function readHead(reader) {
+/** Read one head: {major, value, shortest}. Throws Refusal unless it is the head of an item of definite length. */
+export function readHead(reader) {
   if (reader.at === reader.bytes.length) throw malformed("the bytes end before an item");
   const initial = reader.bytes[reader.at];
   reader.at += 1;

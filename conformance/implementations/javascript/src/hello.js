@@ -16,6 +16,7 @@ export const FEATURES = Object.freeze([
   "external",
   "fault.kill",
   "files",
+  "flow.executor",
   "schedule",
   "session.guest",
   "shared",

@@ -175,6 +175,7 @@ const LATER = new Map([
   ["runtime", async () => (await import("./operations-runtime.js")).RUNTIME_OPERATIONS],
   ["wasm", async () => (await import("./operations-wasm.js")).WASM_OPERATIONS],
   ["session", async () => (await import("./operations-session.js")).SESSION_OPERATIONS],
+  ["flow", async () => (await import("./operations-flow.js")).FLOW_OPERATIONS],
 ]);
 
 async function load(profile) {
