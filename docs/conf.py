@@ -51,7 +51,7 @@ _STDLIB = (
     "|random|re|socket|subprocess|threading|types|typing|xml"
 )
 _PLAIN = (
-    "_T|Any|BinaryIO|Build|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence"
+    "_R|_T|Any|BinaryIO|Build|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence"
     "|TextIO|Trap|WasmtimeError"
 )
 _PRIVATE = r"gritstone(_conformance)?\.(\w+\.)*_[A-Z]\w*"  # type variables, aliases and classes that a module keeps
