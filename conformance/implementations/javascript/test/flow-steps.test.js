@@ -8,10 +8,11 @@ import { Bench } from "./rounds.js";
 
 const FORMATS = [framed, cbor];
 const TEXT = chapter("flow/examples");
+const REFUND_TEXT = TEXT.slice(TEXT.indexOf("*Refund.*"));
 
 /** The beginning of an id of the text: of a row of a table, in both formats. */
-function idOf(row, format) {
-  const [, ...ids] = TEXT.match(new RegExp(`\\* - ${row}\\n +- ([0-9a-f]{16})\\n +- ([0-9a-f]{16})`));
+function idOf(row, format, text = TEXT) {
+  const [, ...ids] = text.match(new RegExp(`\\* - ${row}\\n +- ([0-9a-f]{16})\\n +- ([0-9a-f]{16})`));
   return ids[FORMATS.indexOf(format)];
 }
 
@@ -89,7 +90,7 @@ class Play {
   }
 
   async answer(json, key) {
-    const doc = { attempt: 1, outcome: "ok", ...json };
+    const doc = { attempt: 1, outcome: "error" in json ? "error" : "ok", ...json };
     await this.send("flow.result", this.packet(doc, { request: this.open("sent", key) }));
   }
 
@@ -97,8 +98,13 @@ class Play {
     await this.send("flow.fired", this.bench.tree({ timer: this.open("timers", key) }));
   }
 
-  query = (name) => askStep(this.bench.workspace, this.head, name, Buffer.alloc(0));
-  json = (name) => toJson(valueOf(this.bench.read(this.query(name)), Number.POSITIVE_INFINITY));
+  query(name) {
+    return askStep(this.bench.workspace, this.head, name, Buffer.alloc(0));
+  }
+
+  json(name) {
+    return toJson(valueOf(this.bench.read(this.query(name)), Number.POSITIVE_INFINITY));
+  }
 
   get state() {
     return this.json("state");
@@ -131,4 +137,194 @@ both("the smallest flow", async (format) => {
   assert.deepEqual(play.trace, [283, "e3ede95edaf01e0a"]);
   assert.equal(play.query("other"), null);
   assert.deepEqual(play.json("accepts"), []);
+});
+
+const REFUND = program("refund", "analyze", {
+  analyze: {
+    kind: "call",
+    tool: "llm",
+    args: { prompt: "Is order ${input.order} refundable?" },
+    one_of: ["yes", "no"],
+    next: "gate",
+  },
+  gate: { kind: "branch", if: "$out.analyze == 'yes' and $input.amount <= 100", else: "reject" },
+  pay: {
+    kind: "call",
+    tool: "refund",
+    args: { order: "$input.order", amount: "$input.amount" },
+    guards: ["gate.then"],
+    next: "paid",
+  },
+  reject: { kind: "call", tool: "mail", args: { to: "$input.customer", text: "declined" }, next: "declined" },
+  paid: { ...END, output: { receipt: "$out.pay" } },
+  declined: { ...END, output: "declined" },
+});
+const exit = "then"; // spelled as a key, it would look like a promise
+REFUND.nodes.gate[exit] = "pay";
+const REFUND_POLICY = {
+  flow_policy: 1,
+  eraser: "edge",
+  control: { cancel: ["edge"], erase: ["edge"] },
+  tools: {
+    llm: { peer: "edge", params: ["prompt"], cost: 100 },
+    mail: { peer: "edge", params: ["to", "text"], refs: ["to"] },
+    refund: { peer: "edge", params: ["order", "amount"], when: "$args.amount <= 100", guarded: true },
+  },
+};
+const CUSTOMER = Buffer.concat([Buffer.from(Array.from({ length: 16 }, (_, i) => i)), Buffer.from("4111 1111 1111 1111")]);
+const ORDER = { order: "A-17", amount: 40, customer: { $ref: "customer" } };
+const refund = (format, source = REFUND, input = ORDER) =>
+  Play.begin(format, source, REFUND_POLICY, { input, refs: [["customer", CUSTOMER]] });
+
+both("the refund", async (format) => {
+  const play = await refund(format);
+  assert.equal(short(play.program), idOf("program, 522 bytes", format));
+  assert.equal(short(play.policy), idOf("policy, its document 218 bytes", format));
+  assert.equal(short(play.actor), idOf("flow", format, REFUND_TEXT));
+  assert.equal(short(play.open("sent")), idOf("key of ``analyze``", format));
+  assert.equal(short(play.head), idOf("step 1", format, REFUND_TEXT));
+  await play.answer({ value: "yes", usage: 120 });
+  assert.equal(short(play.open("sent")), idOf("key of ``pay``", format));
+  assert.equal(short(play.head), idOf("step 2", format));
+  await play.answer({ value: "R-1" });
+  assert.equal(short(play.head), idOf("step 3", format));
+  assert.deepEqual(play.trace, [869, "d1fac03119384e11"]);
+});
+
+both("the refund that is declined, erased or denied", async (format) => {
+  const declined = await refund(format);
+  await declined.answer({ value: "no", usage: 120 });
+  await declined.answer({ value: "R-1" });
+  assert.deepEqual(declined.trace, [883, "576f64ce6a53f127"]);
+  assert.equal(declined.state.output, "declined");
+  const erased = await refund(format);
+  await erased.send("flow.erase", erased.packet({ refs: ["customer"] }, { flow: erased.actor }));
+  await erased.answer({ value: "no", usage: 120 });
+  assert.deepEqual(erased.trace, [737, "b22a8ab0abae5e23"]);
+  assert.deepEqual(erased.state.failure, { class: "denied", node: "reject", why: "erased" });
+  const open = structuredClone(REFUND);
+  open.nodes.gate.if = "True";
+  const denied = await refund(format, open, { ...ORDER, amount: 500 });
+  await denied.answer({ value: "yes" });
+  assert.deepEqual(denied.state.failure, { class: "denied", node: "pay", why: "when" });
+  const maybe = await refund(format);
+  await maybe.answer({ value: "maybe" });
+  assert.deepEqual(maybe.state.failure, { class: "not-allowed", node: "analyze" });
+});
+
+const toolPolicy = (params, more = {}, tool = {}) => ({
+  flow_policy: 1,
+  tools: { t: { peer: "edge", params, ...tool } },
+  ...more,
+});
+
+both("a call that is tried again", async (format) => {
+  const a = {
+    kind: "call",
+    tool: "t",
+    args: { n: 1 },
+    retry: { max_attempts: 3, backoff_ms: 200 },
+    timeout_ms: 1000,
+    next: "e",
+  };
+  const policy = toolPolicy(["n"], { timer: "edge" }, { cost: 7 });
+  const play = await Play.begin(format, program("retry", "a", { a, e: END }), policy);
+  assert.equal(short(play.open("sent")), idOf("Retry: the key", format));
+  await play.fire("a");
+  assert.equal(play.state.flight.a.phase, "backoff");
+  await play.fire("a");
+  await play.answer({ attempt: 2, value: 5, usage: 3 });
+  assert.equal(short(play.head), idOf("Retry: step 4", format));
+  assert.equal(play.state.tokens, 10);
+  assert.deepEqual(play.trace, [840, "a4c71d81245aef6d"]);
+});
+
+const sub = (args, more = {}) => ({ tool: "t", args, ...more });
+const PARALLEL = program("par", "p", {
+  p: {
+    kind: "parallel",
+    calls: {
+      a: sub({ x: 1 }),
+      b: sub({ x: 2 }, { optional: true }),
+      c: sub({ x: 3 }),
+      d: sub({ x: "$dep.a", y: "$dep.b" }, { depends_on: ["a", "b"] }),
+    },
+    next: "e",
+  },
+  e: { ...END, output: "$out.p" },
+});
+
+both("a parallel", async (format) => {
+  const play = await Play.begin(format, PARALLEL, toolPolicy(["x", "y"]));
+  await play.answer({ value: "a" }, "a");
+  await play.answer({ error: { class: "no", retry: false } }, "b");
+  assert.equal(short(play.open("sent", "d")), idOf("Parallel: the key of d", format));
+  await play.answer({ value: "c" }, "c");
+  await play.answer({ value: "d" }, "d");
+  assert.equal(short(play.head), idOf("Parallel: step 5", format));
+  assert.deepEqual(play.trace, [1221, "461b642503000fcc"]);
+  assert.deepEqual(play.state.output, { a: "a", b: null, c: "c", d: "d" });
+});
+
+both("a wait", async (format) => {
+  const nodes = { w: { kind: "wait", event: "go", next: "e" }, e: { ...END, output: "$out.w" } };
+  const policy = { flow_policy: 1, tools: {}, events: { go: ["edge"] } };
+  const play = await Play.begin(format, program("wait", "w", nodes), policy);
+  assert.equal(short(play.actor), idOf("Wait: the flow", format));
+  assert.deepEqual(play.json("accepts"), [
+    { mt: "flow.event", node: "w", peers: ["edge"], visit: 1, event: "go" },
+  ]);
+  for (const visit of [2, 1]) {
+    const bound = { flow: play.actor, program: play.program, policy: play.policy };
+    await play.send("flow.event", play.packet({ node: "w", visit, event: "go", value: 1 }, bound));
+    if (visit === 2) assert.deepEqual(play.ignored, ["wrong-binding"]);
+  }
+  assert.equal(short(play.head), idOf("Wait: step 3", format));
+  assert.deepEqual(play.trace, [434, "b7b19a36d5dc0475"]);
+});
+
+const LOOP = {
+  a: { kind: "call", tool: "t", args: {}, next: "b" },
+  b: { kind: "branch", if: "$out.a == 'again'", [exit]: "a", else: "e" },
+  e: END,
+};
+
+both("a flow that is continued", async (format) => {
+  const policy = toolPolicy(["v"], { limits: { max_replans: 1 }, control: { replan: ["edge"] } });
+  const play = await Play.begin(format, program("b", "a", LOOP, { max_calls: 1, max_visits: 5 }), policy);
+  await play.answer({ value: "again" });
+  assert.deepEqual(play.state.failure, { class: "calls", node: "a" });
+  const nodes = { x: { kind: "call", tool: "t", args: { v: "$prior.a" }, next: "e" }, e: { ...END, output: "$out.x" } };
+  const plan = play.document(program("b2", "x", nodes));
+  const packet = play.bench.tree({ flow: play.actor, program: plan });
+  await play.send("flow.replan", packet);
+  assert.equal(short(play.head), idOf("Replan: step 3 of the first flow", format));
+  const successor = play.open("next");
+  assert.equal(short(successor), idOf("Replan: the successor", format));
+  await play.send("flow.replan", packet);
+  assert.deepEqual(play.ignored, ["already-continued"]);
+  const heir = Object.assign(new Play(format), play, { actor: successor, head: null });
+  const sent = play.bench.step(play.head).outbox.get(successor);
+  heir.head = await heir.bench.run(successor, null, [[play.actor, play.bench.read(sent).previous]]);
+  assert.deepEqual([heir.state.status, heir.json("accepts")], ["planned", [{ mt: "flow.start" }]]);
+  heir.head = await heir.bench.run(successor, heir.head, [[play.actor, sent]]);
+  heir.sent = null;
+  await heir.answer({ value: 9 });
+  assert.deepEqual(heir.trace, [540, "5d884427f27aaa59"]);
+  assert.equal(short(heir.head), idOf("Replan: step 3 of the successor", format));
+});
+
+test("a loop ends at each limit", async () => {
+  const ends = [
+    [{ max_stalled: 3 }, "stalled", { class: "stalled", node: "b" }, 5, 3],
+    [{ max_steps: 5 }, "budget_exceeded", { class: "steps", node: "b" }, 5, 3],
+    [{ max_calls: 2 }, "budget_exceeded", { class: "calls", node: "a" }, 5, 2],
+    [{ max_visits: 2 }, "budget_exceeded", { class: "visits", node: "a" }, 4, 2],
+  ];
+  for (const [limits, status, failure, steps, calls] of ends) {
+    const play = await Play.begin(framed, program("b", "a", LOOP, { max_visits: 50, ...limits }), toolPolicy(["v"]));
+    while (play.state.status === "running") await play.answer({ value: "again" });
+    const { state } = play;
+    assert.deepEqual([state.status, state.failure, state.steps, state.calls], [status, failure, steps, calls]);
+  }
 });
