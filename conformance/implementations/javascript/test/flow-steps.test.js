@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { valueOf } from "../src/flow/documents.js";
+import { replay } from "../src/flow/replay.js";
 import { Ref, encodeValue, hashOf } from "../src/flow/values.js";
 import { askStep } from "../src/wit/queries.js";
 import { cbor, chapter, framed } from "./objects.js";
@@ -326,5 +327,29 @@ test("a loop ends at each limit", async () => {
     while (play.state.status === "running") await play.answer({ value: "again" });
     const { state } = play;
     assert.deepEqual([state.status, state.failure, state.steps, state.calls], [status, failure, steps, calls]);
+  }
+});
+
+test("a replay finds the first step that is not the result of the transition", async () => {
+  for (const format of FORMATS) {
+    const play = await refund(format);
+    await play.answer({ value: "yes" });
+    await play.send("genesis", play.actor); // a duplicate
+    await play.answer({ value: "R-1" });
+    const { bench } = play;
+    bench.workspace.keep();
+    assert.deepEqual(await replay(bench.store, play.head), { steps: 4, differs: null });
+    const { core, ...others } = bench.step(play.head);
+    const { state, ...entries } = bench.entries(core);
+    const forged = { ...toJson(valueOf(bench.read(state))), tokens: 0 };
+    const edited = bench.writeStep({ ...others, core: bench.tree({ ...entries, state: play.document(forged) }) });
+    const empty = bench.writeStep({ ...bench.step(play.head), previous: play.head });
+    const cut = bench.writeStep({ ...bench.step(play.head), previous: null });
+    bench.workspace.keep();
+    assert.deepEqual(await replay(bench.store, edited), { steps: 4, differs: 3 });
+    assert.deepEqual(await replay(bench.store, empty), { steps: 5, differs: 4 });
+    assert.deepEqual(await replay(bench.store, cut), { steps: 1, differs: 0 });
+    await assert.rejects(replay(bench.store, play.actor), { refusalClass: "invalid" });
+    await assert.rejects(replay(bench.store, "1".repeat(64)), { refusalClass: "missing" });
   }
 });

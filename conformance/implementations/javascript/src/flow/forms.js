@@ -6,7 +6,7 @@ const EXIT = /^[a-z][a-z0-9_]{0,62}\.(?:then|else)$/;
 const DAY_MS = 86_400_000n;
 
 export const isText = (value) => typeof value === "string";
-export const isBool = (value) => typeof value === "boolean";
+const isBool = (value) => typeof value === "boolean";
 export const isAny = () => true;
 export const isExactly = (wanted) => (value) => value === wanted;
 export const isOneOf =
@@ -23,7 +23,7 @@ export const isSized = (least, most) => (value) => {
 };
 
 /** A list of distinct texts of a form. */
-const isSet =
+export const isSet =
   (isElement, least = 0, most = Number.POSITIVE_INFINITY) =>
   (value) =>
     Array.isArray(value) &&
