@@ -216,9 +216,13 @@ export function takeResult(core, place, { doc, isBad, refs }) {
   fail(core, place, failureOf(place, "bad-result"));
 }
 
+/** phase -> the reason of the timer that is open then. */
+const TIMERS = { called: "timeout", backoff: "backoff", waiting: "wait" };
+
 /** Carry out a timer that has fired. Spec: flow.timeout.race. */
-export function takeFired(core, place, why) {
+export function takeFired(core, place) {
   const { node, sub, key } = place;
+  const why = TIMERS[core.state.flight.get(key).get("phase")];
   core.log("fired", { node, sub, why });
   core.drop("timers", key);
   if (why === "backoff") return dispatch(core, place, core.state.flight.get(key).get("attempt") + 1n);

@@ -38,7 +38,7 @@ function erase(core, { doc }) {
 /** mt -> effect(core, packet) of a message that is not ignored. */
 const EFFECTS = new Map([
   ["flow.result", (core, packet) => takeResult(core, packet.place, packet)],
-  ["flow.fired", (core, { place, why }) => takeFired(core, place, why)],
+  ["flow.fired", (core, { place }) => takeFired(core, place)],
   ["flow.event", (core, packet) => takeEvent(core, packet.place, packet)],
   ["flow.cancel", (core) => finish(core, "failed", { failure: failureOf({ node: core.state.at }, "cancelled") })],
   ["flow.erase", erase],
@@ -59,18 +59,17 @@ function carryOut(core, { sender, message }) {
   advance(core);
 }
 
-/** The core of a step before, with the documents that every step needs. Spec: flow.step.function. */
-function load({ workspace, actor, last }, outbox) {
-  const core = new Core(workspace, actor, last.core, outbox).load();
-  if (core.state.status !== "rejected") void [core.program, core.policy];
-  return core;
+/** Throws Failure failed if a document was erased that every step needs. Spec: flow.step.function. */
+function checkDocuments(core) {
+  if (core.state.status !== "rejected") for (const name of ["program", "policy"]) void core[name];
 }
 
 /** Spec: flow.step.order, flow.step.bound, flow.step.fold. */
 function* readMessages(run) {
   const { workspace, actor, last, proposal } = run;
   const [inbox, outbox, counts] = [new Map(last.inbox), new Map(last.outbox), new Map()];
-  const core = load(run, outbox);
+  const core = new Core(workspace, actor, last.core, outbox).load();
+  checkDocuments(core);
   let entered = 0n;
   for (const [i, each] of proposal.covered.entries()) {
     const count = counts.get(each.sender) ?? 0;
@@ -114,12 +113,12 @@ function begin({ workspace, actor, proposal }) {
 }
 
 /** Spec: flow.start.cleanup. */
-function cleanUp(run) {
-  const { workspace, last, proposal } = run;
+function cleanUp({ workspace, actor, last, proposal }) {
   const [{ sender, id }] = proposal.covered;
-  const core = load(run, new Map(last.outbox));
-  const isEnded = core.isTerminal && core.state.status !== "rejected";
-  if (!isEnded || !core.isPeer(sender, core.several("control", "cleanup"))) return last.id;
+  const core = new Core(workspace, actor, last.core, new Map(last.outbox)).load();
+  if (!core.isTerminal || core.state.status === "rejected") return last.id;
+  checkDocuments(core);
+  if (!core.isPeer(sender, core.several("control", "cleanup"))) return last.id;
   core.log("cut");
   const inbox = new Map(last.inbox).set(sender, id);
   return writeStep(workspace, { ...last, previous: null, inbox, core: core.write() });

@@ -90,14 +90,12 @@ function ignoreResult(core, { sender }, packet) {
 
 function ignoreFired(core, { sender }, packet) {
   const key = keyOf(core.tree("timers"), packet.timer);
+  if (key !== undefined) packet.place = core.place(key);
   return firstOf(
     ["wrong-sender", () => !core.isPeer(sender, core.single("timer"))],
     ["stale-timer", () => key === undefined],
-    [null, () => Object.assign(packet, { place: core.place(key), why: whyOf(core, packet.timer) })],
   );
 }
-
-const whyOf = (core, timer) => core.document(entriesOf(core.workspace, timer).get("doc")).get("why");
 
 /** The open wait as a place, or null. */
 export function openWait(core) {
