@@ -353,3 +353,219 @@ test("a replay finds the first step that is not the result of the transition", a
     await assert.rejects(replay(bench.store, "1".repeat(64)), { refusalClass: "missing" });
   }
 });
+
+both("the same messages have the same step, alone and together", async (format) => {
+  const play = await Play.begin(format, PARALLEL, toolPolicy(["x", "y"]));
+  const [a, b] = ["a", "b"].map((key) => play.open("sent", key));
+  const first = play.head;
+  const result = (request, json) => play.packet({ attempt: 1, ...json }, { request });
+  play.queue("flow.result", result(a, { outcome: "pending" }));
+  play.queue("flow.result", result(b, { outcome: "error", error: { class: "no", retry: true } }));
+  play.queue("other", a);
+  play.queue("flow.result", result(a, { outcome: "ok", value: [1] }));
+  await play.read();
+  const { log, ...together } = play.state;
+  const { outbox } = play.bench.step(play.head);
+  const again = play.head;
+  play.head = first;
+  await play.read();
+  assert.equal(play.head, again);
+  play.head = first;
+  const logs = [];
+  const messages = [];
+  for (let id = play.sent; messages.length < 4; id = play.bench.read(id).previous) messages.unshift(id);
+  for (const id of messages) {
+    play.sent = id;
+    await play.read();
+    logs.push(...play.state.log);
+  }
+  const { log: _, ...alone } = play.state;
+  assert.deepEqual([alone, logs], [together, log]);
+  assert.deepEqual(play.bench.step(play.head).outbox, outbox);
+  assert.deepEqual(log.map(({ e }) => e), ["pending", "settled", "failed", "ignored", "settled", "called"]);
+  assert.deepEqual(play.state.flight, { c: { phase: "called", attempt: 1 }, d: { phase: "called", attempt: 1 } });
+});
+
+const CALL = { kind: "call", tool: "t", args: {}, next: "e" };
+const oneCall = (format, policy = {}, tool = {}, call = {}, limits) =>
+  Play.begin(format, program("one", "a", { a: { ...CALL, ...call }, e: END }, limits), toolPolicy([], policy, tool));
+
+test("a message that does not fit is ignored for the first reason", async () => {
+  const control = { cancel: ["edge"], erase: ["edge"], replan: ["edge"] };
+  const play = await oneCall(framed, { control, timer: "edge", eraser: "edge", agent: "edge" });
+  const { bench, actor, edge } = play;
+  const request = play.open("sent");
+  const ofFlow = (flow) => bench.tree({ flow });
+  const result = (json, entries = { request }) => play.packet({ outcome: "ok", value: 1, ...json }, entries);
+  const cases = [
+    ["", "", ofFlow(actor), "unknown-message"],
+    ["genesis", "", edge, "unknown-message"],
+    ["flow.result", "", bench.blob(""), "malformed"],
+    ["flow.result", "", bench.tree({ request }), "malformed"],
+    ["flow.result", "", result({ attempt: -1 }), "malformed"],
+    ["flow.result", "", result({ attempt: 1 }, { request: edge }), "unknown-request"],
+    ["flow.result", "", result({ attempt: 0 }), "wrong-attempt"],
+    ["flow.result", "", result({ attempt: 2 }), "wrong-attempt"],
+    ["flow.fired", "", ofFlow(actor), "malformed"],
+    ["flow.fired", "", bench.tree({ timer: request }), "stale-timer"],
+    ["flow.event", "", bench.tree({ flow: actor }), "malformed"],
+    ["flow.cancel", "", bench.tree({ flow: actor, more: edge }), "malformed"],
+    ["flow.cancel", "", ofFlow(edge), "wrong-binding"],
+    ["flow.erase", "", play.packet({ refs: [] }, { flow: actor }), "malformed"],
+    ["flow.erase", "", play.packet({ refs: ["bb", "a"] }, { flow: actor }), "malformed"],
+    ["flow.erase", "", play.packet({ refs: ["a"] }, { flow: actor }), "unknown-ref"],
+    ["flow.replan", "", bench.tree({ program: play.program, flow: actor }), "not-interrupted"],
+    ["flow.start", "", ofFlow(actor), "not-planned"],
+    ["flow.erased", "", bench.tree({ request }), "unknown-request"],
+    ["receipt", "", edge, "malformed"],
+    ["receipt", "0".repeat(64), edge, "unknown-request"],
+    ["receipt", play.sent, edge, "unknown-request"],
+  ];
+  for (const [mt, reply, content, reason] of cases) {
+    await play.send(mt, content, reply === "" ? [] : [["reply", reply]]);
+    assert.deepEqual(play.state.log, [{ e: "ignored", why: reason }], mt);
+  }
+  assert.equal(play.open("sent"), request);
+  await play.send("flow.cancel", ofFlow(actor));
+  assert.deepEqual(play.state.failure, { class: "cancelled", node: "a" });
+  await play.send("flow.cancel", ofFlow(actor));
+  assert.deepEqual(play.ignored, ["terminal"]);
+});
+
+test("nobody else may settle a call or control a flow", async () => {
+  const play = await oneCall(framed, { timer: "edge" });
+  const { bench } = play;
+  const stranger = bench.tree({ name: bench.blob("stranger") });
+  const result = play.packet({ attempt: 1, outcome: "ok", value: 1 }, { request: play.open("sent") });
+  const messages = [
+    ["flow.result", result],
+    ["flow.fired", bench.tree({ timer: stranger })],
+    ["flow.cancel", bench.tree({ flow: play.actor })],
+    ["flow.erase", play.packet({ refs: ["a"] }, { flow: play.actor })],
+    ["flow.replan", bench.tree({ flow: play.actor, program: play.program })],
+    ["flow.erased", bench.tree({ request: stranger })],
+  ];
+  for (const [mt, content] of messages) {
+    const id = bench.message(null, [["mt", mt]], content);
+    const head = await bench.run(play.actor, play.head, [[stranger, id]]);
+    const there = Object.assign(new Play(framed), play, { head });
+    assert.deepEqual(there.state.log, [{ e: "ignored", why: "wrong-sender" }], mt);
+  }
+});
+
+test("a receipt fails the open call, and a late one is ignored", async () => {
+  const retry = { max_attempts: 2 };
+  const play = await oneCall(framed, { agent: "edge" }, { cost: 3 }, { retry });
+  const call = () => play.bench.step(play.head).outbox.get(play.edge);
+  const first = call();
+  await play.answer({ error: { class: "busy", retry: true } });
+  assert.equal(play.state.flight.a.attempt, 2);
+  const receipt = (reply) => play.send("receipt", play.edge, [["reply", reply]]);
+  await receipt(first);
+  assert.deepEqual(play.ignored, ["unknown-request"]);
+  assert.deepEqual(play.json("accepts").map(({ mt, attempts }) => [mt, attempts]), [
+    ["flow.result", 2],
+    ["receipt", undefined],
+  ]);
+  await receipt(call());
+  assert.deepEqual(play.state.failure, { class: "undeliverable", node: "a" });
+  assert.deepEqual([play.state.tokens, play.state.reserved], [6, 0]);
+});
+
+test("results that are bad, late or pending", async () => {
+  const call = { retry: { max_attempts: 3, backoff_ms: 20_000 }, timeout_ms: 5 };
+  const begin = () => oneCall(framed, { timer: "edge" }, { cost: 7 }, call);
+  const bad = await begin();
+  await bad.answer({ value: { $ref: "unknown" }, usage: 1 });
+  assert.deepEqual([bad.state.failure, bad.state.tokens], [{ class: "bad-result", node: "a" }, 7]);
+  const late = await begin();
+  await late.fire("a");
+  await late.answer({ error: { class: "x", retry: true } });
+  assert.deepEqual(late.ignored, ["stale-attempt"]);
+  await late.answer({ value: 1, usage: 2 });
+  assert.deepEqual([late.state.status, late.state.tokens], ["succeeded", 9]);
+  const pending = await begin();
+  const doc = { attempt: 1, outcome: "pending" };
+  const content = pending.packet(doc, { request: pending.open("sent") });
+  await pending.send("flow.result", content);
+  assert.deepEqual([pending.state.status, pending.open("timers")], ["suspended", undefined]);
+  await pending.send("flow.result", content);
+  assert.deepEqual(pending.ignored, ["already-pending"]);
+  await pending.answer({ error: { class: "x", retry: true } });
+  await pending.fire("a");
+  await pending.fire("a");
+  const delays = pending.state.log.filter(({ e }) => e === "timer").map(({ ms }) => ms);
+  assert.deepEqual([delays, pending.state.flight.a], [[30_000], { phase: "backoff", attempt: 2 }]);
+});
+
+test("a parallel stops, with width 1 and at a limit", async () => {
+  const nodes = (more) => ({ p: { ...PARALLEL.nodes.p, ...more }, e: END });
+  const retry = { max_attempts: 5, backoff_ms: 10 };
+  const calls = { a: sub({}, { retry }), b: sub({}), c: sub({}) };
+  const policy = toolPolicy([], { timer: "edge" }, { cost: 10 });
+  const stopped = await Play.begin(framed, program("p", "p", nodes({ calls, width: 2 })), policy);
+  await stopped.answer({ error: { class: "x", retry: true } }, "a");
+  assert.equal(stopped.state.flight.a.phase, "backoff");
+  await stopped.answer({ error: { class: "y", retry: false } }, "b");
+  const failed = stopped.state.log.filter(({ e }) => e === "failed");
+  assert.deepEqual(failed, [
+    { e: "failed", node: "p", sub: "b", failure: { class: "tool", why: "y" } },
+    { e: "failed", node: "p", sub: "a", failure: { class: "stopped" } },
+    { e: "failed", node: "p", failure: { class: "tool", why: "y" } },
+  ]);
+  assert.deepEqual(stopped.state.failure, { class: "tool", node: "p", sub: "b", why: "y" });
+  const narrow = await Play.begin(framed, program("p", "p", nodes({ calls, width: 1 })), policy);
+  for (const key of ["a", "b", "c"]) await narrow.answer({ value: key }, key);
+  assert.equal(narrow.state.status, "succeeded");
+  const ends = [
+    [{ max_calls: 2 }, { class: "calls", node: "p", sub: "c" }],
+    [{ max_steps: 2 }, { class: "steps", node: "p", sub: "b" }],
+    [{ max_tokens: 29 }, { class: "tokens", node: "p", sub: "c" }],
+  ];
+  for (const [limits, failure] of ends) {
+    const play = await Play.begin(framed, program("p", "p", nodes({ calls }), limits), policy);
+    assert.deepEqual(Object.keys(play.state.flight).includes(failure.sub), false);
+    for (const key of Object.keys(play.state.flight)) await play.answer({ value: 1 }, key);
+    assert.deepEqual([play.state.status, play.state.failure], ["budget_exceeded", failure]);
+  }
+});
+
+test("a step covers at most 64 messages of a sender, and enters about 1,000 nodes", async () => {
+  const play = await oneCall(framed);
+  for (let i = 0; i < 70; i += 1) play.queue("other", play.edge);
+  await play.read();
+  assert.equal(play.ignored.length, 64);
+  const nodes = { a: { kind: "branch", if: "True", [exit]: "a", else: "e" }, e: END };
+  const limits = { max_visits: 10_000, max_steps: 10_000, max_stalled: 1000 };
+  const endless = await Play.begin(framed, program("n", "a", nodes, limits), { flow_policy: 1, tools: {} });
+  const { steps, status, failure } = endless.state;
+  assert.deepEqual([steps, status, failure], [1000, "budget_exceeded", { class: "moves", node: "a" }]);
+});
+
+both("a flow is rejected, cut and never updated", async (format) => {
+  const policy = { flow_policy: 1, tools: {}, control: { cleanup: ["edge"] } };
+  const ofOne = program("n", "e", { e: END });
+  const play = await Play.begin(format, ofOne, policy);
+  const { bench, actor, edge } = play;
+  const core = bench.tree({ ...bench.entries(actor), starter: bench.blob("x"), out: bench.blob("y") });
+  const genesis = bench.message(null, [["mt", "genesis"]], core);
+  const rejected = Object.assign(new Play(format), play, { actor: core, sent: genesis });
+  rejected.head = await bench.run(core, null, [[edge, genesis]]);
+  assert.deepEqual(rejected.state.log, [{ e: "rejected", defects: [["", "core"]] }, { e: "ended", status: "rejected" }]);
+  const after = bench.entries(bench.step(rejected.head).core);
+  assert.deepEqual([after.starter, after.out], [edge, bench.blob("y")]);
+  await rejected.send("cleanup", edge);
+  assert.equal(rejected.state.status, "rejected");
+  const ended = play.head;
+  await play.send("update", bench.tree({ name: bench.blob("z") }));
+  assert.equal(bench.step(play.head).core, bench.step(ended).core);
+  await play.send("cleanup", edge);
+  assert.deepEqual([play.state.log, bench.step(play.head).previous], [[{ e: "cut" }], null]);
+  bench.workspace.keep();
+  assert.deepEqual(await replay(bench.store, play.head), { steps: 1, differs: null });
+  const puppet = bench.core("p");
+  const born = bench.message(null, [], puppet);
+  const head = await bench.run(puppet, null, [[edge, born]]);
+  const update = bench.message(born, [["mt", "update"]], bench.tree({ wit_update: play.wit }));
+  await assert.rejects(bench.run(puppet, head, [[edge, update]]), { failureClass: "failed" });
+});

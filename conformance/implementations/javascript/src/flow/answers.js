@@ -79,7 +79,7 @@ function* openElements(core) {
 
 function* elements(core) {
   const control = (name) => ({ mt: `flow.${name}`, peers: core.several("control", name) });
-  const erased = new Set(core.erased);
+  const { erased } = core;
   if (core.state.status === "planned") yield { mt: "flow.start" };
   if (!core.isTerminal && core.state.status !== "planned") yield control("cancel");
   if ([...core.tree("refs").keys()].some((name) => !erased.has(name))) yield control("erase");

@@ -80,7 +80,7 @@ function denial(core, tool, args) {
     const refs = [...refsIn(value)];
     if (refs.length === 0) continue;
     if (!allowed.includes(name)) return "ref";
-    const erased = new Set(core.erased);
+    const { erased } = core;
     if (refs.some((ref) => erased.has(ref))) return "erased";
   }
   return isAllowed(core, tool, args) ? null : "when";

@@ -177,7 +177,8 @@ export class Core {
   // State
 
   load() {
-    this.state = Object.fromEntries(this.document(this.entries.get("state"), ANY_BYTES));
+    const state = [...this.document(this.entries.get("state"), ANY_BYTES)];
+    this.state = Object.fromEntries(state.map(([name, value]) => [name, value instanceof Map ? new Map(value) : value]));
     return this;
   }
 
@@ -276,8 +277,9 @@ export class Core {
 
   // Refs
 
+  /** The names whose erasure was requested, as a Set. */
   get erased() {
-    return this.value("erased") ?? [];
+    return new Set(this.value("erased"));
   }
 
   /** Add the sealed blobs of an accepted value. */

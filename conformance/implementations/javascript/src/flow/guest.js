@@ -25,8 +25,7 @@ function checkBorn(workspace, actor) {
 /** Spec: flow.erase.asked. */
 function erase(core, { doc }) {
   const before = core.erased;
-  const known = new Set(before);
-  const names = doc.get("refs").filter((name) => !known.has(name));
+  const names = doc.get("refs").filter((name) => !before.has(name));
   core.log("erased", { refs: names });
   core.entries.set("erased", core.writeDocument(inKeyOrder([...before, ...names])));
   const [eraser] = core.single("eraser");

@@ -135,8 +135,10 @@ const ignoreControl =
 
 const ofErase = (core, { doc }) => [
   ["unknown-ref", () => doc.get("refs").some((name) => !core.tree("refs").has(name))],
-  ["erased-before", () => doc.get("refs").every((name) => core.erased.includes(name))],
+  ["erased-before", () => isWithin(doc.get("refs"), core.erased)],
 ];
+
+const isWithin = (names, set) => names.every((name) => set.has(name));
 
 const ofReplan = (core, packet) => [
   ["not-interrupted", () => !core.isInterrupted],
@@ -157,9 +159,9 @@ function namesOfErase(core, request) {
   const packet = readPacket(core.workspace, request, { doc: isErase, flow: "tree" }, true);
   if (packet === undefined || packet.flow !== core.actor) return undefined;
   const names = packet.doc.get("refs");
-  const [erased, refs] = [new Set(core.erased), core.tree("refs")];
+  const refs = core.tree("refs");
   const isExact = packet.refs.size === names.length && names.every((name) => packet.refs.get(name) === refs.get(name));
-  return isExact && names.every((name) => erased.has(name)) ? names : undefined;
+  return isExact && isWithin(names, core.erased) ? names : undefined;
 }
 
 function ignoreErased(core, { sender }, packet) {
