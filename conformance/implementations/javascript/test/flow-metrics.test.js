@@ -65,7 +65,13 @@ test("calls and what they return", () => {
 
 test("other bytes are refused", () => {
   for (const events of [new Map(), [event("entered", { node: "a" })], [event("other", {})], [1n]])
-    assert.equal(refusalOf(() => measured(events)), "malformed");
-  assert.equal(refusalOf(() => measure(Buffer.alloc(0), [])), "malformed");
+    assert.equal(
+      refusalOf(() => measured(events)),
+      "malformed",
+    );
+  assert.equal(
+    refusalOf(() => measure(Buffer.alloc(0), [])),
+    "malformed",
+  );
   assert.deepEqual(measured([]).usage, []);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { valueOf } from "../src/flow/documents.js";
+import { readValue } from "../src/flow/documents.js";
 import { replay } from "../src/flow/replay.js";
 import { Ref, encodeValue, hashOf } from "../src/flow/values.js";
 import { askStep } from "../src/wit/queries.js";
@@ -104,7 +104,7 @@ class Play {
   }
 
   json(name) {
-    return toJson(valueOf(this.bench.read(this.query(name)), Number.POSITIVE_INFINITY));
+    return toJson(readValue(this.bench.read(this.query(name)), Number.POSITIVE_INFINITY));
   }
 
   get state() {
@@ -172,7 +172,10 @@ const REFUND_POLICY = {
     refund: { peer: "edge", params: ["order", "amount"], when: "$args.amount <= 100", guarded: true },
   },
 };
-const CUSTOMER = Buffer.concat([Buffer.from(Array.from({ length: 16 }, (_, i) => i)), Buffer.from("4111 1111 1111 1111")]);
+const CUSTOMER = Buffer.concat([
+  Buffer.from(Array.from({ length: 16 }, (_, i) => i)),
+  Buffer.from("4111 1111 1111 1111"),
+]);
 const ORDER = { order: "A-17", amount: 40, customer: { $ref: "customer" } };
 const refund = (format, source = REFUND, input = ORDER) =>
   Play.begin(format, source, REFUND_POLICY, { input, refs: [["customer", CUSTOMER]] });
@@ -272,9 +275,7 @@ both("a wait", async (format) => {
   const policy = { flow_policy: 1, tools: {}, events: { go: ["edge"] } };
   const play = await Play.begin(format, program("wait", "w", nodes), policy);
   assert.equal(short(play.actor), idOf("Wait: the flow", format));
-  assert.deepEqual(play.json("accepts"), [
-    { mt: "flow.event", node: "w", peers: ["edge"], visit: 1, event: "go" },
-  ]);
+  assert.deepEqual(play.json("accepts"), [{ mt: "flow.event", node: "w", peers: ["edge"], visit: 1, event: "go" }]);
   for (const visit of [2, 1]) {
     const bound = { flow: play.actor, program: play.program, policy: play.policy };
     await play.send("flow.event", play.packet({ node: "w", visit, event: "go", value: 1 }, bound));
@@ -341,7 +342,7 @@ test("a replay finds the first step that is not the result of the transition", a
     assert.deepEqual(await replay(bench.store, play.head), { steps: 4, differs: null });
     const { core, ...others } = bench.step(play.head);
     const { state, ...entries } = bench.entries(core);
-    const forged = { ...toJson(valueOf(bench.read(state))), tokens: 0 };
+    const forged = { ...toJson(readValue(bench.read(state))), tokens: 0 };
     const edited = bench.writeStep({ ...others, core: bench.tree({ ...entries, state: play.document(forged) }) });
     const empty = bench.writeStep({ ...bench.step(play.head), previous: play.head });
     const cut = bench.writeStep({ ...bench.step(play.head), previous: null });
@@ -382,7 +383,10 @@ both("the same messages have the same step, alone and together", async (format) 
   const { log: _, ...alone } = play.state;
   assert.deepEqual([alone, logs], [together, log]);
   assert.deepEqual(play.bench.step(play.head).outbox, outbox);
-  assert.deepEqual(log.map(({ e }) => e), ["pending", "settled", "failed", "ignored", "settled", "called"]);
+  assert.deepEqual(
+    log.map(({ e }) => e),
+    ["pending", "settled", "failed", "ignored", "settled", "called"],
+  );
   assert.deepEqual(play.state.flight, { c: { phase: "called", attempt: 1 }, d: { phase: "called", attempt: 1 } });
 });
 
@@ -463,10 +467,13 @@ test("a receipt fails the open call, and a late one is ignored", async () => {
   const receipt = (reply) => play.send("receipt", play.edge, [["reply", reply]]);
   await receipt(first);
   assert.deepEqual(play.ignored, ["unknown-request"]);
-  assert.deepEqual(play.json("accepts").map(({ mt, attempts }) => [mt, attempts]), [
-    ["flow.result", 2],
-    ["receipt", undefined],
-  ]);
+  assert.deepEqual(
+    play.json("accepts").map(({ mt, attempts }) => [mt, attempts]),
+    [
+      ["flow.result", 2],
+      ["receipt", undefined],
+    ],
+  );
   await receipt(call());
   assert.deepEqual(play.state.failure, { class: "undeliverable", node: "a" });
   assert.deepEqual([play.state.tokens, play.state.reserved], [6, 0]);
@@ -551,7 +558,10 @@ both("a flow is rejected, cut and never updated", async (format) => {
   const genesis = bench.message(null, [["mt", "genesis"]], core);
   const rejected = Object.assign(new Play(format), play, { actor: core, sent: genesis });
   rejected.head = await bench.run(core, null, [[edge, genesis]]);
-  assert.deepEqual(rejected.state.log, [{ e: "rejected", defects: [["", "core"]] }, { e: "ended", status: "rejected" }]);
+  assert.deepEqual(rejected.state.log, [
+    { e: "rejected", defects: [["", "core"]] },
+    { e: "ended", status: "rejected" },
+  ]);
   const after = bench.entries(bench.step(rejected.head).core);
   assert.deepEqual([after.starter, after.out], [edge, bench.blob("y")]);
   await rejected.send("cleanup", edge);

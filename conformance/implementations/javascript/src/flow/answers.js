@@ -4,7 +4,7 @@ import { LIMITS } from "../limits.js";
 import { readStep } from "../wit/steps.js";
 import { Core, inKeyOrder } from "./core.js";
 import { openWait } from "./messages.js";
-import { valueOf } from "./documents.js";
+import { readValue } from "./documents.js";
 import { compareNames, encodeValue, members } from "./values.js";
 
 const TREES = ["cancel", "erase", "erased", "event", "fired", "replan", "result", "start"];
@@ -29,7 +29,7 @@ export function chainOf({ read }, step) {
 
 function logOf({ read }, core) {
   const [, id] = read(core).entries.find(([name]) => name === "state");
-  return valueOf(read(id), Number.POSITIVE_INFINITY).get("log");
+  return readValue(read(id), Number.POSITIVE_INFINITY).get("log");
 }
 
 /** Sort each maximal sequence of events with a sub. */
@@ -51,7 +51,8 @@ export function traceOf(workspace, step) {
   const events = [];
   let before = null;
   for (const { core } of chainOf(workspace, step)) {
-    if (core !== before) for (const event of logOf(workspace, core)) if (event.get("e") !== "ignored") events.push(event);
+    if (core !== before)
+      for (const event of logOf(workspace, core)) if (event.get("e") !== "ignored") events.push(event);
     before = core;
   }
   return sortSubs(events);

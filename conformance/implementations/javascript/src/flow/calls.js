@@ -165,7 +165,8 @@ function tryAgain(core, place, failure) {
   const { flight, stop } = core.state;
   const number = flight.get(place.key).get("attempt");
   const retry = place.work.get("retry");
-  if (stop !== undefined || retry === undefined || number >= retry.get("max_attempts")) return fail(core, place, failure);
+  if (stop !== undefined || retry === undefined || number >= retry.get("max_attempts"))
+    return fail(core, place, failure);
   const delay = (retry.get("backoff_ms") ?? 0n) * 2n ** (number - 1n);
   if (delay === 0n) return dispatch(core, place, number + 1n);
   flight.set(place.key, members({ phase: "backoff", attempt: number }));
@@ -177,7 +178,9 @@ const hasFact = (core, tool) =>
   [...core.policy.get("tools").values()].some(
     (each) =>
       each.has("when") &&
-      parsed(each, () => parse(each.get("when"))).vars.some(([namespace, name]) => namespace === "tool" && name === tool),
+      parsed(each, () => parse(each.get("when"))).vars.some(
+        ([namespace, name]) => namespace === "tool" && name === tool,
+      ),
   );
 
 /** Spec: flow.result.one-of, flow.policy.facts, flow.result.first-wins. */

@@ -4,7 +4,7 @@
 // an object with the members of the document `state`; absent ones are undefined, and its maps are Maps.
 
 import { failed } from "../wit/failure.js";
-import { valueOf } from "./documents.js";
+import { readValue } from "./documents.js";
 import { PROGRAM_BYTES, VALUE_BYTES, compareNames, encodeValue, hashOf, members, refsIn } from "./values.js";
 
 const TERMINAL = new Set(["rejected", "succeeded", "failed", "budget_exceeded", "stalled"]);
@@ -54,7 +54,7 @@ export class Core {
 
   /** The value of a document. Throws Failure failed if it was erased. Spec: flow.step.function. */
   document(id, most = VALUE_BYTES) {
-    if (!this.#values.has(id)) this.#values.set(id, valueOf(this.workspace.read(id), most));
+    if (!this.#values.has(id)) this.#values.set(id, readValue(this.workspace.read(id), most));
     const value = this.#values.get(id);
     if (value === undefined) throw failed("a document of the core was erased");
     return value;
@@ -178,7 +178,9 @@ export class Core {
 
   load() {
     const state = [...this.document(this.entries.get("state"), ANY_BYTES)];
-    this.state = Object.fromEntries(state.map(([name, value]) => [name, value instanceof Map ? new Map(value) : value]));
+    this.state = Object.fromEntries(
+      state.map(([name, value]) => [name, value instanceof Map ? new Map(value) : value]),
+    );
     return this;
   }
 
@@ -208,10 +210,7 @@ export class Core {
 
   #limits(name) {
     const [program, policy] = LIMITS.get(name);
-    return [
-      this.program.get("limits")?.get(name) ?? program,
-      this.policy.get("limits")?.get(name) ?? policy,
-    ];
+    return [this.program.get("limits")?.get(name) ?? program, this.policy.get("limits")?.get(name) ?? policy];
   }
 
   /** The smaller limit. Spec: flow.budget.both. */

@@ -25,7 +25,7 @@ function decode(bytes) {
 }
 
 /** The value of a document, which must not be altered; undefined for another object. Spec: flow.value.limits. */
-export function valueOf(object, most = VALUE_BYTES) {
+export function readValue(object, most = VALUE_BYTES) {
   if (!hasType(object, "cbor") || object.data.length > most) return undefined;
   if (!VALUES.has(object)) VALUES.set(object, decode(object.data));
   return VALUES.get(object);
@@ -35,11 +35,10 @@ export function valueOf(object, most = VALUE_BYTES) {
 export const encodingOf = (object) => (hasType(object, "cbor") ? object.data : Buffer.alloc(0));
 
 /** Whether an object is a document; an erased blob counts as one. */
-export const isDocument = (object) => object === null || valueOf(object) !== undefined;
+export const isDocument = (object) => object === null || readValue(object) !== undefined;
 
 /** Whether an object is a sealed blob; an erased blob counts as one. */
-export const isSealed = (object) =>
-  object === null || (hasType(object, "sealed") && object.data.length >= SALT_BYTES);
+export const isSealed = (object) => object === null || (hasType(object, "sealed") && object.data.length >= SALT_BYTES);
 
 export const isBlob = (object) => object === null || object.kind === "blob";
 export const isTree = (object) => object?.kind === "tree";
@@ -57,5 +56,7 @@ export function hasFlowCode({ read }, core) {
 export function readNamed({ read }, id, hasForm) {
   const object = read(id);
   if (!isTree(object)) return undefined;
-  return object.entries.every(([name, entry]) => isName(name) && hasForm(read(entry))) ? new Map(object.entries) : undefined;
+  return object.entries.every(([name, entry]) => isName(name) && hasForm(read(entry)))
+    ? new Map(object.entries)
+    : undefined;
 }

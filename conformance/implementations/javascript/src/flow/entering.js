@@ -105,7 +105,8 @@ function pump(core) {
   const { state } = core;
   const node = state.at;
   const work = core.node(node);
-  for (let sub = nextSub(state, work); sub !== undefined; sub = nextSub(state, work)) dispatch(core, core.place(sub), 1n);
+  for (let sub = nextSub(state, work); sub !== undefined; sub = nextSub(state, work))
+    dispatch(core, core.place(sub), 1n);
   if (state.flight.size === 0) join(core, node, work);
 }
 

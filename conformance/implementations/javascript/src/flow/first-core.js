@@ -2,7 +2,17 @@
 
 import { failed } from "../wit/failure.js";
 import { check } from "./check.js";
-import { encodingOf, hasFlowCode, isBlob, isCode, isDocument, isSealed, isTree, readNamed, valueOf } from "./documents.js";
+import {
+  encodingOf,
+  hasFlowCode,
+  isBlob,
+  isCode,
+  isDocument,
+  isSealed,
+  isTree,
+  readNamed,
+  readValue,
+} from "./documents.js";
 import { isCarry, isNames } from "./forms.js";
 
 /** An erased blob: the step needs its value. Spec: flow.step.function. */
@@ -57,7 +67,7 @@ const VALUES = new Map([
 /** Whether the documents of a successor have their forms, apart from those that were erased. */
 function hasValues({ read }, entries, refs) {
   const present = [...VALUES].filter(([name]) => entries.has(name) && read(entries.get(name)) !== null);
-  return present.every(([name, hasForm]) => hasForm(valueOf(read(entries.get(name))), refs));
+  return present.every(([name, hasForm]) => hasForm(readValue(read(entries.get(name))), refs));
 }
 
 /**

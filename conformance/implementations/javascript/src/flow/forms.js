@@ -131,10 +131,7 @@ const USAGE = { usage: isWithin(0n, 10n ** 12n) };
 const RESULTS = new Map([
   ["ok", isRecord({ attempt: isNat, outcome: isAny, value: isAny }, USAGE)],
   ["pending", isRecord({ attempt: isNat, outcome: isAny })],
-  [
-    "error",
-    isRecord({ attempt: isNat, outcome: isAny, error: isRecord({ class: isName64, retry: isBool }) }, USAGE),
-  ],
+  ["error", isRecord({ attempt: isNat, outcome: isAny, error: isRecord({ class: isName64, retry: isBool }) }, USAGE)],
 ]);
 
 /** Whether a value may be that of a result, also of a bad one. */

@@ -30,7 +30,13 @@ function erase(core, { doc }) {
   core.entries.set("erased", core.writeDocument(inKeyOrder([...before, ...names])));
   const [eraser] = core.single("eraser");
   if (eraser === undefined) return;
-  const packet = core.packet(new Map([["flow", 1n], ["refs", names]]), { refs: core.refsTree(names) });
+  const packet = core.packet(
+    new Map([
+      ["flow", 1n],
+      ["refs", names],
+    ]),
+    { refs: core.refsTree(names) },
+  );
   core.send(core.peer(eraser), "flow.erase", packet);
 }
 

@@ -4,7 +4,7 @@
 // its trees, and what else the message needs.
 
 import { isIdText } from "../ids.js";
-import { isBlob, isSealed, isTree, readNamed, valueOf } from "./documents.js";
+import { isBlob, isSealed, isTree, readNamed, readValue } from "./documents.js";
 import { isAttempt, isErase, isErasing, isEvent, isResult } from "./forms.js";
 import { refsIn } from "./values.js";
 import { hasSuccessor } from "./successors.js";
@@ -37,7 +37,7 @@ function readEntry({ read }, id, form) {
   const object = read(id);
   if (form === "tree") return isTree(object) ? id : undefined;
   if (form === "blob") return isBlob(object) ? id : undefined;
-  const value = valueOf(object);
+  const value = readValue(object);
   return value !== undefined && form(value) ? value : undefined;
 }
 
@@ -45,9 +45,10 @@ function readEntry({ read }, id, form) {
 function readResult({ workspace }, { content }) {
   const entries = entriesOf(workspace, content);
   if (!entries?.has("request") || !entries.has("doc")) return undefined;
-  const [request, doc] = [["request", "tree"], ["doc", isAttempt]].map(([name, form]) =>
-    readEntry(workspace, entries.get(name), form),
-  );
+  const [request, doc] = [
+    ["request", "tree"],
+    ["doc", isAttempt],
+  ].map(([name, form]) => readEntry(workspace, entries.get(name), form));
   if (request === undefined || doc === undefined) return undefined;
   const refs = entries.has("refs") ? readNamed(workspace, entries.get("refs"), isSealed) : new Map();
   return { request, doc, refs };

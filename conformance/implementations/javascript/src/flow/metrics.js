@@ -30,8 +30,11 @@ function counted(keys) {
   return [...counts.values()];
 }
 
-/** The sum of n log n over some counts. */
-const entropy = (counts) => counts.reduce((sum, n) => sum + n * log2(n), 0n);
+/** The sum of n log n over some counts. Each logarithm is computed once. */
+function entropy(counts) {
+  const logs = new Map([...new Set(counts)].map((n) => [n, log2(n)]));
+  return counts.reduce((sum, n) => sum + n * logs.get(n), 0n);
+}
 
 /** With n(a, b) pairs and n(a) that begin with a, the sum of n(a) log n(a) less that of n(a, b) log n(a, b). */
 function transitionEntropy(nodes) {
@@ -54,14 +57,14 @@ function repeats(nodes) {
 /** The Levenshtein distance of two lists. */
 function distance(a, b) {
   let row = Uint32Array.from({ length: b.length + 1 }, (_, j) => j);
+  let next = new Uint32Array(row.length);
   for (const item of a) {
-    const next = new Uint32Array(row.length);
     next[0] = row[0] + 1;
     for (let j = 1; j < row.length; j += 1) {
       const replaced = row[j - 1] + (b[j - 1] === item ? 0 : 1);
       next[j] = Math.min(replaced, row[j] + 1, next[j - 1] + 1);
     }
-    row = next;
+    [row, next] = [next, row];
   }
   return row.at(-1);
 }

@@ -19,7 +19,12 @@ function proposalOf(read, actor, before, step) {
   const changed = [...changedKeys(before.inbox, step.inbox)];
   if (changed.some((sender) => !step.inbox.has(sender))) throw invalid("an entry of the inbox was removed");
   const last = before === NONE ? null : before;
-  return readProposal(read, actor, last, changed.map((sender) => [sender, step.inbox.get(sender)]));
+  return readProposal(
+    read,
+    actor,
+    last,
+    changed.map((sender) => [sender, step.inbox.get(sender)]),
+  );
 }
 
 /** Whether a step is the result of the transition. What the transition makes is not kept. */
@@ -40,7 +45,7 @@ const isCut = ({ read }, { inbox }) => [...inbox.values()].some((id) => typeOf(r
 
 /** Whether a cut history has the fixed entries of the first core. */
 function keepsFixed({ read }, { actor, core }) {
-  const [first, now] = [actor, core].map((id) => new Map(read(id).entries));
+  const [first, now] = [actor, core].map((id) => new Map(read(id)?.entries));
   const isSame = (name) => first.get(name) === now.get(name);
   return FIXED.every(isSame) && (!first.has("starter") || isSame("starter"));
 }

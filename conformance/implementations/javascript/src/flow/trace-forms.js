@@ -10,7 +10,13 @@ const isDefect = (value) => Array.isArray(value) && value.length === 2 && value.
 const isDefects = (value) => Array.isArray(value) && value.length > 0 && value.every(isDefect);
 const isRefs = isSet(isNamed, 1);
 const settled = isRecord(
-  { e: isAny, node: isNamed, attempt: isNat, outcome: isOneOf("error", "bad", "timeout", "undeliverable"), usage: isNat },
+  {
+    e: isAny,
+    node: isNamed,
+    attempt: isNat,
+    outcome: isOneOf("error", "bad", "timeout", "undeliverable"),
+    usage: isNat,
+  },
   SUB,
 );
 const settledOk = isRecord(
