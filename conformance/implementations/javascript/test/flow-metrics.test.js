@@ -63,8 +63,32 @@ test("calls and what they return", () => {
   assert.deepEqual(metrics.usage, [{ node: "n", calls: 5, tokens: 25 }]);
 });
 
+/** Traces of one event each, of which one member is absent, unknown or of another form. */
+function nearly() {
+  const settled = { node: "a", attempt: 1n, outcome: "ok", usage: 1n, value: digest("a") };
+  const { value, ...without } = settled;
+  return [
+    event("settled", without),
+    event("settled", { ...settled, outcome: "bad" }),
+    event("settled", { ...settled, sub: "A" }),
+    event("denied", { node: "a", tool: "t", why: "timeout" }),
+    event("fired", { node: "a", why: "when" }),
+    event("failed", { node: "a", failure: new Map() }),
+    event("failed", {
+      node: "a",
+      failure: new Map([
+        ["class", "x"],
+        ["node", "a"],
+      ]),
+    }),
+    event("cut", { why: "x" }),
+    event("admitted", { program: "a", policy: digest("a"), input: digest("a") }),
+    event("rejected", { defects: [] }),
+  ].map((each) => [each]);
+}
+
 test("other bytes are refused", () => {
-  for (const events of [new Map(), [event("entered", { node: "a" })], [event("other", {})], [1n]])
+  for (const events of [new Map(), [event("entered", { node: "a" })], [event("other", {})], [1n]].concat(nearly()))
     assert.equal(
       refusalOf(() => measured(events)),
       "malformed",

@@ -41,7 +41,7 @@ export class Core {
   #trees = new Map(); // name -> {ids: Map, isChanged}
   #values = new Map(); // id of a document -> its value
   #events = [];
-  moves = 0n; // nodes that were entered for the current message
+  moves = 0; // nodes that were entered for the current message
   pending = null; // the node that is entered next
 
   /** `outbox` is a Map, which is changed. */

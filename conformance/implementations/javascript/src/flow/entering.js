@@ -5,7 +5,7 @@ import { inKeyOrder } from "./core.js";
 import { checkReport, fail, failureOf, finish, record, succeed } from "./leaving.js";
 import { encodeValue, members } from "./values.js";
 
-const MOST_NODES = 1000n; // for one message
+const MOST_NODES = 1000; // for one message
 
 function open(core, node, visit, state = {}) {
   Object.assign(core.state, { at: node, visit, flight: new Map(), ...state });
@@ -63,7 +63,7 @@ function enter(core, node) {
   const end = endBefore(core, node);
   if (end !== null) return finish(core, end[0], { failure: failureOf({ node }, end[1]) });
   const { state } = core;
-  core.moves += 1n;
+  core.moves += 1;
   state.steps += 1n;
   state.visits?.set(node, (state.visits.get(node) ?? 0n) + 1n);
   const visit = state.visits?.get(node) ?? 1n;

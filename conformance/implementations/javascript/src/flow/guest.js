@@ -14,7 +14,7 @@ import { readMessage } from "./messages.js";
 import { proceed } from "./successors.js";
 
 const MOST_OF_SENDER = 64; // messages that one step covers
-const MOST_NODES = 1000n; // after which a step covers no further message
+const MOST_NODES = 1000; // after which a step covers no further message
 const PAUSE_MESSAGES = 64; // messages after which others get their turn
 
 /** Spec: flow.start.born. */
@@ -75,13 +75,13 @@ function* readMessages(run) {
   const [inbox, outbox, counts] = [new Map(last.inbox), new Map(last.outbox), new Map()];
   const core = new Core(workspace, actor, last.core, outbox).load();
   checkDocuments(core);
-  let entered = 0n;
+  let entered = 0;
   for (const [i, each] of proposal.covered.entries()) {
     const count = counts.get(each.sender) ?? 0;
     if (entered >= MOST_NODES) break;
     if (count >= MOST_OF_SENDER) continue;
     counts.set(each.sender, count + 1);
-    core.moves = 0n;
+    core.moves = 0;
     carryOut(core, each);
     entered += core.moves;
     inbox.set(each.sender, each.id);
