@@ -579,3 +579,65 @@ both("a flow is rejected, cut and never updated", async (format) => {
   const update = bench.message(born, [["mt", "update"]], bench.tree({ wit_update: play.wit }));
   await assert.rejects(bench.run(puppet, head, [[edge, update]]), { failureClass: "failed" });
 });
+
+test("a step fails if a document was erased of which it needs the value", async () => {
+  const begin = async () => {
+    const play = await refund(framed);
+    await play.answer({ value: "yes" });
+    play.bench.workspace.keep();
+    return play;
+  };
+  const entry = (play, name) => play.bench.entries(play.bench.step(play.head).core)[name];
+  const unused = await begin();
+  unused.bench.store.erase(entry(unused, "input"));
+  unused.bench.store.erase(unused.bench.entries(entry(unused, "out")).analyze);
+  await unused.answer({ value: "R-1" });
+  assert.equal(unused.state.status, "succeeded");
+  for (const name of ["program", "state"]) {
+    const play = await begin();
+    play.bench.store.erase(entry(play, name));
+    await assert.rejects(play.answer({ value: "R-1" }), { failureClass: "failed" }, name);
+  }
+  const first = await refund(framed);
+  first.bench.workspace.keep();
+  first.bench.store.erase(entry(first, "input"));
+  await assert.rejects(first.answer({ value: "yes" }), { failureClass: "failed" });
+  first.head = null;
+  first.sent = first.bench.message(null, [["mt", "genesis"]], first.actor);
+  await assert.rejects(first.read(), { failureClass: "failed" });
+});
+
+test("a value with new refs is accepted only with their sealed blobs", async () => {
+  const nodes = {
+    a: { kind: "call", tool: "t", args: {}, next: "b" },
+    b: { kind: "call", tool: "t", args: { v: ["$out.a"] }, next: "e" },
+    e: { ...END, output: "$out.a" },
+  };
+  const run = async (refs, tool) => {
+    const policy = toolPolicy(["v"], {}, tool);
+    const flow = await Play.begin(framed, program("n", "a", nodes), policy, { refs: [["old", CUSTOMER]] });
+    const tree = flow.bench.tree(refs(flow));
+    const doc = { attempt: 1, outcome: "ok", value: { $ref: "fresh" } };
+    await flow.send("flow.result", flow.packet(doc, { request: flow.open("sent"), refs: tree, proof: tree }));
+    return flow;
+  };
+  const fresh = (flow) => ({ fresh: flow.sealed(Buffer.alloc(16)) });
+  const known = await run(fresh, { refs: ["v"] });
+  assert.deepEqual(known.bench.entries(known.bench.entries(known.open("sent")).refs), fresh(known));
+  await known.answer({ value: 1 });
+  const report = known.bench.read(known.bench.step(known.head).outbox.get(known.edge));
+  assert.deepEqual(new Map(report.headers).get("mt"), "flow.report");
+  assert.deepEqual(known.bench.entries(known.bench.entries(report.content).refs), fresh(known));
+  const denied = await run(fresh, {});
+  assert.deepEqual(denied.state.failure, { class: "denied", node: "b", why: "ref" });
+  const bad = [
+    (flow) => ({ other: flow.sealed(Buffer.alloc(16)) }),
+    (flow) => ({ fresh: flow.sealed(Buffer.alloc(15)) }),
+    (flow) => ({ ...fresh(flow), old: flow.sealed(Buffer.alloc(16)) }),
+  ];
+  for (const refs of bad) {
+    const flow = await run(refs, { refs: ["v"] });
+    assert.deepEqual(flow.state.failure, { class: "bad-result", node: "a" });
+    assert.deepEqual(Object.keys(flow.bench.entries(flow.open("refs"))), ["old"]);
+  }
+});

@@ -75,11 +75,11 @@ function renderRequest(core, { node, sub, work }) {
 
 /** Why the policy denies some arguments, or null. Spec: flow.policy.refs, flow.policy.when, flow.erase.denied. */
 function denial(core, tool, args) {
-  const allowed = tool.get("refs") ?? [];
+  const allowed = new Set(tool.get("refs"));
   for (const [name, value] of args) {
     const refs = [...refsIn(value)];
     if (refs.length === 0) continue;
-    if (!allowed.includes(name)) return "ref";
+    if (!allowed.has(name)) return "ref";
     const { erased } = core;
     if (refs.some((ref) => erased.has(ref))) return "erased";
   }

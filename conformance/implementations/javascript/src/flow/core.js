@@ -39,6 +39,7 @@ export class Documents extends Map {
 
 export class Core {
   #trees = new Map(); // name -> {ids: Map, isChanged}
+  #fixed = new Map(); // id of a tree of the policy -> its entries
   #values = new Map(); // id of a document -> its value
   #events = [];
   moves = 0; // nodes that were entered for the current message
@@ -70,11 +71,18 @@ export class Core {
   }
 
   get policy() {
-    return this.document(this.#entryOfPolicy("doc"));
+    return this.document(this.policyDocument);
   }
 
-  #entryOfPolicy(name) {
-    return this.workspace.read(this.entries.get("policy")).entries.find(([each]) => each === name)?.[1];
+  /** The id of the document of the policy. */
+  get policyDocument() {
+    return this.#entriesOf(this.entries.get("policy")).get("doc");
+  }
+
+  /** The entries of a tree, or of no tree, as a Map that must not be altered. */
+  #entriesOf(id) {
+    if (!this.#fixed.has(id)) this.#fixed.set(id, new Map(id && this.workspace.read(id).entries));
+    return this.#fixed.get(id);
   }
 
   node(name) {
@@ -99,9 +107,7 @@ export class Core {
 
   /** The actor of a peer; undefined if there is none. */
   peer(name) {
-    const peers = this.#entryOfPolicy("peers");
-    if (peers === undefined) return undefined;
-    return this.workspace.read(peers).entries.find(([each]) => each === name)?.[1];
+    return this.#entriesOf(this.#entriesOf(this.entries.get("policy")).get("peers")).get(name);
   }
 
   isPeer(actor, names) {

@@ -122,9 +122,10 @@ export function advance(core) {
 
 /** Begin with the first node. */
 export function start(core) {
-  const policy = new Map(core.workspace.read(core.entries.get("policy")).entries).get("doc");
-  const [program, input] = ["program", "input"].map((name) => core.digestOf(core.entries.get(name)));
-  core.log("admitted", { program, policy: core.digestOf(policy), input });
+  const { entries } = core;
+  const ids = { program: entries.get("program"), policy: core.policyDocument, input: entries.get("input") };
+  const digests = Object.entries(ids).map(([name, id]) => [name, core.digestOf(id)]);
+  core.log("admitted", Object.fromEntries(digests));
   core.state.status = "running";
   core.pending = core.program.get("start");
 }
