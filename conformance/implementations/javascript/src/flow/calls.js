@@ -16,7 +16,7 @@ function parsed(owner, read) {
 }
 
 /** What evaluating or rendering returns: {value}, or {error}: unbound, type or size. */
-export function attempt(work) {
+export function outcomeOf(work) {
   try {
     return { value: work() };
   } catch (error) {
@@ -76,11 +76,12 @@ function renderRequest(core, { node, sub, work }) {
 /** Why the policy denies some arguments, or null. Spec: flow.policy.refs, flow.policy.when, flow.erase.denied. */
 function denial(core, tool, args) {
   const allowed = new Set(tool.get("refs"));
+  let erased;
   for (const [name, value] of args) {
     const refs = [...refsIn(value)];
     if (refs.length === 0) continue;
     if (!allowed.has(name)) return "ref";
-    const { erased } = core;
+    erased ??= core.erased;
     if (refs.some((ref) => erased.has(ref))) return "erased";
   }
   return isAllowed(core, tool, args) ? null : "when";
@@ -94,7 +95,7 @@ function isAllowed(core, tool, args) {
     ["tool", () => core.documents("facts")],
   ];
   const when = parsed(tool, () => parse(tool.get("when")));
-  return attempt(() => evaluate(when, environment(new Map(namespaces)))).value === true;
+  return outcomeOf(() => evaluate(when, environment(new Map(namespaces)))).value === true;
 }
 
 /** The limit that an attempt would exceed, or undefined. */
@@ -131,7 +132,7 @@ function send(core, place, request, number) {
 /** Dispatch an attempt of a call or a sub. Spec: flow.tmpl.dispatch, flow.policy.every-path. */
 export function dispatch(core, place, number) {
   const { node, sub, work } = place;
-  const { value: request, error } = attempt(() => renderRequest(core, place));
+  const { value: request, error } = outcomeOf(() => renderRequest(core, place));
   if (error !== undefined) return fail(core, place, failureOf(place, error));
   const tool = core.tool(work.get("tool"));
   const why = denial(core, tool, request.get("args"));

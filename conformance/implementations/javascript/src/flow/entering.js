@@ -1,6 +1,6 @@
 // How nodes are entered, and how subs of a parallel are called and joined.
 
-import { attempt, decide, dispatch, renderOutput, startTimer } from "./calls.js";
+import { decide, dispatch, outcomeOf, renderOutput, startTimer } from "./calls.js";
 import { inKeyOrder } from "./core.js";
 import { checkReport, fail, failureOf, finish, record, succeed } from "./leaving.js";
 import { encodeValue, members } from "./values.js";
@@ -12,7 +12,7 @@ function open(core, node, visit, state = {}) {
 }
 
 function enterBranch(core, node, work) {
-  const { value, error } = attempt(() => decide(core, work));
+  const { value, error } = outcomeOf(() => decide(core, work));
   if (error !== undefined) return finish(core, "failed", { failure: failureOf({ node }, error) });
   core.pending = work.get(value ? "then" : "else");
   core.log("decided", { node, taken: core.pending });
@@ -23,7 +23,7 @@ function enterEnd(core, node, work) {
   const isSuccess = work.get("outcome") === "success";
   const status = isSuccess ? "succeeded" : "failed";
   const failure = isSuccess ? undefined : failureOf({ node }, "ended");
-  const { value, error } = attempt(() => {
+  const { value, error } = outcomeOf(() => {
     const output = work.has("output") ? renderOutput(core, work) : undefined;
     checkReport({ status, failure, output });
     return output;
@@ -91,7 +91,7 @@ function join(core, node, work) {
   }
   if (stop !== undefined) return fail(core, { node, work }, stop);
   const part = core.documents("part");
-  const { value, error } = attempt(() => {
+  const { value, error } = outcomeOf(() => {
     const output = new Map([...work.get("calls").keys()].map((sub) => [sub, part.has(sub) ? part.get(sub) : null]));
     encodeValue(output); // throws, if it is too long
     return output;
