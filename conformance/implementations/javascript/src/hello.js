@@ -17,6 +17,7 @@ export const FEATURES = Object.freeze([
   "fault.kill",
   "files",
   "flow.executor",
+  "flow.metrics",
   "schedule",
   "session.guest",
   "shared",

@@ -1,11 +1,13 @@
-// The operations of the profile flow. They touch neither stores nor runtimes.
+// The operations of the profile flow. They change neither stores nor runtimes.
 
 import { check } from "./flow/check.js";
 import { evaluate, parse } from "./flow/expressions.js";
+import { measure } from "./flow/metrics.js";
+import { replay } from "./flow/replay.js";
 import { readTemplate, render } from "./flow/templates.js";
 import { decodeValue, encodeValue } from "./flow/values.js";
 import { malformed } from "./refusal.js";
-import { bytes, list, record, text } from "./shapes.js";
+import { bytes, handle, id, list, record, text } from "./shapes.js";
 
 const NAMESPACES = new Set(["input", "out", "prior", "args", "dep", "tool"]);
 
@@ -37,5 +39,16 @@ export const FLOW_OPERATIONS = {
       const rendered = render(readTemplate(decodeValue(template)), read);
       return { value: encodeValue(rendered).toString("base64url") };
     },
+  },
+  "flow.replay": {
+    args: record({ store: handle, step: id }),
+    onStore({ step }, store) {
+      store.backend.refresh();
+      return replay(store, step);
+    },
+  },
+  "flow.metrics": {
+    args: record({ trace: bytes, baselines: list(list(text)) }),
+    run: ({ trace, baselines }) => measure(trace, baselines),
   },
 };

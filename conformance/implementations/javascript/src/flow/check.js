@@ -6,7 +6,7 @@ import { dominatorsOf } from "./dominators.js";
 import { parse } from "./expressions.js";
 import { isNode, isPolicy, isProgram } from "./forms.js";
 import { pathsOf, readTemplate } from "./templates.js";
-import { PROGRAM_BYTES, Ref, decodeValue, isName } from "./values.js";
+import { PROGRAM_BYTES, decodeValue, isName, refsIn } from "./values.js";
 
 const IN_PROGRAM = new Set(["input", "out", "prior"]);
 const IN_SUB = new Set([...IN_PROGRAM, "dep"]);
@@ -33,13 +33,6 @@ class Defects {
     const order = ([a, b], [c, d]) => Buffer.compare(Buffer.from(a), Buffer.from(c)) || (b < d ? -1 : Number(b > d));
     return [...this.#pairs.values()].sort(order);
   }
-}
-
-/** The names of all refs in a value. */
-function* refsIn(value) {
-  if (value instanceof Ref) yield value.name;
-  else if (Array.isArray(value)) for (const item of value) yield* refsIn(item);
-  else if (value instanceof Map) for (const item of value.values()) yield* refsIn(item);
 }
 
 function decodeOr(bytes, most, refuse) {

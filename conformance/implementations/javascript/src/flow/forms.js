@@ -1,29 +1,29 @@
-// The forms of programs and policies. A form is a function from a value to whether it has the form; maps are closed.
+// The forms of the documents of flows. A form is a function from a value to whether it has the form; maps are closed.
 
-import { isName } from "./values.js";
+import { compareNames, isName } from "./values.js";
 
 const EXIT = /^[a-z][a-z0-9_]{0,62}\.(?:then|else)$/;
 const DAY_MS = 86_400_000n;
 
-const isText = (value) => typeof value === "string";
+export const isText = (value) => typeof value === "string";
 const isBool = (value) => typeof value === "boolean";
-const isAny = () => true;
-const isExactly = (wanted) => (value) => value === wanted;
-const isOneOf =
+export const isAny = () => true;
+export const isExactly = (wanted) => (value) => value === wanted;
+export const isOneOf =
   (...words) =>
   (value) =>
     words.includes(value);
 const isWithin = (least, most) => (value) => typeof value === "bigint" && least <= value && value <= most;
-const isNamed = (value) => isText(value) && isName(value);
+export const isNamed = (value) => isText(value) && isName(value);
 const isExit = (value) => isText(value) && EXIT.test(value);
 
-const isSized = (least, most) => (value) => {
+export const isSized = (least, most) => (value) => {
   const size = isText(value) ? Buffer.byteLength(value) : -1;
   return least <= size && size <= most;
 };
 
 /** A list of distinct texts of a form. */
-const isSet =
+export const isSet =
   (isElement, least = 0, most = Number.POSITIVE_INFINITY) =>
   (value) =>
     Array.isArray(value) &&
@@ -42,7 +42,7 @@ const isMapOf =
     [...value].every(([key, element]) => isKey(key) && isElement(element));
 
 /** A closed map. Spec: flow.check.closed. */
-const isRecord =
+export const isRecord =
   (required, optional = {}) =>
   (value) => {
     if (!(value instanceof Map) || !Object.keys(required).every((name) => value.has(name))) return false;
@@ -50,7 +50,7 @@ const isRecord =
     return [...value].every(([name, member]) => forms.get(name)?.(member) ?? false);
   };
 
-const isName64 = isSized(1, 64);
+export const isName64 = isSized(1, 64);
 const isTime = isWithin(1n, DAY_MS);
 
 const LIMITS = {
@@ -120,3 +120,35 @@ export const isPolicy = isRecord(
     control: isRecord({}, { cancel: isPeers, erase: isPeers, replan: isPeers, cleanup: isPeers }),
   },
 );
+
+// Documents in messages and in the core
+
+const MOST_INT = 2n ** 63n - 1n;
+
+export const isNat = isWithin(0n, MOST_INT);
+
+const USAGE = { usage: isWithin(0n, 10n ** 12n) };
+const RESULTS = new Map([
+  ["ok", isRecord({ attempt: isNat, outcome: isAny, value: isAny }, USAGE)],
+  ["pending", isRecord({ attempt: isNat, outcome: isAny })],
+  ["error", isRecord({ attempt: isNat, outcome: isAny, error: isRecord({ class: isName64, retry: isBool }) }, USAGE)],
+]);
+
+/** Whether a value may be that of a result, also of a bad one. */
+export const isAttempt = (value) => value instanceof Map && isNat(value.get("attempt"));
+
+export const isResult = (value) => RESULTS.get(value.get("outcome"))?.(value) ?? false;
+
+export const isEvent = isRecord({ node: isNamed, visit: isNat, event: isName64, value: isAny });
+
+const isAscending = (names) => names.every((name, i) => i === 0 || compareNames(names[i - 1], name) < 0);
+
+/** A list of names in key order. */
+export const isNames =
+  (most = Number.POSITIVE_INFINITY) =>
+  (value) =>
+    isSet(isNamed, 1, most)(value) && isAscending(value);
+
+export const isErasing = isRecord({ refs: isNames(1024) });
+export const isErase = isRecord({ flow: isExactly(1n), refs: isNames(1024) });
+export const isCarry = isRecord({ calls: isNat, replans: isNat, steps: isNat, tokens: isNat });

@@ -85,8 +85,12 @@ class Renderer {
     }
     const text = value.toString();
     this.#room -= Buffer.byteLength(text);
-    if (this.#room < 0) throw exhausted("texts that are too long");
-    return text;
+    return this.isFull ? "" : text;
+  }
+
+  /** Whether the texts are too long. An error that is found later is the outcome all the same. */
+  get isFull() {
+    return this.#room < 0;
   }
 }
 
@@ -94,4 +98,9 @@ class Renderer {
  * Render a template that was read. Values are inserted and not copied, so that what is large is found when it is encoded.
  * Throws Refusal rejected, unbound or type, or exhausted. Spec: flow.tmpl.single-pass, .everywhere, .typed.
  */
-export const render = (template, env) => new Renderer(env).value(template);
+export function render(template, env) {
+  const renderer = new Renderer(env);
+  const value = renderer.value(template);
+  if (renderer.isFull) throw exhausted("texts that are too long");
+  return value;
+}

@@ -35,6 +35,19 @@ export const isName = (text) => NAME.test(text);
 /** Whether an integer is a value. */
 export const isInt = (number) => -MOST_INT - 1n <= number && number <= MOST_INT;
 
+/** The order of keys that are names: a shorter one comes first. */
+export const compareNames = (a, b) => a.length - b.length || (a < b ? -1 : Number(a > b));
+
+/** The map of an object's members, without those that are undefined. */
+export const members = (object) => new Map(Object.entries(object).filter(([, value]) => value !== undefined));
+
+/** The names of all refs in a value. */
+export function* refsIn(value) {
+  if (value instanceof Ref) yield value.name;
+  else if (Array.isArray(value)) for (const item of value) yield* refsIn(item);
+  else if (value instanceof Map) for (const item of value.values()) yield* refsIn(item);
+}
+
 /** The kind of a value. */
 export function kindOf(value) {
   if (value === null) return "null";
@@ -184,5 +197,8 @@ export const encodeValue = (value, most = VALUE_BYTES) => new Writer(most).value
 export const areEqual = (a, b) =>
   kindOf(a) === kindOf(b) && encodeValue(a, PROGRAM_BYTES).equals(encodeValue(b, PROGRAM_BYTES));
 
+/** The digest of the value with an encoding. */
+export const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
 /** The digest of a value. Spec: flow.value.injective. */
-export const digestOf = (value) => createHash("sha256").update(encodeValue(value, PROGRAM_BYTES)).digest("hex");
+export const digestOf = (value) => hashOf(encodeValue(value, PROGRAM_BYTES));

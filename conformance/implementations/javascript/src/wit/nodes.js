@@ -3,6 +3,7 @@
 // `external:<name>` resolves to the names of the table below, `wasm:<path>` to a module. In a Wasm actor every node is the
 // affair of the profile wasm, which knows one form only. Whatever is not byte for byte such a node resolves to nothing.
 
+import { answerFlow, transitFlow } from "../flow/guest.js";
 import { answerSession, transitSession } from "../session/guest.js";
 import { isWasmCore, modulePath } from "../wasm/nodes.js";
 import { answerByModule } from "../wasm/queries.js";
@@ -20,6 +21,7 @@ const REGISTERED = new Map([
   ["external:puppet/1", { transit: plain, answer: answerQuery }],
   ["external:puppet-stamp/1", { transit: stamping, answer: answerQuery }],
   ["external:session/1", { transit: transitSession, answer: answerSession }],
+  ["external:flow/1", { transit: transitFlow, answer: answerFlow }],
 ]);
 
 const byModule = (tree, name) => ({

@@ -4,6 +4,7 @@
 // ask(workspace, actor, name, args) answers a query of code or throws a Refusal. Transitions are generators: they yield
 // {sleep: milliseconds} wherever they may wait, and their driver decides how (drive.js).
 
+import { mayUpdateFlow } from "../flow/guest.js";
 import { Refusal } from "../refusal.js";
 import { keepsSession, mayUpdateSession } from "../session/guest.js";
 import { mayUpdate } from "../wasm/creator.js";
@@ -59,7 +60,10 @@ function* update(run) {
       message: { content },
     },
   ] = proposal.covered;
-  const isAllowed = () => mayUpdate(workspace, last, sender) && mayUpdateSession(workspace, last, sender, content);
+  const isAllowed = () =>
+    mayUpdate(workspace, last, sender) &&
+    mayUpdateSession(workspace, last, sender, content) &&
+    mayUpdateFlow(workspace, last);
   if (workspace.read(content)?.kind !== "tree" || !isAllowed()) return { step: cursorStep(run), isRefused: true };
   if (follow(workspace.read, content, ["wit_update"]) === null) return updateByMerge(run, content);
   if (isFrozen(workspace.read, last.core)) return { step: cursorStep(run), isRefused: true };
