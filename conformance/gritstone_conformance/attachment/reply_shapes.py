@@ -325,7 +325,7 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
                 ("rollback_density", "path_variance", "invariant_violation_rate", "tool_churn", "retry_rate"),
                 _pair(_uint(), _uint()),
             ),
-            "usage": _list(_object({"node": _text, "calls": _uint(), "tokens": _uint()})),
+            "usage": _list(_object({"node": _text, "calls": _uint(), "tokens": _INTEGER})),
             "change_point": _or_none(_object({"at": _uint(), "millibits": _INTEGER, "detected": _bool})),
         }
     ),

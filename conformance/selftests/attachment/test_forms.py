@@ -46,7 +46,7 @@ METRICS = {
     "transition_entropy": 0,
     **{name: [0, 1] for name in ("rollback_density", "path_variance", "invariant_violation_rate")},
     **{name: [1, 2] for name in ("tool_churn", "retry_rate")},
-    "usage": [{"node": "a", "calls": 1, "tokens": 0}],
+    "usage": [{"node": "a", "calls": 1, "tokens": "0"}],
     "change_point": None,
 }
 GOOD: list[tuple[str, dict[str, Any]]] = [

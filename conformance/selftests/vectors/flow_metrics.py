@@ -44,19 +44,23 @@ def metric_vectors() -> Iterator[FlowVector]:
     baselines = [["read", "validate", "patch", "test"]]
     variance = {"path_variance": [6, 7]}
     yield _vector("variance", ("formula",), _entered(_PATHS[3][0].split()), variance, baselines)
+    uneven: list[list[str]] = [[], ["a"] * 5, ["b", "a", "c"]]
+    yield _vector("variance-pooled", ("formula",), _entered(["a", "b"]), {"path_variance": [4, 5]}, uneven)
+    yield _vector("variance-of-nothing", ("formula",), [], {"path_variance": [0, 1]}, [[], []])
+    much = [{**event, "usage": 2**63 - 1} if event["e"] == "settled" else event for event in _called("1", "x") * 2]
+    yield _vector("tokens", ("formula",), much, {"usage": [{"node": "edit", "calls": 2, "tokens": str(2**64 - 2)}]})
     churn = [("1", "x"), ("1", "x"), ("2", "x"), ("1", "y"), ("1", "y")]
     trace = [event for args, value in churn for event in _called(args, value)]
-    usage = [{"node": "edit", "calls": 5, "tokens": 10}]
+    usage = [{"node": "edit", "calls": 5, "tokens": "10"}]
     yield _vector("churn", ("formula",), trace, {"tool_churn": [2, 5], "usage": usage, "retry_rate": [0, 1]})
     for number, (bits, at, millibits, is_detected) in enumerate(_SERIES):
         names = ["n0" if bit == "1" else f"n{place}" for place, bit in enumerate(bits)]
         point = {"at": at, "millibits": millibits, "detected": is_detected}
         yield _vector(f"change-{number}", ("change-point",), _entered(names), {"change_point": point})
     yield _vector("change-of-one", ("change-point",), _entered(["a"]), {"change_point": None})
-    for slug, names in (("names", "ababc"), ("other-names", "zyzyx")):
+    for slug, entered in (("names", "ababc"), ("other-names", "zyzyx")):
         found = {"transition_entropy": 500_000, "rollback_density": [2, 5]}
-        yield _vector(slug, ("inert",), _entered(list(names)), found)
-    yield _vector("trace", ("formula",), _entered(["a"]), {"transition_entropy": 0})
+        yield _vector(slug, ("inert",), _entered(list(entered)), found)
     yield _vector("not-a-visit", ("refused",), [{"e": "entered", "node": "a", "visit": -1}], "malformed")
     yield _vector("not-an-event", ("refused",), [{"e": "entered", "nodE": "a", "visit": 1}], "malformed")
 

@@ -292,7 +292,7 @@ def _sub(key: str, value: Any = "v") -> Script:
 
 
 def _parallels() -> _Drafts:
-    three = {"b": {}, "aa": {}, "c": {}}
+    three: dict[str, Any] = {"b": {}, "aa": {}, "c": {}}
     called = ("admitted", "entered", "called", "called", "called")
     yield "par/key-order", "par.order", _calling(_nothing, _parallel(three)), called
     yield "par/width", "par.order par.progress", _calling(_sub("b"), _parallel(three, width=2)), ("settled", "called")
@@ -307,7 +307,7 @@ def _parallels() -> _Drafts:
     )
     first = _all(_sub("a", "A"), _sub("b", "B"), _asked("trace"))
     second = _all(_sub("b", "B"), _sub("a", "A"), _asked("trace"))
-    two = {"a": {}, "b": {}}
+    two: dict[str, Any] = {"a": {}, "b": {}}
     yield "par/first-first", "par.schedule-free step.fold", _calling(first, _parallel(two)), _DONE
     yield "par/second-first", "par.schedule-free step.order", _calling(second, _parallel(two)), _DONE
     stop = _all(_sub("a", None), _sub("b", "B"))

@@ -39,7 +39,7 @@ class RunDraft:
 
     name: str
     rules: tuple[str, ...]
-    script: Callable[[FlowScene, str], None]
+    script: Callable[[FlowScene, str], object]
     ends: tuple[str, ...]
 
 

@@ -56,17 +56,22 @@ def metrics(events: Sequence[Value], baselines: Sequence[Sequence[str]]) -> Valu
     series = _rollbacks(nodes)
     called = [event for event in events if event["e"] == "called"]
     bad = [event for event in events if event["e"] in ("denied", "rejected") or event.get("outcome") == "bad"]
-    distances = [_ratio(levenshtein(nodes, one), max(len(nodes), len(one))) for one in baselines]
     return {
         "transition_entropy": transition_entropy(nodes),
         "rollback_density": _pair(_ratio(sum(series), len(nodes))),
-        "path_variance": _pair(sum(distances, Fraction()) / (len(distances) or 1)),
+        "path_variance": _pair(_path_variance(nodes, baselines)),
         "invariant_violation_rate": _pair(_ratio(len(bad), len(events))),
         "tool_churn": _pair(_tool_churn(events)),
         "retry_rate": _pair(_ratio(sum(event["attempt"] > 1 for event in called), len(called))),
         "usage": _usage(events),
         "change_point": change_point(series),
     }
+
+
+def _path_variance(nodes: Sequence[str], baselines: Sequence[Sequence[str]]) -> Fraction:
+    """Return the sum of the edit distances, as a share of the sum of the larger lengths."""
+    longest = sum(max(len(nodes), len(one)) for one in baselines)
+    return _ratio(sum(levenshtein(nodes, one) for one in baselines), longest)
 
 
 def _rollbacks(nodes: Sequence[str]) -> list[bool]:

@@ -37,6 +37,7 @@ def flow_replay(session: Session, args: Arguments) -> Json:
 
 def flow_metrics(session: Session, args: Arguments) -> Json:
     found = dict(metrics(read_trace(args["trace"]), args["baselines"]))
+    found["usage"] = [{**each, "tokens": str(each["tokens"])} for each in found["usage"]]  # may exceed 2^53
     point = found["change_point"]
     if point is not None:
         found["change_point"] = {**point, "millibits": str(point["millibits"])}  # a frame has no signed numbers

@@ -82,12 +82,9 @@ def _rounded(number: Decimal) -> int:
 
 
 def _variance(nodes: list[str], baselines: Sequence[Sequence[str]]) -> list[int]:
-    """Return the mean of the distances to the baselines, each divided by the larger length."""
-    if not baselines:
-        return [0, 1]
-    shares = [Fraction(_distance(nodes, each), max(len(nodes), len(each), 1)) for each in baselines]
-    mean = sum(shares, Fraction(0)) / len(shares)
-    return [mean.numerator, mean.denominator]
+    """Return the sum of the distances to the baselines, divided by the sum of the larger lengths."""
+    lengths = [max(len(nodes), len(each)) for each in baselines]
+    return _ratio(sum(_distance(nodes, each) for each in baselines), sum(lengths))
 
 
 def _distance(one: Sequence[str], other: Sequence[str]) -> int:

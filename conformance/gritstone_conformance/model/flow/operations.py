@@ -78,6 +78,7 @@ def metrics_expected(trace: bytes, baselines: list[list[str]]) -> dict[str, Json
     if not is_trace(value):
         return refused("malformed")
     found = metrics(value, baselines)
+    found["usage"] = [{**each, "tokens": str(each["tokens"])} for each in found["usage"]]
     point = found["change_point"]
     if point is not None:
         found["change_point"] = {**point, "millibits": str(point["millibits"])}

@@ -113,7 +113,8 @@ def exact_tokens(trial: Trial, fmt: Format) -> None:
         for usage in (0, 2, 3, 4, None):
             for most in range(4, 9):
                 _limited(scene, {"a": call("b"), "b": call()}, {"max_tokens": most}, whose, "budget.tokens")
-                scene.ok(1, rule="budget.tokens", **({} if usage is None else {"usage": usage}))
+                reported: dict[str, Any] = {} if usage is None else {"usage": usage}
+                scene.ok(1, rule="budget.tokens", **reported)
                 used = 3 if usage is None else usage
                 assert (scene.state["at"] == "b") == (used + 3 <= most), "the model counts otherwise"
     free = {"a": call("b", "u"), "b": call(tool="u")}

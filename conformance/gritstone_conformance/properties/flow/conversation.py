@@ -167,8 +167,8 @@ class Conversation:
         return self._control("cancel" if self.tape.once_in(4) else "start")
 
     def _erase(self) -> Said:
-        choices = (["card"], ["spare"], ["card", "spare"], ["spare", "card"], ["new"], ["nope"], [], ["card", "card"])
-        return self._control("erase", refs=self.tape.pick(choices))
+        choices = ("card", "spare", "card spare", "spare card", "new", "nope", "", "card card")
+        return self._control("erase", refs=self.tape.pick(choices).split())
 
     def _erased(self) -> Said:
         requests = self.scene.sent("flow.erase") or self.scene.calls()

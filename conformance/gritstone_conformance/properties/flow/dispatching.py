@@ -198,7 +198,7 @@ def whole(trial: Trial, fmt: Format) -> None:
         for peer in (scene.peers["bank"], scene.stranger):
             peers = scene.tree(**{**scene.peers, "bank": peer})
             tree = scene.tree(doc=scene.document(policy()), peers=peers)
-            entries = {"policy": tree, "name": scene.blob(name.encode())}
+            entries: dict[str, Any] = {"policy": tree, "name": scene.blob(name.encode())}
             scene.start(program("a", a=call(tool="v")), policy(), _GIVEN, _REFS, rule="policy.whole", **entries)
             ids.add(scene.calls()[0].packet)
     assert len(ids) == 4, "keys differ"

@@ -155,7 +155,7 @@ def optional(trial: Trial, fmt: Format) -> None:
 def narrow(trial: Trial, fmt: Format) -> None:
     """A sub that failed or was denied does not occupy a place, so a parallel of width 1 ends when all have answered."""
     scene = FlowScene(trial, fmt)
-    lost = ({"tool": "d"}, {"args": {"x": "$input.nope"}}, {"one_of": ["yes"]}, {})
+    lost: tuple[dict[str, Any], ...] = ({"tool": "d"}, {"args": {"x": "$input.nope"}}, {"one_of": ["yes"]}, {})
     for members in lost:
         for names in (("a",), ("a", "b"), ("b", "c")):
             subs = {name: {**_sub(optional=True), **(members if name in names else {})} for name in ("a", "b", "c")}

@@ -153,10 +153,11 @@ def heirs(trial: Trial, fmt: Format) -> None:
         with later.fork():
             later.send("flow.start", content, scene.actor.identity, rule="replan.heir")
     later.query("accepts", "query.accepts")
-    for sender in ("edge", scene.stranger):
+    starters: tuple[str | bytes, ...] = ("edge", scene.stranger)
+    for starter in starters:
         with later.fork():
             later.actor.head, later.actor.tips = None, {}
-            later.send("genesis", core, sender, rule="replan.heir")
+            later.send("genesis", core, starter, rule="replan.heir")
             later.query("state", "replan.heir")
     later.actor.tips[scene.actor.identity] = start
     later.read("replan.heir")

@@ -18,6 +18,7 @@ __all__ = ["PROPERTIES"]
 _OUT: Final = end(output="$out.a")
 _GIVEN: Final[dict[str, Any]] = {"x": 1}
 _REFS: Final = {"card": SEALED}
+_ODD: Final[tuple[Any, ...]] = (None, "x", 1, {}, True)
 _RETRY: Final = {"max_attempts": 3, "backoff_ms": 200}
 
 
@@ -87,9 +88,10 @@ def malformed(trial: Trial, fmt: Format) -> None:
     """A result that is not of its form settles the call as bad, if its attempt can be read; else it is ignored."""
     scene = _calling(FlowScene(trial, fmt), on_error="f", retry=_RETRY)
     values: list[Any] = [*KINDS.values(), b"", b"\x81", b"\xa1\x67attempt\x01\0", {}]
+    result: dict[str, Any]
     for result in _OTHERS:
         values += [{name: each for name, each in result.items() if name != absent} for absent in result]
-        values += [{**result, name: each} for name in (*result, "other", "next") for each in (None, "x", 1, {}, True)]
+        values += [{**result, name: each} for name in (*result, "other", "next") for each in _ODD]
     values += [{**_RESULT, "usage": number} for number in _NUMBERS]
     values += [{**_OTHERS[2], "error": error} for error in ({}, {"class": "no"}, {"class": "", "retry": True})]
     values += [{**_OTHERS[2], "error": {"class": "x" * size, "retry": False}} for size in (1, 64, 65)]
@@ -128,7 +130,7 @@ def refs(trial: Trial, fmt: Format) -> None:
         "more": scene.blob(SEALED, ct="sealed", x="y"),
         "tree": scene.stranger,
     }
-    values = (1, Ref("card"), Ref("new"), [{"k": Ref("new")}, Ref("card")], Ref("nope"))
+    values: tuple[Any, ...] = (1, Ref("card"), Ref("new"), [{"k": Ref("new")}, Ref("card")], Ref("nope"))
     for name in ("card", "new", "Bad", "x" * 64):
         for target in blobs.values():
             for value in values[:3]:
@@ -153,7 +155,7 @@ def evidence(trial: Trial, fmt: Format) -> None:
     """Further entries of a result change neither the core nor the outbox."""
     scene = _calling(FlowScene(trial, fmt))
     found = set()
-    proofs: tuple[dict[str, bytes], ...] = (
+    proofs: tuple[dict[str, Any], ...] = (
         {},
         {"proof": scene.blob(b"p")},
         {"next": scene.stranger, "output": scene.blob(b"2"), "tool": scene.stranger},

@@ -43,9 +43,9 @@ def bound(trial: Trial, fmt: Format) -> None:
         with scene.fork():
             scene.event("v", sender, rule="wait.bound")
     doc = {"node": "w", "visit": 1, "event": "go", "value": 1}
-    for value in ({name: each for name, each in doc.items() if name != absent} for absent in doc):
+    for part in ({name: each for name, each in doc.items() if name != absent} for absent in doc):
         with scene.fork():
-            scene.send("flow.event", scene.event_packet(doc=scene.document(value)), "desk", rule="wait.bound")
+            scene.send("flow.event", scene.event_packet(doc=scene.document(part)), "desk", rule="wait.bound")
     scene.flush()
 
 

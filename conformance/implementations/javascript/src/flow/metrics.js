@@ -1,7 +1,7 @@
 // Metrics of a canonical trace. They are exact. Spec: flow.metric.formula, flow.metric.change-point.
 
 import { Refusal, malformed } from "../refusal.js";
-import { add, log2, ratio, round } from "./ratios.js";
+import { log2, ratio, round } from "./ratios.js";
 import { isLogged } from "./trace-forms.js";
 import { decodeValue } from "./values.js";
 
@@ -77,9 +77,8 @@ function pathVariance(nodes, baselines) {
   const sum = baselines
     .map(numbered)
     .map((baseline) => [distance(path, baseline), Math.max(path.length, baseline.length)])
-    .filter(([, length]) => length > 0)
-    .reduce((total, each) => add(total, each.map(BigInt)), [0n, 1n]);
-  return ratio(sum[0], sum[1] * BigInt(baselines.length));
+    .reduce((total, each) => total.map((number, i) => number + each[i]), [0, 0]);
+  return share(...sum);
 }
 
 const isOk = (event) => event.get("e") === "settled" && event.get("outcome") === "ok";
@@ -114,7 +113,7 @@ function usageOf(events) {
     if (entry !== undefined) entry.tokens += event.get("usage");
   }
   const sorted = [...usage.values()].toSorted((a, b) => (a.node < b.node ? -1 : 1));
-  return sorted.map((entry) => ({ ...entry, tokens: Number(entry.tokens) }));
+  return sorted.map((entry) => ({ ...entry, tokens: String(entry.tokens) }));
 }
 
 function factorial(number) {
@@ -154,7 +153,7 @@ function changePoint(series) {
   }
   const whole = (n - 1n) * (n + 2n) * factorial(ones) * factorial(zeros);
   const millibits = round(log2(sum, whole), 1000n, 1n);
-  return { at, millibits, detected: millibits >= DETECTED_MILLIBITS };
+  return { at, millibits: String(millibits), detected: millibits >= DETECTED_MILLIBITS };
 }
 
 /** The metrics of an encoded trace, with lists of nodes to compare with. Throws Refusal malformed. */

@@ -13,13 +13,6 @@ export function ratio(num, den) {
   return [Number(num / common), Number(den / common)];
 }
 
-/** The sum of two ratios of BigInts. */
-export function add([a, b], [c, d]) {
-  const [num, den] = [a * d + c * b, b * d];
-  const common = divisor(num, den);
-  return [num / common, den / common];
-}
-
 const bits = (number) => BigInt(number.toString(2).length);
 
 /** The logarithm to base 2 of num/den, both above 0: at most 2^-95 too small. */
