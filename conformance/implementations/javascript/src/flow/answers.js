@@ -1,6 +1,7 @@
 // The queries of a flow: its state, its trace, the messages that it does not ignore, and its description.
 
 import { LIMITS } from "../limits.js";
+import { failed } from "../wit/failure.js";
 import { readStep } from "../wit/steps.js";
 import { Core, inKeyOrder } from "./core.js";
 import { openWait } from "./messages.js";
@@ -29,7 +30,9 @@ export function chainOf({ read }, step) {
 
 function logOf({ read }, core) {
   const [, id] = read(core).entries.find(([name]) => name === "state");
-  return readValue(read(id), Number.POSITIVE_INFINITY).get("log");
+  const state = readValue(read(id), Number.POSITIVE_INFINITY);
+  if (state === undefined) throw failed("a state of the history was erased");
+  return state.get("log");
 }
 
 /** Sort each maximal sequence of events with a sub. */
