@@ -51,8 +51,8 @@ _STDLIB = (
     "|random|re|socket|subprocess|threading|types|typing|xml"
 )
 _PLAIN = (
-    "_R|_T|Any|BinaryIO|Build|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply"
-    "|Sequence|TextIO|Trap|WasmtimeError"
+    "_R|_T|Any|BinaryIO|Build|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Map|Mapping|Path|Protocol"
+    "|Reply|Sequence|TextIO|Trap|WasmtimeError"
 )
 _PRIVATE = r"gritstone(_conformance)?\.(\w+\.)*_[A-Z]\w*"  # type variables, aliases and classes that a module keeps
 nitpick_ignore_regex = [

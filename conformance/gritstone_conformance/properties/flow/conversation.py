@@ -43,7 +43,7 @@ class Conversation:
     Attributes:
         scene: the flow.
         tape: decides.
-        older: what was said before.
+        older: the messages before.
     """
 
     scene: FlowScene

@@ -40,7 +40,7 @@ _WORKED: Final = ("abcdefg", "abababac", "a", "", "aa", "ab", "aab", "abcabcabcd
 
 
 def worked(trial: Trial) -> None:
-    """The worked examples of the text, and small ones beside them."""
+    """The worked examples of the text, and small ones next to them."""
     paths = [list(each) for each in _WORKED]
     paths += [
         ["read", "edit", "test", "edit", "test", "edit", "test", "done"],

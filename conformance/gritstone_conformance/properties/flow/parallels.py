@@ -30,7 +30,7 @@ def _sub(tool: str = "t", **members: Any) -> dict[str, Any]:
 
 
 def _answer(scene: FlowScene, key: str, value: Any, rule: str) -> None:
-    """Answer the open call of a sub: with a value, or with an error if it is None."""
+    """Answer the open call of a sub: with a value, or with an error for None."""
     found = scene.call_of(key)
     attempt = int(dict(found.message.headers)["attempt"])
     if value is None:

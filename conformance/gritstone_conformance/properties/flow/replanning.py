@@ -1,4 +1,4 @@
-"""Successors: which flows have one, its first core, and who starts it."""
+"""Successors: which flows have one, its first core, and the actor that starts it."""
 
 from __future__ import annotations
 

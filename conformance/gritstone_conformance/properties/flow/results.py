@@ -1,4 +1,4 @@
-"""Results of calls: who sends them, what they may be, which of them counts, and when a call is tried again."""
+"""Results of calls: their senders, their forms, which of them counts, and when a call is tried again."""
 
 from __future__ import annotations
 

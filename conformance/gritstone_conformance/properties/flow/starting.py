@@ -148,7 +148,7 @@ def duplicates(trial: Trial, fmt: Format) -> None:
 
 
 def updates(trial: Trial, fmt: Format) -> None:
-    """An update is refused, whoever sends it, with and without ``wit_update``."""
+    """An update is refused, from every sender, with and without ``wit_update``."""
     scene = FlowScene(trial, fmt).start(_SMALL, policy(), {"x": 1}, {"card": SEALED})
     code = scene.blob(PUPPET, ct="s")
     contents = [

@@ -436,7 +436,7 @@ test("a message that does not fit is ignored for the first reason", async () => 
   assert.deepEqual(play.ignored, ["terminal"]);
 });
 
-test("nobody else may settle a call or control a flow", async () => {
+test("other senders do not settle a call or control a flow", async () => {
   const play = await oneCall(framed, { timer: "edge" });
   const { bench } = play;
   const stranger = bench.tree({ name: bench.blob("stranger") });
