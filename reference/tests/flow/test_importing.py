@@ -68,7 +68,7 @@ def _texts(draw: st.DrawFn, ids: list[str]) -> Any:
 
 @st.composite
 def _leaves(draw: st.DrawFn, name: str, ids: list[str], *, is_sub: bool = False) -> dict[str, Any]:
-    """Draw a step that calls a model or a tool; the argument ``at`` tells subs of a parallel apart."""
+    """Draw a step that calls a model or a tool; the argument ``at`` distinguishes subs of a parallel."""
     on_error = (
         {} if is_sub else {"on_error": draw(st.sampled_from(["fail", "fail", "skip", "retry"])), "max_retries": 2}
     )

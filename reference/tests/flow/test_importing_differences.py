@@ -43,7 +43,7 @@ def _gate(condition: str, *, first: dict[str, Any] | None = None) -> dict[str, A
     return {"steps": [first or _tool("a"), _if("gate", condition, "pay", "stop"), _tool("pay", 2), _tool("stop", 3)]}
 
 
-# --- values that nobody provided -------------------------------------------------------------------------
+# --- values that are absent or of another kind -----------------------------------------------------------
 
 
 def test_absent_variable_of_a_template_is_sent_as_text_or_fails() -> None:

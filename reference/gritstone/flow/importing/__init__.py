@@ -4,7 +4,7 @@
 the languages of flows, and ``program`` makes the documents. The package of the engine is not needed.
 
 What is converted has the same outcome for the same answers of tools. Where a flow is stricter, it ends with a failure
-in a case in which the engine continues with a value that nobody provided.
+in a case in which the engine continues without a value.
 """
 
 from __future__ import annotations
