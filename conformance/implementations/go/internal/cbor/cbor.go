@@ -118,7 +118,7 @@ func decode(data []byte, depth int) (any, []byte, error) {
 	case 0xf5:
 		return true, data[1:], nil
 	}
-	major, argument, rest, err := head(data)
+	major, argument, rest, err := Head(data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,8 +173,8 @@ func decodeMap(rest []byte, count uint64, depth int) (any, []byte, error) {
 	return members, rest, nil
 }
 
-// head reads the shortest head of definite length.
-func head(data []byte) (major byte, argument uint64, rest []byte, err error) {
+// Head reads the shortest head of definite length.
+func Head(data []byte) (major byte, argument uint64, rest []byte, err error) {
 	major = data[0] >> 5
 	info := data[0] & 31
 	argument = uint64(info)

@@ -20,6 +20,7 @@ func init() {
 		"grit.export": gritExport, "grit.import": gritImport, "grit.transcode": gritTranscode,
 		"grit.erase": gritErase, "grit.prune": gritPrune,
 		"wit.step": witStep, "wit.admit": witAdmit, "wit.unread": witUnread, "wit.merge": witMerge,
+		"flow.check": flowCheck, "flow.eval": flowEval, "flow.render": flowRender,
 		"wit.query": witQuery, "wit.openapi": witOpenapi, "wasm.admit": wasmAdmit, "wasm.meter": wasmMeter,
 	}
 }
