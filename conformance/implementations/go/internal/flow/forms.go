@@ -222,3 +222,34 @@ func setOf(texts []string) map[string]bool {
 	}
 	return set
 }
+
+// The forms of other documents.
+var (
+	// IsCarry is carry of flow.cddl.
+	IsCarry = members([]member{need("calls", nat), need("replans", nat), need("steps", nat), need("tokens", nat)})
+	// IsErased is the list of names at erased of a core.
+	IsErased = ascending(1, many)
+	// IsErasing is the document of a flow.erase to a flow.
+	IsErasing = members([]member{need("refs", ascending(1, 1024))})
+	// IsErase is the document of a flow.erase of a flow.
+	IsErase = members([]member{need("flow", number(1, 1)), need("refs", ascending(1, 1024))})
+	// IsEvent is the document of a flow.event.
+	IsEvent = members([]member{need("node", nameForm), need("visit", nat), need("event", t64), need("value", isAny)})
+	// IsResult is the document of a flow.result.
+	IsResult = either(
+		members([]member{
+			need("outcome", word("ok")), need("attempt", nat), need("value", isAny), may("usage", tokens),
+		}),
+		members([]member{need("outcome", word("pending")), need("attempt", nat)}),
+		members([]member{
+			need("outcome", word("error")), need("attempt", nat), may("usage", tokens),
+			need("error", members([]member{need("class", t64), need("retry", isBool)})),
+		}),
+	)
+	// HasAttempt is a map with a natural number attempt.
+	HasAttempt form = func(value Value) bool {
+		m, ok := value.(Map)
+		attempt, found := m.Get("attempt")
+		return ok && found && nat(attempt)
+	}
+)

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"gritstone.example/implementation/internal/flow"
+	"gritstone.example/implementation/internal/flowrun"
 	"gritstone.example/implementation/internal/grit"
 )
 
@@ -99,4 +100,20 @@ func flowRender(_ *Adapter, args *arguments) (answer, error) {
 		return nil, flowRefusal(err)
 	}
 	return answer{"value": encoding.EncodeToString(flow.Encode(value))}, nil
+}
+
+func flowReplay(a *Adapter, args *arguments) (answer, error) {
+	name, step := args.handle(), args.id("step")
+	h, err := a.opened(name, args)
+	if err != nil {
+		return nil, err
+	}
+	steps, differs, err := flowrun.Replay(h.store, step)
+	if err != nil {
+		return nil, err
+	}
+	if differs < 0 {
+		return answer{"steps": steps, "differs": nil}, nil
+	}
+	return answer{"steps": steps, "differs": differs}, nil
 }

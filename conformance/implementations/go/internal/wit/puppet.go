@@ -9,23 +9,6 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// puppets are the names of the registered code; true: it stamps. wit.puppet.exact.
-var puppets = map[string]bool{"external:puppet/1": false, "external:puppet-stamp/1": true}
-
-// puppetNode reports whether a code node at the root of a tree names a puppet, and which.
-func puppetNode(reader grit.Reader, tree grit.ID, node string) (stamps, ok bool, err error) {
-	id, err := Follow(reader, tree, node)
-	if err != nil || id == grit.None {
-		return false, false, err
-	}
-	o, err := reader.Load(id)
-	if err != nil || o.Kind != grit.Blob || o.Erased {
-		return false, false, err
-	}
-	stamps, ok = puppets[string(o.Data)]
-	return stamps, ok, nil
-}
-
 func puppetFailed(what string) error { return Fail("failed", "", "the puppet: %s", what) }
 
 // errHeld reports that the op L leaves a message unread.

@@ -33,13 +33,14 @@ func Ask(store *grit.Store, runner Runner, step grit.ID, name string, args []byt
 	}
 	ask := func() (grit.ID, error) { return runner.Query(q) }
 	if !resolves && !q.Wasm {
-		if _, known, err := puppetNode(store, object.Core, "wit_query"); err != nil || !known {
-			if err == nil {
-				err = Fail("unresolved", "", "wit_query names no code that is there")
-			}
+		code, err := codeAt(store, object.Core, "wit_query")
+		if err == nil && code == nil {
+			err = Fail("unresolved", "", "wit_query names no code that is there")
+		}
+		if err != nil {
 			return grit.None, err
 		}
-		ask = q.askPuppet
+		ask = func() (grit.ID, error) { return code.Query(q) }
 	}
 	answer, err := ask()
 	if err != nil || answer == grit.None {

@@ -98,6 +98,15 @@ func Step(store *grit.Store, runner Runner, r *Request) (grit.ID, error) {
 	return result, nil
 }
 
+// Recompute returns the step of a transition without storing it, or None if the code declined.
+func Recompute(store *grit.Store, r *Request) (grit.ID, error) {
+	t, err := begin(store, nil, r)
+	if err != nil {
+		return grit.None, err
+	}
+	return t.run()
+}
+
 // Admitted reports whether a step would be admitted as the result of a proposal.
 func Admitted(store *grit.Store, runner Runner, r *Request, step grit.ID) error {
 	t, err := begin(store, runner, r)
@@ -135,14 +144,14 @@ func (t *Transition) run() (grit.ID, error) {
 
 // external runs code of the implementation, or reports that there is none: wit.node.forms.
 func (t *Transition) external() (grit.ID, error) {
-	stamps, ok, err := puppetNode(t.Overlay, t.Code, t.Entry)
+	code, err := codeAt(t.Overlay, t.Code, t.Entry)
 	if err != nil {
 		return grit.None, err
 	}
-	if !ok {
+	if code == nil {
 		return grit.None, Fail("unresolved", "", "%s names no code that is there", t.Entry)
 	}
-	return t.runPuppet(stamps)
+	return code.Transition(t)
 }
 
 // ReadInbox makes the inbox of the step before with all covered messages read.

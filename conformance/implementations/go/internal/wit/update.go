@@ -121,7 +121,11 @@ func (t *Transition) update(message *grit.Object) (grit.ID, error) {
 	if err != nil {
 		return grit.None, err
 	}
-	if content.Kind != grit.Tree {
+	code, err := codeAt(t.Overlay, t.Core, "wit")
+	if err != nil {
+		return grit.None, err
+	}
+	if content.Kind != grit.Tree || code != nil && code.RefusesUpdates() {
 		return t.cursorOnly()
 	}
 	_, wasm, err := NodePath(t.Overlay, t.Overlay.Store.Format, t.Core, "wit")
