@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"encoding/json"
 	"errors"
 
 	"gritstone.example/implementation/internal/flow"
@@ -116,4 +117,37 @@ func flowReplay(a *Adapter, args *arguments) (answer, error) {
 		return answer{"steps": steps, "differs": nil}, nil
 	}
 	return answer{"steps": steps, "differs": differs}, nil
+}
+
+func flowMetrics(_ *Adapter, args *arguments) (answer, error) {
+	data := args.bytes("trace")
+	baselines := [][]string{}
+	for _, raw := range args.list("baselines", anyLength) {
+		item := &arguments{members: map[string]json.RawMessage{"baseline": raw}}
+		baselines = append(baselines, item.texts("baseline"))
+		if err := item.done(); err != nil {
+			args.fail("%s", err)
+		}
+	}
+	if err := args.done(); err != nil {
+		return nil, err
+	}
+	events, err := flow.ReadTrace(data)
+	if err != nil {
+		return nil, flowRefusal(err)
+	}
+	m := flow.Measure(events, baselines)
+	usage := []answer{}
+	for _, of := range m.Usage {
+		usage = append(usage, answer{"node": of.Node, "calls": of.Calls, "tokens": of.Tokens.String()})
+	}
+	var point any
+	if of := m.ChangePoint; of != nil {
+		point = answer{"at": of.At, "millibits": of.Millibits.String(), "detected": of.Detected}
+	}
+	return answer{
+		"transition_entropy": m.TransitionEntropy, "rollback_density": m.RollbackDensity, "path_variance": m.PathVariance,
+		"invariant_violation_rate": m.ViolationRate, "tool_churn": m.ToolChurn, "retry_rate": m.RetryRate,
+		"usage": usage, "change_point": point,
+	}, nil
 }

@@ -13,7 +13,7 @@ const (
 	window     = 64
 )
 
-var features = []string{"erase", "transcode", "external", "wasm.executor", "flow.executor"}
+var features = []string{"erase", "transcode", "external", "wasm.executor", "flow.executor", "flow.metrics"}
 
 // hello settles the protocol; the settings of the first answer stay in force: harness.hello.any-time.
 func hello(a *Adapter, args *arguments) (answer, error) {

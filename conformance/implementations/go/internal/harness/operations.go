@@ -21,8 +21,8 @@ func init() {
 		"grit.erase": gritErase, "grit.prune": gritPrune,
 		"wit.step": witStep, "wit.admit": witAdmit, "wit.unread": witUnread, "wit.merge": witMerge,
 		"flow.check": flowCheck, "flow.eval": flowEval, "flow.render": flowRender,
-		"flow.replay": flowReplay,
-		"wit.query":   witQuery, "wit.openapi": witOpenapi, "wasm.admit": wasmAdmit, "wasm.meter": wasmMeter,
+		"flow.replay": flowReplay, "flow.metrics": flowMetrics,
+		"wit.query": witQuery, "wit.openapi": witOpenapi, "wasm.admit": wasmAdmit, "wasm.meter": wasmMeter,
 	}
 }
 
