@@ -79,8 +79,8 @@ func changePoint(series []int) *ChangePoint {
 	return point
 }
 
-// thousandLog2 returns 1,000 times the binary logarithm of a number above 0. It is never a half of an integer that is odd,
-// because no root of 2 is a ratio.
+// thousandLog2 returns 1,000 times the binary logarithm of a number above 0. The result is never halfway between two
+// integers, because a root of 2 is not a ratio.
 func thousandLog2(x *big.Float) *big.Float {
 	one, sign := big.NewFloat(1), int64(1)
 	if x.Cmp(one) < 0 {

@@ -2,8 +2,8 @@ package flow
 
 import "math/big"
 
-// precision is the number of bits of a logarithm. No value of a metric is so near to a half of its unit, apart from those
-// that are exactly a half, which are compared exactly.
+// precision is the number of bits of a logarithm. Values that are exactly halfway between two integers are computed
+// without logarithms; all others differ from the half by much more than 2^-200.
 const precision = 256
 
 // log2 returns the binary logarithm of a number of at least 1, bit by bit.

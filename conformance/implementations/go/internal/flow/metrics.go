@@ -84,17 +84,17 @@ func rollbacks(nodes []string) []int {
 
 // entropy is the sum of n(a) log n(a) over the nodes, less that of n(a, b) log n(a, b) over the pairs, by their number.
 func entropy(nodes []string) int64 {
-	froms, pairs := map[string]int64{}, map[[2]string]int64{}
+	sources, pairs := map[string]int64{}, map[[2]string]int64{}
 	total := int64(len(nodes) - 1)
 	if total < 1 {
 		return 0
 	}
 	for i := range total {
-		froms[nodes[i]]++
+		sources[nodes[i]]++
 		pairs[[2]string{nodes[i], nodes[i+1]}]++
 	}
 	sum := logarithms{}
-	for _, n := range froms {
+	for _, n := range sources {
 		sum[n] += n
 	}
 	for _, n := range pairs {

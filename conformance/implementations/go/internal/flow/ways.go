@@ -165,7 +165,8 @@ func (g *graph) walk() (*lengauer, []int) {
 	}
 	visit(0, -1)
 	for i := range l.vertex {
-		l.semi, l.label, l.ancestor, l.dominator = append(l.semi, i), append(l.label, i), append(l.ancestor, -1), append(l.dominator, 0)
+		l.semi, l.label = append(l.semi, i), append(l.label, i)
+		l.ancestor, l.dominator = append(l.ancestor, -1), append(l.dominator, 0)
 	}
 	return l, number
 }

@@ -59,7 +59,9 @@ func (r *run) dispatch(c *call, attempt int64) string {
 		return r.failed(c, c.failure(wrong(err), ""))
 	}
 	args := value.(flow.Map)
-	request := flow.NewMap(c.members(is("flow", int64(1)), is("visit", r.state.visit), is("tool", c.Tool), is("args", args))...)
+	request := flow.NewMap(c.members(
+		is("flow", int64(1)), is("visit", r.state.visit), is("tool", c.Tool), is("args", args),
+	)...)
 	if !flow.Fits(request) {
 		return r.failed(c, c.failure("size", ""))
 	}

@@ -10,8 +10,8 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// attemptMessage finds the message of the current attempt of a call in the channel to its peer. Only what was sent since
-// is between it and the tip.
+// attemptMessage finds the message of the current attempt of a call in the channel to its peer. Only messages that were
+// sent later are between it and the tip.
 func (r *run) attemptMessage(c *call, packet grit.ID) grit.ID {
 	attempt := strconv.FormatInt(r.state.flight[c.key()].attempt, 10)
 	for id := r.outbox[r.peer(c.tool.Peer)]; id != grit.None; {
@@ -34,7 +34,8 @@ func (r *run) resumed(a *arrival) (string, effect) {
 	if !r.isPeer(a.sender, r.policy.Events[event]) {
 		return "wrong-sender", nil
 	}
-	bound := a.packet["flow"] == r.actor && a.packet["program"] == r.core["program"] && a.packet["policy"] == r.core["policy"]
+	bound := a.packet["flow"] == r.actor && a.packet["program"] == r.core["program"]
+	bound = bound && a.packet["policy"] == r.core["policy"]
 	if !bound || doc.text("node") != name || doc.number("visit") != r.state.visit || doc.text("event") != event {
 		return "wrong-binding", nil
 	}
