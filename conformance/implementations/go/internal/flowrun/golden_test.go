@@ -27,15 +27,15 @@ func examples(t *testing.T) map[string][][2]string {
 	return found
 }
 
-// played is a flow of a test with its agent.
-type played struct {
+// scene is a flow of a test with its agent.
+type scene struct {
 	t           *testing.T
 	store       *grit.Store
 	agent, flow grit.ID
 	head, last  grit.ID // the step, and the last message of the agent
 }
 
-func (p *played) put(o *grit.Object) grit.ID {
+func (p *scene) put(o *grit.Object) grit.ID {
 	p.t.Helper()
 	data, _, err := p.store.Format.Encode(o)
 	if err != nil {
@@ -48,7 +48,7 @@ func (p *played) put(o *grit.Object) grit.ID {
 	return id
 }
 
-func (p *played) tree(entries map[string]grit.ID) grit.ID {
+func (p *scene) tree(entries map[string]grit.ID) grit.ID {
 	o := &grit.Object{Kind: grit.Tree}
 	for name, id := range entries {
 		o.Entries = append(o.Entries, grit.Entry{Key: name, ID: id})
@@ -56,12 +56,12 @@ func (p *played) tree(entries map[string]grit.ID) grit.ID {
 	return p.put(o)
 }
 
-func (p *played) text(data string) grit.ID {
+func (p *scene) text(data string) grit.ID {
 	return p.put(&grit.Object{Kind: grit.Blob, Headers: []grit.Header{{Key: "ct", Value: "s"}}, Data: []byte(data)})
 }
 
 // doc makes a document from the JSON form of a value.
-func (p *played) doc(text string) grit.ID {
+func (p *scene) doc(text string) grit.ID {
 	p.t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -97,8 +97,8 @@ func fromJSON(value any) flow.Value {
 }
 
 // start makes a store with an agent and a flow, and its first step.
-func start(t *testing.T, format *grit.Format, program, policy, input string, peers bool, refs map[string]string) *played {
-	p := &played{t: t, store: grit.NewStore(format)}
+func start(t *testing.T, format *grit.Format, program, policy, input string, peers bool, refs map[string]string) *scene {
+	p := &scene{t: t, store: grit.NewStore(format)}
 	p.agent = p.tree(map[string]grit.ID{"name": p.text("test")})
 	tree := map[string]grit.ID{"doc": p.doc(policy)}
 	if peers {
@@ -123,7 +123,7 @@ func start(t *testing.T, format *grit.Format, program, policy, input string, pee
 }
 
 // send sends a message from the agent and makes the step that covers it.
-func (p *played) send(mt string, content grit.ID) {
+func (p *scene) send(mt string, content grit.ID) {
 	p.t.Helper()
 	p.last = p.put(&grit.Object{
 		Kind: grit.Message, Previous: p.last, Headers: []grit.Header{{Key: "mt", Value: mt}}, Content: content,
@@ -131,7 +131,7 @@ func (p *played) send(mt string, content grit.ID) {
 	p.cover(p.agent, p.last)
 }
 
-func (p *played) cover(sender, message grit.ID) {
+func (p *scene) cover(sender, message grit.ID) {
 	p.t.Helper()
 	step, err := wit.Step(p.store, nil, &wit.Request{
 		Actor: p.flow, Head: p.head, HasHead: p.head != grit.None, Inbox: [][2]grit.ID{{sender, message}}, Attempt: 1,
@@ -142,9 +142,9 @@ func (p *played) cover(sender, message grit.ID) {
 	p.head = step
 }
 
-func (p *played) view() view { return newView(grit.NewOverlay(p.store), p.flow) }
+func (p *scene) view() view { return newView(grit.NewOverlay(p.store), p.flow) }
 
-func (p *played) core(path string) grit.ID {
+func (p *scene) core(path string) grit.ID {
 	v := p.view()
 	id, err := wit.Follow(v.overlay, v.load(p.head).Core, path)
 	if err != nil || id == grit.None {
@@ -153,18 +153,18 @@ func (p *played) core(path string) grit.ID {
 	return id
 }
 
-func (p *played) result(sent, doc string) {
+func (p *scene) result(sent, doc string) {
 	p.t.Helper()
 	p.send("flow.result", p.tree(map[string]grit.ID{"request": p.core(sent), "doc": p.doc(doc)}))
 }
 
-func (p *played) fire(timer string) {
+func (p *scene) fire(timer string) {
 	p.t.Helper()
 	p.send("flow.fired", p.tree(map[string]grit.ID{"timer": p.core("timers/" + timer)}))
 }
 
 // is compares the first digits of an id with those of the text.
-func (p *played) is(id grit.ID, what string, texts [2]string) {
+func (p *scene) is(id grit.ID, what string, texts [2]string) {
 	p.t.Helper()
 	want := texts[0]
 	if p.store.Format == grit.Cbor {
@@ -176,7 +176,7 @@ func (p *played) is(id grit.ID, what string, texts [2]string) {
 }
 
 // traced compares the trace, and replays the flow.
-func (p *played) traced(bytes int, hash string) {
+func (p *scene) traced(bytes int, hash string) {
 	p.t.Helper()
 	v := p.view()
 	data := flow.Encode(v.trace(p.head))
