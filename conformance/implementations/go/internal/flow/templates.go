@@ -73,16 +73,27 @@ func Paths(template Value) (paths []Path, ok bool) {
 }
 
 // Render replaces each path of a template once: flow.tmpl.single-pass. Its leaves are well formed. A value above the
-// limits is cut somewhere, so that Fits is false; the error is a Wrong, or one of the environment.
+// limits may lack texts, but Fits is false for it too. The error is a Wrong, or one of the environment.
 func Render(template Value, env Lookup) (Value, error) {
+	r := renderer{env: env}
+	return r.render(template)
+}
+
+// renderer counts the bytes of the texts that it made, so that they stay in proportion to the limit.
+type renderer struct {
+	env  Lookup
+	made int
+}
+
+func (r *renderer) render(template Value) (Value, error) {
 	switch template := template.(type) {
 	case string:
-		return renderLeaf(template, env)
+		return r.leaf(template)
 	case List:
 		list := make(List, len(template))
 		for i, item := range template {
 			var err error
-			if list[i], err = Render(item, env); err != nil {
+			if list[i], err = r.render(item); err != nil {
 				return nil, err
 			}
 		}
@@ -90,7 +101,7 @@ func Render(template Value, env Lookup) (Value, error) {
 	case Map:
 		m := make(Map, len(template))
 		for i, member := range template {
-			value, err := Render(member.Value, env)
+			value, err := r.render(member.Value)
 			if err != nil {
 				return nil, err
 			}
@@ -101,19 +112,19 @@ func Render(template Value, env Lookup) (Value, error) {
 	return template, nil
 }
 
-func renderLeaf(leaf string, env Lookup) (Value, error) {
+func (r *renderer) leaf(leaf string) (Value, error) {
 	whole, pieces, ok := readLeaf(leaf)
 	if !ok {
 		panic("flow: a malformed leaf")
 	}
 	if whole != nil {
-		return whole.value(env)
+		return whole.value(r.env)
 	}
 	var out strings.Builder
 	for _, piece := range pieces {
 		text := piece.plain
 		if piece.path != nil {
-			value, err := piece.path.value(env)
+			value, err := piece.path.value(r.env)
 			if err != nil {
 				return nil, err
 			}
@@ -121,8 +132,9 @@ func renderLeaf(leaf string, env Lookup) (Value, error) {
 				return nil, err
 			}
 		}
-		if out.Len() <= ValueBytes {
+		if r.made <= ValueBytes {
 			out.WriteString(text)
+			r.made += len(text)
 		}
 	}
 	return out.String(), nil
