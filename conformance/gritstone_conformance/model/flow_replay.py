@@ -31,7 +31,7 @@ def replay(shelf: Shelf, head: bytes) -> tuple[int, int | None]:
     value = shelf.get(head)
     if not isinstance(value, Step):
         raise Refusal([invalid("flow.replay.refused", "the id is not a step")])
-    if not shelf.is_tree(value.actor) or not is_flow(shelf, value.actor):
+    if not is_flow(shelf, value.actor):
         raise Refusal([invalid("flow.replay.refused", "the first core is not that of a flow")])
     chain = [head]
     while (previous := shelf.step(chain[-1]).previous) is not None:

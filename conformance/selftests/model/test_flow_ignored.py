@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.model.flow.values import Map, Ref, encode
+from gritstone_conformance.model.flow.values import Map, Ref, Value, encode
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import Message
 from selftests.model.flow_programs import edited
@@ -212,6 +212,14 @@ def test_attempts() -> None:
     assert scene.reasons == ["terminal"]
 
 
+def test_a_late_value_with_an_unknown_ref_is_stale() -> None:
+    scene = scene_of()
+    scene.answer(ERROR)
+    unknown: Map = {"attempt": 1, "outcome": "ok", "value": Ref("none")}
+    scene.answer(unknown)
+    assert scene.reasons == ["stale-attempt"]
+
+
 @pytest.mark.parametrize("phase", ["called", "pending", "backoff"])
 def test_receipts(phase: str) -> None:
     scene = scene_of()
@@ -241,6 +249,44 @@ def test_erasing() -> None:
     assert [event["e"] for event in scene.state["log"]] == ["gone"]
 
 
+def erased(scene: FlowScene, names: list[Value], **refs: bytes) -> None:
+    """Report that a packet made by hand was carried out."""
+    request = erase(scene, {"flow": 1, "refs": names}, **({"refs": scene.tree(**refs)} if refs else {}))
+    scene.send("flow.erased", scene.tree(request=request))
+
+
+def test_only_a_requested_erasure_is_confirmed() -> None:
+    scene = FlowScene(FORMATS["framed-sha256"], CALL, RULES, refs={"a": SEALED, "card": SEALED + b"2"})
+    blobs = scene.shelf.names(scene.entries["refs"])
+    card = {"card": blobs["card"]}
+    erased(scene, ["card"], **card)
+    assert scene.reasons == ["unknown-request"], "it was not requested"
+    scene.erase("card")
+    wrong: list[tuple[list[Value], dict[str, bytes]]] = [
+        ([], {}),
+        (["card"], {}),
+        (["card"], {"card": blobs["a"]}),
+        (["card"], {**card, "a": blobs["a"]}),
+        (["a", "card"], dict(blobs)),
+    ]
+    for names, refs in wrong:
+        erased(scene, names, **refs)
+        assert scene.reasons == ["unknown-request"], (names, refs)
+    erased(scene, ["card"], **card)
+    assert scene.reasons == []
+
+
+def test_messages_after_the_end() -> None:
+    scene = scene_of()
+    call = next(message for message in scene.outgoing() if dict(message.headers)["mt"] == "flow.call")
+    scene.answer(OK)
+    for mt in ("flow.start", "flow.cancel"):
+        scene.send(mt, scene.tree(flow=scene.actor))
+        assert scene.reasons == ["terminal"], mt
+    scene.send("receipt", scene.blob(b""), reply=scene.put(call).hex())
+    assert scene.reasons == ["terminal"]
+
+
 def test_replans() -> None:
     scene = scene_of(LOOP, {**RULES, "limits": {"max_replans": 1}})
     scene.result("again")
@@ -249,6 +295,11 @@ def test_replans() -> None:
     for wrong in plans:
         scene.send("flow.replan", replan(scene, wrong))
         assert scene.reasons == ["rejected-plan"]
+    assert scene.store is not None
+    packet = replan(scene, edited(PLAN, name="gone"))
+    scene.store.erase(scene.shelf.names(packet)["program"])
+    scene.send("flow.replan", packet)
+    assert scene.reasons == ["rejected-plan"]
     scene.send("flow.replan", replan(scene))
     scene.send("flow.replan", replan(scene))
     assert scene.reasons == ["already-continued"]
@@ -274,6 +325,10 @@ def test_replans() -> None:
     assert [each["mt"] for each in scene.value(scene.ask("accepts"))] == ["flow.erase", "flow.start"]
     scene.erase("card")
     assert scene.state["status"] == "planned"
+    wrong_flow = scene.put(Message(tips[0], (("mt", "flow.start"),), scene.tree(flow=parent)))
+    ignored = scene.executor.step(successor, scene.head, [(parent, wrong_flow)])
+    state = scene.value(scene.shelf.names(scene.shelf.step(ignored).core)["state"])
+    assert state["log"] == [{"e": "ignored", "why": "wrong-binding"}]
     scene.head = scene.executor.step(successor, scene.head, [(parent, tips[1])])
     assert scene.state["status"] == "running"
     scene.send("flow.cancel", scene.tree(flow=successor))
@@ -291,9 +346,14 @@ def test_the_sequence_of_successors_ends() -> None:
 def test_a_rejected_flow_ignores_everything() -> None:
     scene = scene_of(edited(SMALLEST, start="nope"))
     assert scene.value(scene.ask("accepts")) == []
-    for mt, content in (("flow.erase", erase(scene, {"refs": ["card"]})), ("flow.replan", replan(scene))):
+    for mt, content in (
+        ("flow.erase", erase(scene, {"refs": ["card"]})),
+        ("flow.erased", scene.tree(request=other(scene))),
+        ("flow.replan", replan(scene)),
+        ("flow.start", scene.tree(flow=scene.actor)),
+    ):
         scene.send(mt, content)
-        assert scene.reasons == ["terminal"]
+        assert scene.reasons == ["terminal"], mt
     before = scene.head
     scene.send("cleanup", scene.blob(b""))
     assert scene.head == before

@@ -12,8 +12,10 @@ from gritstone_conformance.model.flow.values import encode
 from gritstone_conformance.model.flow_host import FlowHost
 from gritstone_conformance.model.flow_replay import replay_expected
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Mailbox, Step, to_base64
-from gritstone_conformance.replies import Ok
+from gritstone_conformance.replies import Ok, Refused
 from selftests.model.flow_programs import INPUT, POLICY, REFUND
 from selftests.model.flow_scene import SEALED, FlowScene
 
@@ -146,10 +148,20 @@ def test_replay_refuses_what_is_not_a_chain(fmt: Format) -> None:
     assert replayed(scene, scene.actor) == {"refused": "invalid"}
     assert replayed(scene, bytes(31) + b"\x01") == {"refused": "missing"}
     step, other = scene.step, scene.tree(x=scene.blob(b""))
-    assert replayed(scene, scene.put(Step(None, other, None, None, step.core))) == {"refused": "invalid"}
+    for actor in (other, scene.blob(b"")):
+        assert replayed(scene, scene.put(Step(None, actor, None, None, step.core))) == {"refused": "invalid"}
+
+
+def test_a_trace_above_the_limit_of_objects_fails(fmt: Format) -> None:
+    scene = finished(fmt)
+    assert scene.store is not None
+    scene.store.limits = Limits(object_bytes=100)
+    with pytest.raises(Refusal, match="the query failed: failed"):
+        scene.ask("trace")
 
 
 def test_a_host_answers_the_operations() -> None:
     host = FlowHost()
+    assert host.ask("flow.replay", {"store": "none", "step": bytes(32).hex()}) == Refused("missing")
     value, env = to_base64(encode("$input.x")), to_base64(encode({"input": {"x": 5}}))
     assert host.ask("flow.render", {"template": value, "env": env}) == Ok({"value": "BQ"})
