@@ -9,13 +9,12 @@ Spec: ``flow/values``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.values import ID, Ref, Value, encode_value
 
-__all__ = ["read_json", "write_json"]
+__all__ = ["plain", "read_json", "value_of_members", "write_json"]
 
 _REF = "$ref"
 
@@ -33,7 +32,7 @@ def read_json(text: str, most: int | None = None) -> Value:
     """
     try:
         value = json.loads(
-            text, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members
+            text, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=value_of_members
         )
     except ValueError as error:
         raise Malformed(f"the text is not JSON of a value: {error}", rule="flow.value.canonical") from None
@@ -49,22 +48,32 @@ def write_json(value: Value) -> str:
     Raises:
         Malformed: a map has the one member ``$ref``, so it has no JSON form.
     """
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
-def _plain(value: Value) -> Value:
+def plain(value: Value) -> Value:
+    """Return a value with objects in the place of refs.
+
+    Raises:
+        Malformed: a map has the one member ``$ref``, so it has no JSON form.
+    """
     if type(value) is Ref:
         return {_REF: value.name}
     if type(value) is list:
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if type(value) is dict:
         if value.keys() == {_REF}:
             raise Malformed("a map with the one member $ref has no JSON form", rule="flow.value.canonical")
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     return value
 
 
-def _members(pairs: list[tuple[str, Value]]) -> Value:
+def value_of_members(pairs: list[tuple[str, Value]]) -> Value:
+    """Return a map, or a ref, from the members of an object.
+
+    Raises:
+        ValueError: a member occurs twice, or the name of a ref is not an id.
+    """
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member occurs twice")
@@ -84,6 +93,3 @@ def _integer(text: str) -> int:
 
 def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text} is not an integer")
-
-
-_NUMBERS: Mapping[str, Any] = {"parse_int": _integer, "parse_float": _refuse, "parse_constant": _refuse}

@@ -8,28 +8,21 @@ Spec: ``session/requests``, ``session/ask``; :rule:`runtime.agent.mail`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from gritstone.errors import GritstoneError
 from gritstone.grit.objects import Blob, Message, Object, ObjectId, Tree
-from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
+from gritstone.runtime.letters import Letter, acknowledge, letters
+from gritstone.runtime.outcomes import adopt_agent_step, last_sent
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
 from gritstone.session.outcomes import SessionRefused
 from gritstone.session.tools import loads
-from gritstone.wit.channels import load_message, unread
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
-    "Letter",
     "NoReply",
-    "acknowledge",
     "answer_effect",
     "check_reply",
-    "letters",
     "open_effects",
-    "senders",
     "settle",
     "take_reply",
 ]
@@ -40,54 +33,6 @@ _ENDED = "answered"
 
 class NoReply(GritstoneError):  # noqa: N818 - not a fault of the session
     """A session did not reply, for example because its code always fails. The request stays unread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """An unread message of a session to the agent.
-
-    Attributes:
-        message_id: its id.
-        headers: its headers.
-        content_id: the id of its content.
-        content: the content.
-    """
-
-    message_id: ObjectId
-    headers: Mapping[str, str]
-    content_id: ObjectId
-    content: Object | None
-
-    @property
-    def mt(self) -> str:
-        """Return the type."""
-        return self.headers.get("mt", "")
-
-    @property
-    def data(self) -> bytes:
-        """Return the data of the content; empty if it is not a blob, or was erased."""
-        return self.content.data if isinstance(self.content, Blob) else b""
-
-
-def senders(world: World) -> list[ObjectId]:
-    """Return the actors with mail for the agent, ascending, without the agent itself."""
-    return sorted(one for one in world.actor(world.agent).mail if one != world.agent)
-
-
-def letters(world: World, sender: ObjectId) -> list[Letter]:
-    """Return the unread messages of an actor to the agent, oldest first."""
-    actor = world.actors.get(sender)
-    position = None if actor is None else world.readable_position(actor)
-    if position is None:
-        return []
-    cursor = agent_position(world).inbox.get(sender)
-    found, _ = unread(world.objects.load, position.outbox.get(world.agent), cursor)
-    return [_letter(world, one) for one in found]
-
-
-def _letter(world: World, message_id: ObjectId) -> Letter:
-    message = load_message(world.objects.load, message_id)
-    return Letter(message_id, message.headers, message.content, world.objects.look(message.content))
 
 
 def open_effects(world: World, session: ObjectId) -> set[str]:
@@ -116,11 +61,6 @@ def settle(world: World, session: ObjectId) -> None:
         last = letter.message_id
     if last is not None:
         acknowledge(world, session, last)
-
-
-def acknowledge(world: World, session: ObjectId, message: ObjectId) -> None:
-    """Acknowledge, in the batch, the mail of a session up to a message."""
-    adopt_agent_step(world, Workspace(world.objects), {}, {session: message})
 
 
 def answer_effect(world: World, session: ObjectId, effect: ObjectId, mt: str, content: Blob) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gritstone.grit.objects import Blob, ObjectId, Tree
+from gritstone.runtime.letters import Letter
 from gritstone.session.carrying import export_session
-from gritstone.session.channel import Letter, check_reply, take_reply
+from gritstone.session.channel import check_reply, take_reply
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
 from gritstone.session.json_text import Json, spell

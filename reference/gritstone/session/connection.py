@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
+from gritstone.runtime.letters import senders
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
-from gritstone.session.channel import senders, settle
+from gritstone.session.channel import settle
 from gritstone.session.residency import Residency
 from gritstone.session.tidying import acknowledge_notices, away_entries, release_read, unread_notices
 from gritstone.wit.workspace import Workspace

@@ -18,15 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from gritstone.grit.objects import Blob, ObjectId
-from gritstone.session.channel import (
-    Letter,
-    acknowledge,
-    answer_effect,
-    letters,
-    open_effects,
-    senders,
-    settle,
-)
+from gritstone.runtime.letters import Letter, acknowledge, letters, senders
+from gritstone.session.channel import answer_effect, open_effects, settle
 from gritstone.session.chat import response_blob, turn_of
 from gritstone.session.connection import Connection
 from gritstone.session.outcomes import Answer, Call, Response, Turn

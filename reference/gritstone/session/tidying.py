@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from gritstone.errors import Missing
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.away import away_step
+from gritstone.runtime.letters import acknowledge
 from gritstone.runtime.outcomes import agent_position
 from gritstone.runtime.releasing import release
 from gritstone.runtime.world import World
-from gritstone.session.channel import acknowledge
 from gritstone.session.notices import RESERVED
 from gritstone.wit.channels import load_message, unread
 from gritstone.wit.position import load_position

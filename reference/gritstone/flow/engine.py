@@ -1,0 +1,369 @@
+"""The engine: it sends to flows, runs them to rest, reads what they ask for, and performs it, round after round.
+
+One round is one update of the store for many flows::
+
+    send      one step of the agent: results, events and first cores; mail that was answered is acknowledged
+    run       each flow makes its steps, until rest
+    read      flows that have ended are archived
+    commit
+    perform   tools, timers and erasures that the flows asked for; never before the commit
+
+An unread message of a flow to the agent is work that is not done. So a process that was killed finds its work again.
+
+Spec: ``flow/runtimes``; :rule:`flow.call.once`, :rule:`flow.crash.nothing-lost`, :rule:`runtime.head.before-route`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from gritstone.errors import GritstoneError, Missing
+from gritstone.flow.begin import is_flow
+from gritstone.flow.performing import Performing
+from gritstone.flow.sending import Sending, archive, confirmed, send_all
+from gritstone.flow.standing import Open, Outcome, load_standing, open_of, outcome_of, state_of, status_of
+from gritstone.flow.state import TERMINAL
+from gritstone.grit.objects import ObjectId
+from gritstone.runtime.letters import Letter, letters
+from gritstone.runtime.runtime import Runtime
+from gritstone.runtime.world import World
+from gritstone.wit.position import Position
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Channel", "Engine", "Stuck"]
+
+_MOST_SENT = 512  # messages in one round
+_NAMES_OF_ARCHIVED = 6  # references that an update names for one archived flow
+
+
+class Stuck(GritstoneError):  # noqa: N818 - not a fault of the caller
+    """A flow that cannot continue, for example because a document that it needs was erased."""
+
+
+class Channel:
+    """The mail of one flow that is not done.
+
+    Attributes:
+        flow: its id.
+        tip: its last message; None if it sent none.
+        status: its status.
+        letters: its unread messages, oldest first.
+        done: those of them that need nothing any more.
+        open: what the flow waits for.
+    """
+
+    __slots__ = ("done", "flow", "letters", "open", "status", "tip")
+
+    def __init__(self, flow: ObjectId) -> None:
+        self.flow = flow
+        self.tip: ObjectId | None = None
+        self.status = ""
+        self.letters: list[Letter] = []
+        self.done: set[ObjectId] = set()
+        self.open = Open({}, frozenset())
+
+    def cursor(self) -> ObjectId | None:
+        """Return the last message before the first one that is not done."""
+        last = None
+        for letter in self.letters:
+            if letter.message_id not in self.done:
+                break
+            last = letter.message_id
+        return last
+
+    def is_open(self, letter: Letter) -> bool:
+        """Return whether a message still asks for something."""
+        match letter.mt:
+            case "flow.call":
+                flight = self.open.calls.get(letter.content_id)
+                attempt = letter.headers.get("attempt")
+                return flight is not None and flight["phase"] == "called" and str(flight["attempt"]) == attempt
+            case "flow.timer":
+                return letter.content_id in self.open.timers
+        return letter.mt == "flow.erase"
+
+
+class Engine:
+    """The flows of a runtime. It belongs to one event loop.
+
+    Attributes:
+        runtime: the runtime.
+        store: its store.
+        channels: the flows that have not ended, and those with mail that is not done.
+    """
+
+    def __init__(self, runtime: Runtime, performing: Performing) -> None:
+        """Begin.
+
+        Args:
+            runtime: the runtime.
+            performing: performs calls, timers and erasures.
+        """
+        self.runtime = runtime
+        self.store = runtime.store
+        self.channels: dict[ObjectId, Channel] = {}
+        self._performing = performing
+        self._queue: deque[tuple[Sending | None, Future[None] | None]] = deque()
+        self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._wake = asyncio.Event()
+        self._ended: dict[ObjectId, ObjectId | None] = {}
+        self._waiters: dict[ObjectId, list[Future[Outcome]]] = {}
+        self._watchers: dict[ObjectId, list[Callable[[], None]]] = {}
+        self._rest: list[Future[None]] = []
+        self._is_closed = False
+        self._is_begun = False
+
+    @property
+    def world(self) -> World:
+        """Return the world of the runtime."""
+        return self.runtime.machine.world
+
+    # --- from the event loop ---------------------------------------------------------------------------
+
+    def send(self, sending: Sending, done: Future[None] | None = None) -> None:
+        """Send a message in the next round.
+
+        Args:
+            sending: the message.
+            done: completed when the message, and what the flow does at once, is durable.
+        """
+        self._queue.append((sending, done))
+        self._wake.set()
+
+    def ask(self, question: Callable[[], Any], answer: Future[Any]) -> None:
+        """Call a function between two rounds, when everything is durable."""
+        self._asks.append((question, answer))
+        self._wake.set()
+
+    def await_outcome(self, flow: ObjectId, found: Future[Outcome]) -> None:
+        """Complete a future when a flow ends. Call it by ``ask``."""
+        status = status_of(Workspace(self.world.objects), self.position(flow))
+        if status.has_ended:
+            found.set_result(outcome_of(status))
+        elif self.world.actor(flow).mark is not None:
+            found.set_exception(self._stuck(flow))
+        else:
+            self._waiters.setdefault(flow, []).append(found)
+
+    def await_rest(self, found: Future[None]) -> None:
+        """Complete a future when no flow runs. Call it by ``ask``."""
+        self._rest.append(found)
+        self._check_rest()
+
+    def watch(self, flow: ObjectId, changed: Callable[[], None]) -> None:
+        """Call a function whenever a flow has made steps. Call it by ``ask``."""
+        self._watchers.setdefault(flow, []).append(changed)
+
+    def unwatch(self, flow: ObjectId, changed: Callable[[], None]) -> None:
+        """End a ``watch``."""
+        left = [one for one in self._watchers.pop(flow, []) if one is not changed]
+        if left:
+            self._watchers[flow] = left
+
+    def close(self) -> None:
+        """End after the present round."""
+        self._is_closed = True
+        self._wake.set()
+
+    def position(self, flow: ObjectId) -> Position:
+        """Return the last step of a flow.
+
+        Raises:
+            Missing: the store does not have it.
+        """
+        actor = self.world.actors.get(flow)
+        found = None if actor is None else self.world.position(actor)
+        if found is None:
+            found = load_standing(self.world.objects, self.store, flow)
+        if found is None:
+            raise Missing("the flow is not in this store", rule="runtime.away.still", got=flow.hex())
+        return found
+
+    # --- rounds ------------------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Work until ``close``. An error of the store ends it, and is raised by all calls that wait."""
+        try:
+            await self._round()
+            self._is_begun = True
+            while not self._is_closed:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._round()
+            self._performing.close()
+            await self._round()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._fail(Missing("the host was closed", rule="runtime.stop.clean"))
+
+    async def _round(self) -> None:
+        """Send what waits, run, read, commit, and perform."""
+        taken = [self._queue.popleft() for _ in range(min(_MOST_SENT, len(self._queue)))]
+        sendings = [one for one, _ in taken if one is not None]
+        self.runtime.refresh()
+        try:
+            touched = await self.runtime.exchange(lambda: self._send(sendings), self._read)
+        except BaseException as error:
+            for _, done in taken:
+                _settle(done, error=error)
+            raise
+        for _, done in taken:
+            _settle(done)
+        for flow in touched or ():
+            self._perform(flow)
+        self._answer()
+        if self._queue or self._ended:
+            self._wake.set()
+
+    def _send(self, sendings: list[Sending]) -> set[ObjectId]:
+        """Send messages and acknowledge what they answer, in the batch; return the flows."""
+        answered: dict[ObjectId, set[ObjectId]] = {}
+        for one in sendings:
+            if one.letter is not None:
+                answered.setdefault(one.flow, set()).add(one.letter)
+        read = {}
+        for flow, message_ids in answered.items():
+            channel = self.channels.get(flow)
+            if channel is not None:
+                channel.done |= message_ids
+                cursor = channel.cursor()
+                if cursor is not None:
+                    read[flow] = cursor
+        send_all(self.world, sendings, read)
+        return {one.flow for one in sendings}
+
+    def _read(self, sent_to: set[ObjectId]) -> set[ObjectId]:
+        """Read the mail of the flows that made steps, and archive those that have ended; return the flows."""
+        world = self.world
+        touched = set(sent_to)
+        for sender, tip in world.actor(world.agent).mail.items():
+            channel = self.channels.get(sender)
+            if sender != world.agent and (channel is None or channel.tip != tip):
+                touched.add(sender)
+        if not self._is_begun:
+            touched.update(one for one, actor in world.actors.items() if actor.head is not None)
+        for flow in touched:
+            self._read_channel(flow)
+        return touched | self._archive()
+
+    def _read_channel(self, flow: ObjectId) -> None:
+        world = self.world
+        actor = world.actors.get(flow)
+        position = None if actor is None else world.readable_position(actor)
+        workspace = Workspace(world.objects)
+        channel = self.channels.get(flow)
+        if position is None or (channel is None and not is_flow(workspace, flow)):
+            return
+        channel = channel or Channel(flow)
+        state = state_of(workspace, position.core)
+        channel.tip = position.outbox.get(world.agent)
+        channel.status = state["status"]
+        channel.open = open_of(workspace, position.core, state)
+        channel.letters = letters(world, flow)
+        listed = {letter.message_id: letter for letter in channel.letters}
+        if not self._is_begun:
+            channel.done |= confirmed(world, flow, channel.letters)
+        erased = {one for one in channel.done if one in listed and listed[one].mt == "flow.erase"}
+        channel.done = erased | {one for one, letter in listed.items() if not channel.is_open(letter)}
+        self.channels[flow] = channel
+        if channel.status in TERMINAL and len(channel.done) == len(listed):
+            self._ended[flow] = channel.tip
+
+    def _archive(self) -> set[ObjectId]:
+        """Archive flows that have ended, as many as one update of the store has room for; return them."""
+        world = self.world
+        room = self.store.limits.cas_names * 3 // 4 - world.batch.names
+        some: dict[ObjectId, ObjectId | None] = {}
+        for flow in list(self._ended)[: max(1, room // _NAMES_OF_ARCHIVED)]:
+            actor = world.actors.get(flow)
+            tip = self._ended[flow]
+            is_quiet = actor is not None and actor.head is not None and not actor.mail and actor.mark is None
+            if is_quiet and self.channels[flow].tip == tip:
+                some[flow] = tip
+            else:
+                del self._ended[flow]
+        if some:
+            archive(world, some)
+        return set(some)
+
+    def _perform(self, flow: ObjectId) -> None:
+        """Begin what a flow asks for since this round, and end what it does not need any more."""
+        world = self.world
+        channel = self.channels.get(flow)
+        for changed in self._watchers.get(flow, []):
+            changed()
+        if world.is_away(flow):
+            self._ended.pop(flow, None)
+            self.channels.pop(flow, None)
+            self._performing.forget(flow)
+            world.let_go([flow])
+        elif channel is not None:
+            self._performing.update(self, channel)
+        if flow in self._waiters:
+            self._report(flow)
+
+    def _report(self, flow: ObjectId) -> None:
+        """Complete the futures that wait for a flow that has ended."""
+        status = status_of(Workspace(self.world.objects), self.position(flow))
+        is_stuck = self.world.actors.get(flow) is not None and self.world.actor(flow).mark is not None
+        if not status.has_ended and not is_stuck:
+            return
+        for found in self._waiters.pop(flow):
+            if is_stuck and not status.has_ended:
+                _settle(found, error=self._stuck(flow))
+            else:
+                _settle(found, outcome_of(status))
+
+    def _stuck(self, flow: ObjectId) -> Stuck:
+        failure = self.world.actor(flow).failure or "failed"
+        return Stuck(f"the flow {flow.hex()} cannot continue: {failure}")
+
+    def _answer(self) -> None:
+        """Answer the questions between two rounds."""
+        while self._asks:
+            question, answer = self._asks.popleft()
+            try:
+                found = question()
+            except Exception as error:  # noqa: BLE001 - raised by the caller
+                _settle(answer, error=error)
+            else:
+                _settle(answer, found)
+        self._check_rest()
+
+    def _check_rest(self) -> None:
+        if not self._rest or self._queue or self._ended:
+            return
+        if any(channel.status == "running" for channel in self.channels.values()):
+            return
+        waiting, self._rest = self._rest, []
+        for found in waiting:
+            _settle(found)
+
+    def _fail(self, error: BaseException) -> None:
+        """Raise an error in all calls that wait."""
+        self._is_closed = True
+        self._performing.close()
+        waiting: list[Future[Any] | None] = [done for _, done in self._queue]
+        waiting += [answer for _, answer in self._asks]
+        waiting += [found for listed in self._waiters.values() for found in listed]
+        waiting += self._rest
+        for one in waiting:
+            _settle(one, error=error)
+        for listed in list(self._watchers.values()):
+            for changed in listed:
+                changed()
+
+
+def _settle(future: Future[Any] | None, result: Any = None, *, error: BaseException | None = None) -> None:
+    """Complete a future, unless its caller has given up."""
+    if future is None or future.done() or not future.set_running_or_notify_cancel():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
