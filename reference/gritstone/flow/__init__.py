@@ -12,7 +12,7 @@ For programs that run flows: ``program`` and ``nodes`` make programs and policie
 has what a tool gets and returns, ``host`` and ``handle`` have the calls, ``engine`` works in rounds, ``sending`` writes
 to flows, ``performing`` and ``workers`` carry out what they ask for, ``standing`` reads a store, and ``drawing`` draws.
 
-The names below, except the first three, are loaded at their first use, because a flow itself needs no runtime.
+Names of the modules that need a runtime are loaded at their first use, because a flow itself needs no runtime.
 
 Spec: ``flow``.
 """
@@ -23,6 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gritstone.flow.guest import FLOWS
+from gritstone.flow.nodes import branch, call, end, parallel, sub, wait
 from gritstone.flow.pure import evaluate_text, render_value
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from gritstone.flow.engine import Stuck
     from gritstone.flow.handle import Flow
     from gritstone.flow.host import Host
-    from gritstone.flow.nodes import branch, call, end, parallel, sub, wait
     from gritstone.flow.program import Defect, Defects, Policy, Program
     from gritstone.flow.standing import Outcome, Status
     from gritstone.flow.values import Ref
@@ -63,7 +63,6 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(("PENDING", "Call", "Result", "ToolError"), "calls"),
-    **dict.fromkeys(("branch", "call", "end", "parallel", "sub", "wait"), "nodes"),
     **dict.fromkeys(("Defect", "Defects", "Policy", "Program"), "program"),
     **dict.fromkeys(("Outcome", "Status"), "standing"),
     "Flow": "handle",

@@ -35,20 +35,21 @@ from gritstone.flow.guest import FLOWS
 from gritstone.flow.handle import Flow
 from gritstone.flow.performing import Performing
 from gritstone.flow.program import Policy, Program
-from gritstone.flow.sending import Sending, first_core, put_refs
+from gritstone.flow.sending import Sending, put_refs
 from gritstone.flow.standing import Outcome, agent_name
-from gritstone.flow.values import Value, encode_value
-from gritstone.grit.objects import Blob, ObjectId, Tree
+from gritstone.flow.starting import Starter
+from gritstone.flow.values import Value
+from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 from gritstone.runtime import Config, Runtime
 from gritstone.wit.laws import Laws
-from gritstone.wit.workspace import Workspace
 
 __all__ = ["Host"]
 
 _AGENT = "flows"
 _NAME_BYTES = 16
 _SALT_BYTES = 16
+_MOST_KEPT = 32  # programs of which the common objects are kept
 _MOST_ATTEMPTS = 2  # of a step that fails; a step of a flow fails again, unless the store was repaired
 
 _T = TypeVar("_T")
@@ -96,6 +97,7 @@ class Host:
         self.orders = threading.Lock()
         self.salt = _salts(None)
         self._peers = dict(peers or {})
+        self._starters: dict[tuple[bytes, bytes], Starter] = {}
         self._tools = {name: bind(function) for name, function in (tools or {}).items()}
         self._settings = (agent or agent_name(store) or _AGENT, threads, most_async)
         self._loop = asyncio.new_event_loop()
@@ -177,7 +179,9 @@ class Host:
             Defects: the program has defects.
             Rejected: the host has no policy.
         """
-        sending = self._first(program, input, refs or {}, name, policy, salt)
+        blobs = put_refs(dict(sorted((refs or {}).items())), _salts(salt))
+        word = secrets.token_hex(_NAME_BYTES) if name is None else name
+        sending = self._starter(program, policy).start({} if input is None else input, blobs, word)
         self._send_all([sending])
         return Flow(self, sending.flow)
 
@@ -200,41 +204,31 @@ class Host:
         Raises:
             Defects: the program has defects.
         """
-        sendings = [
-            self._first(program, one, {}, None if names is None else names[number], policy, None)
-            for number, one in enumerate(inputs)
-        ]
+        starter = self._starter(program, policy)
+        drawn = (secrets.token_hex(_NAME_BYTES) for _ in count())
+        words = drawn if names is None else iter(names)
+        sendings = [starter.start(one, {}, next(words)) for one in inputs]
         self._send_all(sendings)
         return [Flow(self, one.flow) for one in sendings]
 
-    def _first(
-        self,
-        program: Program,
-        value: Value,
-        refs: Mapping[str, bytes],
-        name: str | None,
-        policy: Policy | None,
-        salt: bytes | None,
-    ) -> Sending:
-        """Return the genesis message of a flow."""
+    def _starter(self, program: Program, policy: Policy | None) -> Starter:
+        """Return what starts flows of a program; that of recent programs is kept.
+
+        Raises:
+            Rejected: the host has no policy.
+        """
         used = policy or self.policy
         if used is None:
             raise Rejected("the host has no policy", rule="flow.core.closed")
-        program.require(used, value, refs=refs)
-        blobs = put_refs(dict(sorted(refs.items())), _salts(salt))
-        peers = {peer: self._peers.get(peer, self._agent) for peer in used.peers}
-        parts = program.data, used.data, encode_value({} if value is None else value)
-        word = secrets.token_hex(_NAME_BYTES) if name is None else name
-
-        def build(workspace: Workspace) -> ObjectId:
-            return first_core(workspace.put, parts, peers, blobs, word)
-
-        flow = first_core(self._id_of, parts, peers, blobs, word)
-        return Sending(flow, "genesis", build)
-
-    def _id_of(self, value: Blob | Tree) -> ObjectId:
-        """Return the id of an object without storing it."""
-        return self.store.format.object_id(self.store.format.encode(value, self.store.limits))
+        key = program.data, used.data
+        found = self._starters.pop(key, None) if all(key) else None
+        if found is None:
+            peers = {peer: self._peers.get(peer, self._agent) for peer in used.peers}
+            found = Starter(self.store, program, used, peers)
+        self._starters[key] = found
+        while len(self._starters) > _MOST_KEPT:
+            del self._starters[next(iter(self._starters))]
+        return found
 
     def flow(self, flow: ObjectId | str) -> Flow:
         """Return a flow by its id, also one that has ended.

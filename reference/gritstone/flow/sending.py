@@ -25,9 +25,8 @@ from gritstone.wit.channels import load_message
 from gritstone.wit.position import load_position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Sending", "archive", "confirmed", "first_core", "put_refs", "result_packet", "send_all"]
+__all__ = ["Sending", "archive", "confirmed", "put_refs", "result_packet", "send_all"]
 
-_NODE = Blob({"ct": "s"}, b"external:flow/1")
 _SALT_BYTES = 16
 
 
@@ -46,33 +45,6 @@ class Sending:
     mt: str
     build: Callable[[Workspace], ObjectId]
     letter: ObjectId | None = None
-
-
-def first_core(
-    put: Callable[[Blob | Tree], ObjectId],
-    parts: tuple[bytes, bytes, bytes],
-    peers: Mapping[str, ObjectId],
-    refs: Mapping[str, Blob],
-    name: str,
-) -> ObjectId:
-    """Store the first core of a flow; return its id.
-
-    Args:
-        put: stores an object and returns its id.
-        parts: the encodings of the program, the policy and the input.
-        peers: the actors of the policy by name.
-        refs: the sealed blobs by name.
-        name: distinguishes flows of equal work; empty for none.
-    """
-    program, policy, data = (put(document(one)) for one in parts)
-    tree = {"doc": policy, **({"peers": put(Tree(dict(peers)))} if peers else {})}
-    node = put(_NODE)
-    core = {"wit": node, "wit_query": node, "program": program, "policy": put(Tree(tree)), "input": data}
-    if refs:
-        core["refs"] = put(Tree({ref: put(blob) for ref, blob in refs.items()}))
-    if name:
-        core["name"] = put(Blob({"ct": "s"}, name.encode()))
-    return put(Tree(core))
 
 
 def put_refs(payloads: Mapping[str, bytes], salts: Callable[[], bytes]) -> dict[str, Blob]:
