@@ -172,7 +172,7 @@ def bind(function: Callable[..., Any]) -> Bound:
         parameters = inspect.signature(function).parameters
         hints = typing.get_type_hints(code)
     except (TypeError, ValueError, NameError):
-        parameters, hints = {}, {}
+        return Bound(function, is_async, None)
     for name, parameter in parameters.items():
         if hints.get(name, parameter.annotation) in (Call, "Call"):
             return Bound(function, is_async, name, parameter.kind is inspect.Parameter.POSITIONAL_ONLY)
@@ -229,7 +229,7 @@ def _text_of(error: BaseException) -> str:
     """Return the type and the text of an exception, cut, and without lone surrogates."""
     try:
         text = f"{type(error).__name__}: {error}"
-    except Exception:  # the text is that of a foreign class
+    except Exception:  # noqa: BLE001 - the text is that of a foreign class
         text = type(error).__name__
     return text[:_MOST_TEXT].encode("utf-8", "replace").decode()
 

@@ -66,7 +66,7 @@ class Host:
         salt: returns the salt of a sealed blob.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
         store: Store,
         *,
@@ -158,7 +158,7 @@ class Host:
         self,
         program: Program,
         *,
-        input: Value = None,
+        input: Value = None,  # noqa: A002 - the name in the core
         refs: Mapping[str, bytes] | None = None,
         name: str | None = None,
         policy: Policy | None = None,

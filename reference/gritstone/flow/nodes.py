@@ -35,7 +35,7 @@ def _retry(retry: tuple[int, int] | Mapping[str, Value] | None) -> Value:
     return None if retry is None else dict(retry)
 
 
-def sub(
+def sub(  # noqa: PLR0913 - keywords
     tool: str,
     args: Mapping[str, Value] | None = None,
     *,
@@ -63,7 +63,7 @@ def sub(
     )
 
 
-def call(
+def call(  # noqa: PLR0913 - keywords
     tool: str,
     args: Mapping[str, Value] | None = None,
     *,
@@ -102,9 +102,10 @@ def parallel(
 
     Args:
         calls: the calls by name; see ``sub``.
-        next: as in ``call``; so are ``on_error`` and ``guards``.
+        next: as in ``call``.
         width: how many calls are open at the same time.
         on_error: the node that is entered if a call that is not optional fails.
+        guards: as in ``call``.
     """
     subs = {name: dict(one) for name, one in calls.items()}
     return {"kind": "parallel", "calls": subs} | _present(width=width) | _exits(next, on_error, guards)
@@ -121,8 +122,9 @@ def wait(
 
     Args:
         event: the name of the event.
-        next: as in ``call``; so is ``on_error``.
+        next: as in ``call``.
         timeout_ms: after how many milliseconds the wait has failed.
+        on_error: as in ``call``.
     """
     return {"kind": "wait", "event": event} | _present(timeout_ms=timeout_ms) | _exits(next, on_error, None)
 

@@ -267,7 +267,12 @@ class Program(Document):
         return name if isinstance(name, str) else ""
 
     def check(
-        self, policy: Policy, input: Value = None, *, refs: Collection[str] = (), peers: Collection[str] | None = None
+        self,
+        policy: Policy,
+        input: Value = None,  # noqa: A002 - the name in the core
+        *,
+        refs: Collection[str] = (),
+        peers: Collection[str] | None = None,
     ) -> list[Defect]:
         """Return all defects, in ascending order; an empty list if the program can run.
 
@@ -284,7 +289,13 @@ class Program(Document):
         known = [name for name in policy.peers if is_name(name)] if peers is None else peers
         return [Defect(*one) for one in check(self.data, policy.data, data, known, refs)]
 
-    def require(self, policy: Policy, input: Value = None, *, refs: Collection[str] = ()) -> None:
+    def require(
+        self,
+        policy: Policy,
+        input: Value = None,  # noqa: A002 - the name in the core
+        *,
+        refs: Collection[str] = (),
+    ) -> None:
         """Check the program.
 
         Raises:

@@ -85,30 +85,34 @@ def _loader(yaml: Any) -> Any:
                 raise ValueError("aliases are not supported")
             return super().compose_node(parent, index)
 
-        def members(self, node: Any) -> Value:
-            pairs = [(self.construct_object(key, True), self.construct_object(one, True)) for key, one in node.value]
-            if any(type(key) is not str for key, _ in pairs):
-                raise ValueError("a key is not a text")
-            return value_of_members(pairs)
-
-        def listed(self, node: Any) -> Value:
-            return [self.construct_object(one, True) for one in node.value]
-
-        def other(self, node: Any) -> Value:
-            raise ValueError(f"{node.tag} is not supported")
-
-        def scalar(self, node: Any) -> Value:
-            return read_json(node.value or "null") if node.value != "~" else None
-
-        def text(self, node: Any) -> Value:
-            return node.value
-
     for tag, expression, first in _PLAIN:
         Loader.add_implicit_resolver(tag, expression, first)
-    for tag in (_INT, _BOOL, _NULL, _FLOAT):
-        Loader.add_constructor(tag, Loader.scalar)
-    Loader.add_constructor(_TEXT, Loader.text)
-    Loader.add_constructor("tag:yaml.org,2002:map", Loader.members)
-    Loader.add_constructor("tag:yaml.org,2002:seq", Loader.listed)
-    Loader.add_constructor(None, Loader.other)
+        Loader.add_constructor(tag, _scalar)
+    Loader.add_constructor(_TEXT, _text)
+    Loader.add_constructor("tag:yaml.org,2002:map", _members)
+    Loader.add_constructor("tag:yaml.org,2002:seq", _listed)
+    Loader.add_constructor(None, _other)
     return Loader
+
+
+def _scalar(loader: Any, node: Any) -> Value:
+    return read_json(node.value or "null") if node.value != "~" else None
+
+
+def _text(loader: Any, node: Any) -> Value:
+    return node.value
+
+
+def _members(loader: Any, node: Any) -> Value:
+    pairs = [(loader.construct_object(key, True), loader.construct_object(one, True)) for key, one in node.value]
+    if any(type(key) is not str for key, _ in pairs):
+        raise ValueError("a key is not a text")
+    return value_of_members(pairs)
+
+
+def _listed(loader: Any, node: Any) -> Value:
+    return [loader.construct_object(one, True) for one in node.value]
+
+
+def _other(loader: Any, node: Any) -> Value:
+    raise ValueError(f"{node.tag} is not supported")

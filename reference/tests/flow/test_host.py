@@ -91,9 +91,12 @@ def test_refund_pays_once_and_ends(store: Store) -> None:
         }
     )
     sent: list[bytes] = []
-    tools = {"llm": lambda prompt: "yes", "refund": refund, "mail": lambda to, text: None}
-    tools["mail"] = lambda call, to, text: sent.append(call.secret(to))
-    tools["mail"].__annotations__ = {"call": Call}
+
+    def mail(call: Call, /, **args: Any) -> None:
+        assert args["text"] == "declined"
+        sent.append(call.secret(args["to"]))
+
+    tools = {"llm": lambda prompt: "yes", "refund": refund, "mail": mail}
     data = {"order": "A-17", "amount": 40, "customer": Ref("customer")}
     with Host(store, tools=tools, policy=policy) as host:
         flow = host.start(program, input=data, refs={"customer": b"4111"})
@@ -111,7 +114,7 @@ def test_refund_pays_once_and_ends(store: Store) -> None:
 
 def test_same_name_is_the_same_flow(opened: Callable[..., Host]) -> None:
     count: list[int] = []
-    host = opened(t=lambda n: count.append(n))
+    host = opened(t=lambda n: count.append(n) or None)
     first = host.start(one(), input={"n": 1}, name="x")
     first.result(LONG_S)
     assert host.start(one(), input={"n": 1}, name="x") == first
@@ -475,10 +478,19 @@ def test_closed_host_refuses_calls(opened: Callable[..., Host]) -> None:
     release = threading.Event()
     host = opened(t=lambda n: release.wait(LONG_S))
     flow = host.start(one(), input={"n": 1})
-    waiter = threading.Thread(target=lambda: pytest.raises(Missing, flow.result, LONG_S))
+    raised: list[BaseException] = []
+
+    def await_result() -> None:
+        try:
+            flow.result(LONG_S)
+        except Missing as error:
+            raised.append(error)
+
+    waiter = threading.Thread(target=await_result)
     waiter.start()
     host.close()
     waiter.join()
+    assert len(raised) == 1
     release.set()
     for refused in (lambda: host.start(one(), input={"n": 1}), flow.status, flow.cancel):
         with pytest.raises((Rejected, Missing), match="closed"):

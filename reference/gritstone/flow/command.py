@@ -1,0 +1,291 @@
+"""The command line: check, run and draw programs, and read the flows of a durable store.
+
+``trace``, ``replay``, ``graph`` and ``watch`` only read. ``run`` starts a runtime on the store; no other process may
+have it open for that. Exit codes: 0 done; 1 refused, or a program with defects, or a flow that did not succeed; 2
+usage error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
+from gritstone.flow.drawing import mermaid, svg
+from gritstone.flow.handle import Flow
+from gritstone.flow.host import Host
+from gritstone.flow.json_form import write_json
+from gritstone.flow.program import Defects, Policy, Program, read_file
+from gritstone.flow.standing import Outcome, Status, Stored, find_flow, flows_of
+from gritstone.flow.values import Value, encode_value, names_of_refs
+from gritstone.grit.formats import FORMATS
+from gritstone.grit.lmdb_store import open_durable
+from gritstone.grit.objects import ObjectId
+from gritstone.grit.store import Store
+
+__all__ = ["main"]
+
+_SHORT = 12
+_LONGEST = 400
+_DIGITS = frozenset("0123456789abcdef")
+_INTERVAL_S = 0.5
+
+
+class _Failed(GritstoneError):  # noqa: N818 - not an error of the command
+    """The command did what was asked, and its finding is not a success; everything is printed."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except _Failed:
+        return 1
+    except Defects as found:
+        for defect in found.defects:
+            print(defect)
+        return 1
+    except (Refusal, GritstoneError, OSError, ModuleNotFoundError) as error:
+        print(f"gritstone flow: {str(error)[:_LONGEST]}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gritstone flow", description="Check, run and draw programs, and read the flows of a durable store."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        one.set_defaults(run=run)
+        return one
+
+    check = add("check", _check, "print all defects of a program under a policy")
+    _add_documents(check)
+    run = add("run", _run, "run a program, and continue it if it was interrupted")
+    _add_documents(run)
+    run.add_argument("--tools", metavar="MODULE:NAME", help="the mapping from the names of tools to functions")
+    run.add_argument(
+        "--store", type=Path, required=True, metavar="DIR", help="the folder of the store; created if absent"
+    )
+    run.add_argument("--name", default="", help="the name of the flow; another name is another flow (default: none)")
+    run.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="wait at most this long; the flow stays in the store"
+    )
+    run.add_argument("--quiet", action="store_true", help="do not print events")
+    listed = add("list", _list, "list the flows of a store")
+    listed.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
+    for name, function, text in (
+        ("trace", _trace, "print the canonical trace of a flow, one event a line"),
+        ("replay", _replay, "compute all steps of a flow again and compare them"),
+        ("watch", _watch, "print the events of a flow as they are stored, until it ends"),
+    ):
+        one = add(name, function, text)
+        one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
+        one.add_argument("flow", type=_prefix, metavar="FLOW", help="the id, or its first digits")
+    graph = add("graph", _graph, "draw a program, or the way of a flow through its program")
+    graph.add_argument("program", type=Path, metavar="PROGRAM", help="a program file, or the folder of a store")
+    graph.add_argument("flow", type=_prefix, nargs="?", metavar="FLOW", help="the id, if a folder is named")
+    graph.add_argument("--svg", action="store_true", help="write an SVG image, not Mermaid")
+    graph.add_argument("--output", type=Path, metavar="FILE", help="write to a file, not to standard output")
+    return parser
+
+
+def _add_documents(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("program", type=Path, metavar="PROGRAM", help="the program, in JSON or YAML")
+    parser.add_argument("policy", type=Path, metavar="POLICY", help="the policy, in JSON or YAML")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="the input, in JSON or YAML (default: empty)")
+    parser.add_argument(
+        "--ref", action="append", default=[], metavar="NAME=FILE", help="a file with the payload of a ref; repeatable"
+    )
+
+
+def _prefix(text: str) -> str:
+    if not text or not set(text) <= _DIGITS:
+        raise argparse.ArgumentTypeError(f"invalid id {text!r}: expected hexadecimal digits in lower case")
+    return text
+
+
+@contextmanager
+def _opened(directory: Path, *, create: bool = False) -> Iterator[Store]:
+    """Open the store of a directory, of either format."""
+    store = None
+    is_new = create and not directory.exists()
+    for format_ in FORMATS.values():
+        try:
+            store = open_durable(directory, format_, create=is_new)
+            break
+        except Rejected as refusal:
+            if refusal.code != "format":
+                raise
+    if store is None:
+        raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+# --- programs ----------------------------------------------------------------------------------------------
+
+
+def _documents(options: argparse.Namespace) -> tuple[Program, Policy, Value, dict[str, bytes]]:
+    """Return the program, the policy, the input and the payloads of the refs that the options name."""
+    refs = {}
+    for one in options.ref:
+        name, _, path = one.partition("=")
+        refs[name] = Path(path).read_bytes()
+    value = {} if options.input is None else read_file(options.input)
+    return Program.load(options.program), Policy.load(options.policy), value, refs
+
+
+def _check(options: argparse.Namespace) -> None:
+    program, policy, value, refs = _documents(options)
+    program.require(policy, value, refs=refs.keys() or names_of_refs(value))
+    print(f"{options.program}: no defects")
+
+
+def _tools(word: str | None) -> Mapping[str, Callable[..., Any]]:
+    """Return the mapping that ``MODULE:NAME`` names; modules in the working directory are found."""
+    if word is None:
+        return {}
+    module, _, name = word.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name or "TOOLS")
+    except (ImportError, AttributeError) as error:
+        raise Missing(f"the tools {word} cannot be imported: {error}", rule="flow.policy.deny-by-default") from error
+    if not isinstance(found, Mapping):
+        raise Missing(f"{word} is not a mapping from names to functions", rule="flow.policy.deny-by-default")
+    return found
+
+
+def _run(options: argparse.Namespace) -> None:
+    program, policy, value, refs = _documents(options)
+    tools = _tools(options.tools)
+    program.require(policy, value, refs=refs)
+    with _opened(options.store, create=True) as store, Host(store, tools=tools, policy=policy) as host:
+        known = _interrupted(store, program, value, options.name) if refs else None
+        flow = host.start(program, input=value, refs=refs, name=options.name) if known is None else host.flow(known)
+        print(f"flow {flow.id.hex()}", file=sys.stderr)
+        try:
+            outcome = _follow(flow, options)
+        except TimeoutError:
+            print(f"the time is over; the flow stays in the store: {_line(flow.status())}", file=sys.stderr)
+            raise _Failed("the time is over") from None
+    _print_outcome(outcome)
+
+
+def _interrupted(store: Store, program: Program, value: Value, name: str) -> ObjectId | None:
+    """Return the flow with refs that the same command has started before, if it has not ended.
+
+    Its id cannot be computed, since the salts of its sealed blobs were drawn.
+    """
+    wanted = [program.data, encode_value(value), name.encode() or None]
+    for stored in flows_of(store):
+        core = stored.position.core
+        blobs = [
+            stored.workspace.blob(core[entry]) if entry in core else None for entry in ("program", "input", "name")
+        ]
+        if [None if blob is None else blob.data for blob in blobs] == wanted and not stored.status().has_ended:
+            return stored.flow
+    return None
+
+
+def _follow(flow: Flow, options: argparse.Namespace) -> Outcome:
+    """Print the events of a flow, and return its outcome."""
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
+    if not options.quiet and deadline is None:
+        for event in flow.watch():
+            print(write_json(event), flush=True)
+    return flow.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    members = {"status": outcome.status, "output": outcome.output, "failure": outcome.failure}
+    print(write_json({name: value for name, value in members.items() if value is not None}))
+    if not outcome.succeeded:
+        raise _Failed(outcome.status)
+
+
+# --- flows of a store --------------------------------------------------------------------------------------
+
+
+def _line(status: Status) -> str:
+    place = "" if status.at is None else f"  at {status.at}"
+    spent = f"{status.steps:>5} steps  {status.calls:>5} calls  {status.tokens:>8} tokens"
+    return f"{status.flow.hex()[:_SHORT]}  {status.status:<15}  {spent}{place}"
+
+
+def _list(options: argparse.Namespace) -> None:
+    count = 0
+    with _opened(options.dir) as store:
+        for stored in flows_of(store):
+            count += 1
+            print(_line(stored.status()))
+    if not count:
+        print("no flows", file=sys.stderr)
+
+
+@contextmanager
+def _found(options: argparse.Namespace) -> Iterator[Stored]:
+    with _opened(options.dir) as store:
+        yield find_flow(store, options.flow)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    with _found(options) as stored:
+        for event in stored.trace():
+            print(write_json(event))
+
+
+def _replay(options: argparse.Namespace) -> None:
+    with _found(options) as stored:
+        steps, differs = stored.replay()
+    if differs is not None:
+        print(f"step {differs} of {steps} is not the result of the transition")
+        raise _Failed("the history differs")
+    print(f"{steps} steps, all equal")
+
+
+def _graph(options: argparse.Namespace) -> None:
+    if options.program.is_dir():
+        if options.flow is None:
+            raise Missing("a folder needs the id of a flow", rule="flow.replay.refused")
+        with _opened(options.program) as store:
+            stored = find_flow(store, options.flow)
+            program, trace = stored.program(), stored.trace()
+    else:
+        program, trace = Program.load(options.program).value, []
+    text = (svg if options.svg else mermaid)(program, trace)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        options.output.write_text(text, "utf-8")
+
+
+def _watch(options: argparse.Namespace) -> None:
+    """Print the events of a flow; the store may be open in another process."""
+    seen = None
+    with _opened(options.dir) as store:
+        while True:
+            stored = find_flow(store, options.flow)
+            for event in stored.events_after(seen):
+                print(write_json(event), flush=True)
+            seen, status = stored.position.step_id, stored.status()
+            if status.has_ended:
+                print(_line(status), file=sys.stderr)
+                return
+            time.sleep(_INTERVAL_S)
