@@ -164,6 +164,15 @@ COMMANDS: Final = {
             "gritstone session load other chat.grit",
         ),
     ),
+    "flow": CommandHelp(
+        "check, run and draw programs, and read the flows of a store",
+        "Check and run programs of the profile flow, draw them, and trace, replay and watch the flows of a durable store.",
+        (
+            "gritstone flow check refund.yaml policy.yaml",
+            "gritstone flow run refund.yaml policy.yaml --input order.json --tools shop:TOOLS --store flows",
+            "gritstone flow graph refund.yaml --svg --output refund.svg",
+        ),
+    ),
     "completion": CommandHelp(
         "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",

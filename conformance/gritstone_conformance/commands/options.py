@@ -408,6 +408,15 @@ def _session(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _flow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="check|run|list|trace|replay|graph|watch ...",
+        help="what to do, and its arguments: `gritstone flow run --help`",
+    )
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -434,5 +443,6 @@ _OPTIONS: Final = {
     "accept": _accept,
     "diff": _diff,
     "session": _session,
+    "flow": _flow,
     "completion": _completion,
 }

@@ -1,16 +1,10 @@
-"""``gritstone session``: list, show and carry the sessions of a store, by the reference.
-
-The reference runs in another process, because the suite never imports it.
-"""
+"""``gritstone session``: list, show and carry the sessions of a store, by the reference."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import subprocess
-import sys
 
-from gritstone_conformance.errors import UsageError
+from gritstone_conformance.commands.reference import run_module
 
 __all__ = ["run_command"]
 
@@ -24,7 +18,4 @@ def run_command(options: argparse.Namespace) -> int:
     Raises:
         UsageError: the reference is not installed.
     """
-    if importlib.util.find_spec("gritstone") is None:
-        raise UsageError("the reference is not installed: install the package gritstone")
-    sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "gritstone.session", *options.words], check=False).returncode
+    return run_module("gritstone.session", options.words)

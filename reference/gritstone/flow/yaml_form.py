@@ -9,6 +9,7 @@ Spec: ``flow/values``.
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any
 
 from gritstone.errors import Exhausted, Malformed
@@ -67,10 +68,9 @@ def write_yaml(value: Value) -> str:
 
 def _library() -> Any:
     try:
-        import yaml
+        return import_module("yaml")
     except ModuleNotFoundError:
         raise ModuleNotFoundError("YAML needs the extra: pip install 'gritstone[yaml]'", name="yaml") from None
-    return yaml
 
 
 def _loader(yaml: Any) -> Any:

@@ -96,7 +96,7 @@ def test_refund_pays_once_and_ends(store: Store) -> None:
         assert args["text"] == "declined"
         sent.append(call.secret(args["to"]))
 
-    tools = {"llm": lambda prompt: "yes", "refund": refund, "mail": mail}
+    tools: dict[str, Callable[..., Any]] = {"llm": lambda prompt: "yes", "refund": refund, "mail": mail}
     data = {"order": "A-17", "amount": 40, "customer": Ref("customer")}
     with Host(store, tools=tools, policy=policy) as host:
         flow = host.start(program, input=data, refs={"customer": b"4111"})
@@ -114,7 +114,11 @@ def test_refund_pays_once_and_ends(store: Store) -> None:
 
 def test_same_name_is_the_same_flow(opened: Callable[..., Host]) -> None:
     count: list[int] = []
-    host = opened(t=lambda n: count.append(n) or None)
+
+    def note(n: int) -> None:
+        count.append(n)
+
+    host = opened(t=note)
     first = host.start(one(), input={"n": 1}, name="x")
     first.result(LONG_S)
     assert host.start(one(), input={"n": 1}, name="x") == first
@@ -328,7 +332,7 @@ def test_event_resumes_once(opened: Callable[..., Host]) -> None:
     with pytest.raises(TimeoutError):
         flow.result(0.01)
     found: list[bool] = []
-    posters = [threading.Thread(target=lambda n=n: found.append(flow.deliver("go", n))) for n in range(16)]  # type: ignore[misc]
+    posters = [threading.Thread(target=lambda n=n: found.append(flow.deliver("go", n))) for n in range(16)]
     for poster in posters:
         poster.start()
     for poster in posters:

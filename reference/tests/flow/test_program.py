@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Exhausted, Malformed
-from gritstone.flow import Defect, Defects, Policy, Program, Ref, branch, call, end, parallel, sub, wait
+from gritstone.flow import Defect, Defects, Policy, Program, Ref, branch, call, end, parallel, sub, wait, yaml_form
 from gritstone.flow.program import _TEXTS, read_file
 from gritstone.flow.yaml_form import read_yaml, write_yaml
 
@@ -181,14 +180,10 @@ def test_yaml_is_bounded() -> None:
 
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = builtins.__import__
+    def refuse(name: str) -> Any:
+        raise ModuleNotFoundError(name)
 
-    def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "yaml":
-            raise ModuleNotFoundError(name)
-        return original(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(yaml_form, "import_module", refuse)
     with pytest.raises(ModuleNotFoundError, match=r"gritstone\[yaml\]"):
         read_yaml("a: 1")
 
