@@ -166,7 +166,7 @@ COMMANDS: Final = {
     ),
     "flow": CommandHelp(
         "check, run and draw programs, and read the flows of a store",
-        "Check and run programs of the profile flow, draw them, and trace, replay and watch the flows of a durable store.",
+        "Check, run and draw programs of the profile flow; trace, replay and watch the flows of a durable store.",
         (
             "gritstone flow check refund.yaml policy.yaml",
             "gritstone flow run refund.yaml policy.yaml --input order.json --tools shop:TOOLS --store flows",
