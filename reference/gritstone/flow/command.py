@@ -38,7 +38,7 @@ _INTERVAL_S = 0.5
 
 
 class _Failed(GritstoneError):  # noqa: N818 - not an error of the command
-    """The command did what was asked, and its finding is not a success; everything is printed."""
+    """A finding that is not a success, for example a flow that has failed; everything is printed already."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
