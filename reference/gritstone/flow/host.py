@@ -172,7 +172,7 @@ class Host:
             refs: the payloads of sealed blobs, by the names of the refs in the input.
             name: a name, so that the same start is the same flow; None to draw one, so that it is a new flow.
             policy: the policy; None for that of the host.
-            salt: at least 16 bytes that are secret and random, from which the salts of the sealed blobs are made; None to
+            salt: at least 16 bytes that are secret, from which the salts of the sealed blobs are made; None to
                 draw salts, so that flows with refs are always new.
 
         Raises:
