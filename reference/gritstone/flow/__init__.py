@@ -9,8 +9,9 @@ The code of flows: ``core``, ``state`` and ``plan`` read what a step needs, ``pa
 ``queries``, ``trace`` and ``replay`` read a history.
 
 For programs that run flows: ``program`` and ``nodes`` make programs and policies, ``yaml_form`` reads them, ``calls``
-has what a tool gets and returns, ``host`` and ``handle`` have the calls, ``engine`` works in rounds, ``sending`` writes
-to flows, ``performing`` and ``workers`` carry out what they ask for, ``standing`` reads a store, and ``drawing`` draws.
+has what a tool gets and returns, ``host`` and ``handle`` have the calls, ``starting`` makes first cores, ``engine``
+works in rounds on each ``channel``, ``sending`` writes to flows, ``performing`` and ``workers`` carry out what they ask
+for, ``standing`` reads a store, ``drawing`` draws, and ``command`` is the command line.
 
 Names of the modules that need a runtime are loaded at their first use, because a flow itself needs no runtime.
 

@@ -23,18 +23,19 @@ from typing import Any
 
 from gritstone.errors import GritstoneError, Missing
 from gritstone.flow.begin import is_flow
+from gritstone.flow.channel import Channel
 from gritstone.flow.performing import Performing
 from gritstone.flow.sending import Sending, archive, confirmed, send_all
-from gritstone.flow.standing import Open, Outcome, load_standing, open_of, outcome_of, state_of, status_of
+from gritstone.flow.standing import Outcome, load_standing, open_of, outcome_of, state_of, status_of
 from gritstone.flow.state import TERMINAL
 from gritstone.grit.objects import ObjectId
-from gritstone.runtime.letters import Letter, letters
+from gritstone.runtime.letters import letters
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
 from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Channel", "Engine", "Stuck"]
+__all__ = ["Engine", "Stuck"]
 
 _MOST_SENT = 512  # messages in one round
 _NAMES_OF_ARCHIVED = 6  # references that an update names for one archived flow
@@ -42,49 +43,6 @@ _NAMES_OF_ARCHIVED = 6  # references that an update names for one archived flow
 
 class Stuck(GritstoneError):  # noqa: N818 - not a fault of the caller
     """A flow that cannot continue, for example because a document that it needs was erased."""
-
-
-class Channel:
-    """The mail of one flow that is not done.
-
-    Attributes:
-        flow: its id.
-        tip: its last message; None if it sent none.
-        status: its status.
-        letters: its unread messages, oldest first.
-        done: those of them that need nothing any more.
-        open: what the flow waits for.
-    """
-
-    __slots__ = ("done", "flow", "letters", "open", "status", "tip")
-
-    def __init__(self, flow: ObjectId) -> None:
-        self.flow = flow
-        self.tip: ObjectId | None = None
-        self.status = ""
-        self.letters: list[Letter] = []
-        self.done: set[ObjectId] = set()
-        self.open = Open({}, frozenset())
-
-    def cursor(self) -> ObjectId | None:
-        """Return the last message before the first one that is not done."""
-        last = None
-        for letter in self.letters:
-            if letter.message_id not in self.done:
-                break
-            last = letter.message_id
-        return last
-
-    def is_open(self, letter: Letter) -> bool:
-        """Return whether a message still asks for something."""
-        match letter.mt:
-            case "flow.call":
-                flight = self.open.calls.get(letter.content_id)
-                attempt = letter.headers.get("attempt")
-                return flight is not None and flight["phase"] == "called" and str(flight["attempt"]) == attempt
-            case "flow.timer":
-                return letter.content_id in self.open.timers
-        return letter.mt == "flow.erase"
 
 
 class Engine:

@@ -6,12 +6,15 @@ Spec: ``flow/messages``.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from gritstone.errors import Rejected
 from gritstone.flow.calls import ToolError, failure_reply, reply_of
+from gritstone.flow.engine import Engine
+from gritstone.flow.program import Program
 from gritstone.flow.replay import Replay, replay
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
 from gritstone.flow.standing import Outcome, Status, events_between, open_of, state_of, status_of
@@ -21,11 +24,36 @@ from gritstone.grit.objects import ObjectId, Tree
 from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
 
-if TYPE_CHECKING:
-    from gritstone.flow.host import Host
-    from gritstone.flow.program import Program
+__all__ = ["Flow", "Keeper"]
 
-__all__ = ["Flow"]
+_T = TypeVar("_T")
+
+
+class Keeper(Protocol):
+    """What a flow needs of its host.
+
+    Attributes:
+        engine: the engine; its methods belong to the thread of the host.
+        orders: held while a message of a caller is sent.
+        salt: returns the salt of a sealed blob.
+    """
+
+    engine: Engine
+    orders: threading.Lock
+    salt: Callable[[], bytes]
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the host was closed."""
+
+    def ask(self, question: Callable[[], _T]) -> _T:
+        """Call a function between two rounds; return its result."""
+
+    def await_(self, future: Future[_T]) -> _T:
+        """Return the result of a future."""
+
+    def results(self, flows: Iterable[Flow], timeout: float | None = None) -> list[Outcome]:
+        """Wait for the ends of flows."""
 
 
 class Flow:
@@ -35,7 +63,7 @@ class Flow:
         id: its id.
     """
 
-    def __init__(self, host: Host, flow: ObjectId) -> None:
+    def __init__(self, host: Keeper, flow: ObjectId) -> None:
         self._host = host
         self.id = flow
 

@@ -15,26 +15,42 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gritstone.errors import Missing
 from gritstone.flow.calls import Bound, Call, Reply, ToolError, failure_reply, reply_of
+from gritstone.flow.channel import Channel
 from gritstone.flow.core import read_document
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
 from gritstone.flow.standing import payload_of
 from gritstone.flow.workers import Workers
 from gritstone.grit.objects import ObjectId
+from gritstone.grit.store import Store
 from gritstone.runtime.letters import Letter
+from gritstone.runtime.runtime import Runtime
+from gritstone.runtime.world import World
 from gritstone.wit.workspace import Workspace
-
-if TYPE_CHECKING:
-    from gritstone.flow.engine import Channel, Engine
 
 __all__ = ["Performing"]
 
 _SALT_BYTES = 16
 
 _log = logging.getLogger(__name__)
+
+
+class Asker(Protocol):
+    """What asks for calls and reads their answers: the asker."""
+
+    runtime: Runtime
+    store: Store
+    channels: dict[ObjectId, Channel]
+
+    @property
+    def world(self) -> World:
+        """Return the world of the runtime."""
+
+    def send(self, sending: Sending) -> None:
+        """Send a message in the next round."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +75,7 @@ class _Job:
 
 
 class Performing:
-    """The calls, timers and erasures of all flows of an engine."""
+    """The calls, timers and erasures of all flows of an asker."""
 
     def __init__(self, tools: Mapping[str, Bound], threads: int, most_async: int) -> None:
         """Begin.
@@ -76,24 +92,24 @@ class Performing:
         self._of_flow: dict[ObjectId, set[ObjectId]] = {}
         self._timers: dict[ObjectId, dict[ObjectId, asyncio.TimerHandle]] = {}
         self._finished: deque[tuple[_Job, Reply]] = deque()
-        self._engine: Engine | None = None
+        self._asker: Asker | None = None
         self._is_noted = False
         self._is_closed = False
 
-    def update(self, engine: Engine, channel: Channel) -> None:
+    def update(self, asker: Asker, channel: Channel) -> None:
         """Begin what the unread messages of a flow ask for, and end what it does not need any more."""
-        self._engine = engine
+        self._asker = asker
         self._drop(channel)
         for letter in channel.letters:
             if letter.message_id in channel.done:
                 continue
             match letter.mt:
                 case "flow.call":
-                    self._take_call(engine, channel, letter)
+                    self._take_call(asker, channel, letter)
                 case "flow.timer":
-                    self._take_timer(engine, channel, letter)
+                    self._take_timer(asker, channel, letter)
                 case "flow.erase":
-                    self._erase(engine, channel, letter)
+                    self._erase(asker, channel, letter)
 
     def forget(self, flow: ObjectId) -> None:
         """End everything for a flow."""
@@ -128,20 +144,20 @@ class Performing:
             if flight is None or flight["phase"] == "backoff":
                 _cancel(job)
 
-    def _take_call(self, engine: Engine, channel: Channel, letter: Letter) -> None:
+    def _take_call(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         key = channel.flow, letter.content_id
         job = self._jobs.get(key)
         if job is None:
-            self._start(engine, channel.flow, letter)
+            self._start(asker, channel.flow, letter)
         elif job.letter.message_id != letter.message_id:
             job.newer = letter
             _cancel(job)
 
-    def _start(self, engine: Engine, flow: ObjectId, letter: Letter) -> None:
+    def _start(self, asker: Asker, flow: ObjectId, letter: Letter) -> None:
         """Begin to perform a call."""
         if self._is_closed:
             return
-        job = _Job(flow, letter, _call_of(engine, flow, letter))
+        job = _Job(flow, letter, _call_of(asker, flow, letter))
         self._jobs[flow, letter.content_id] = job
         self._of_flow.setdefault(flow, set()).add(letter.content_id)
         tool = self._tools.get(job.call.tool)
@@ -185,14 +201,14 @@ class Performing:
 
     def _finish(self, job: _Job, reply: Reply) -> None:
         """Send a reply, or begin the newer attempt if it comes too late."""
-        engine, packet = self._engine, job.letter.content_id
+        asker, packet = self._asker, job.letter.content_id
         del self._jobs[job.flow, packet]
         packets = self._of_flow[job.flow]
         packets.discard(packet)
         if not packets:
             del self._of_flow[job.flow]
-        assert engine is not None, "a call is performed for an engine"
-        channel = engine.channels.get(job.flow)
+        assert asker is not None, "a call is performed for an engine"
+        channel = asker.channels.get(job.flow)
         flight = None if channel is None else channel.open.calls.get(packet)
         if reply.text:
             _log.info("tool %s: %s", job.call.tool, reply.text)
@@ -201,33 +217,33 @@ class Performing:
         else:
             is_of_use = reply.outcome == "ok" or (flight["phase"] == "called" and job.newer is None)
         if is_of_use:
-            engine.send(_result(job, reply))
+            asker.send(_result(job, reply))
         elif job.newer is not None and flight is not None:
-            self._start(engine, job.flow, job.newer)
+            self._start(asker, job.flow, job.newer)
 
     # --- timers and erasures -------------------------------------------------------------------------------
 
-    def _take_timer(self, engine: Engine, channel: Channel, letter: Letter) -> None:
+    def _take_timer(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         timers = self._timers.setdefault(channel.flow, {})
         if letter.content_id not in timers and not self._is_closed:
-            timing = _document_of(engine, letter)
+            timing = _document_of(asker, letter)
             sending = Sending(channel.flow, "flow.fired", packet_of({"timer": letter.content_id}), letter.message_id)
             loop = asyncio.get_running_loop()
-            timers[letter.content_id] = loop.call_later(timing["ms"] / 1000, engine.send, sending)
+            timers[letter.content_id] = loop.call_later(timing["ms"] / 1000, asker.send, sending)
 
-    def _erase(self, engine: Engine, channel: Channel, letter: Letter) -> None:
+    def _erase(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         """Erase blobs, and confirm it."""
-        workspace = Workspace(engine.world.objects)
+        workspace = Workspace(asker.world.objects)
         packet = workspace.tree(letter.content_id)
         refs = None if packet is None else workspace.tree(packet.entries["refs"])
         for blob in () if refs is None else refs.entries.values():
             try:
-                engine.store.erase(blob)
+                asker.store.erase(blob)
             except Missing:  # it was pruned or is damaged, so its bytes are gone
                 _log.warning("the blob %s is not in the store", blob.hex())
-        engine.runtime.forget()
+        asker.runtime.forget()
         channel.done.add(letter.message_id)
-        engine.send(Sending(channel.flow, "flow.erased", packet_of({"request": letter.content_id}), letter.message_id))
+        asker.send(Sending(channel.flow, "flow.erased", packet_of({"request": letter.content_id}), letter.message_id))
 
 
 def _result(job: _Job, reply: Reply) -> Sending:
@@ -245,16 +261,16 @@ def _cancel(job: _Job) -> None:
         job.task.cancel()
 
 
-def _document_of(engine: Engine, letter: Letter) -> Any:
-    workspace = Workspace(engine.world.objects)
+def _document_of(asker: Asker, letter: Letter) -> Any:
+    workspace = Workspace(asker.world.objects)
     tree = workspace.tree(letter.content_id)
     assert tree is not None, "a packet is a tree"
     return read_document(workspace, tree.entries["doc"])
 
 
-def _call_of(engine: Engine, flow: ObjectId, letter: Letter) -> Call:
+def _call_of(asker: Asker, flow: ObjectId, letter: Letter) -> Call:
     """Return the call of a message."""
-    workspace = Workspace(engine.world.objects)
+    workspace = Workspace(asker.world.objects)
     packet = workspace.tree(letter.content_id)
     assert packet is not None, "a packet is a tree"
     request = read_document(workspace, packet.entries["doc"])
