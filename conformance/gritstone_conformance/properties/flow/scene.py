@@ -259,9 +259,11 @@ class FlowScene:
     # --- what the model has --------------------------------------------------------------------------------
 
     def sent(self, mt: str, receiver: bytes | None = None) -> list[Outgoing]:
-        """Return the messages of a type that the flow sent, those to one receiver oldest first."""
+        """Return the messages of a type that the flow sent, by receiver in the order of peers, oldest first."""
         shelf, found = self.bench.executor.shelf, []
-        for to, tip in sorted(shelf.mail(self.actor.value.outbox).items()):
+        mail, known = dict(shelf.mail(self.actor.value.outbox)), [*self.peers.values()]
+        for to in sorted(mail, key=lambda each: (known.index(each) if each in known else len(known), each)):
+            tip = mail[to]
             at: bytes | None = tip if receiver in (None, to) else None
             chain = []
             while at is not None:
