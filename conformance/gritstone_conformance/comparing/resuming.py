@@ -32,6 +32,7 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
+from gritstone_conformance.strategies.flow_journeys import FLOW_JOURNEYS, FlowJourney
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
 from gritstone_conformance.strategies.session_journeys import SESSION_JOURNEYS, SessionJourney
 from gritstone_conformance.text import plain, printable
@@ -40,7 +41,7 @@ __all__ = ["resume_all", "resume_beside", "run_matrix"]
 
 _CUT: Final = "tags/cut"
 
-_AnyJourney: TypeAlias = "Journey | SessionJourney"
+_AnyJourney: TypeAlias = "Journey | SessionJourney | FlowJourney"
 _Place: TypeAlias = "tuple[_AnyJourney, Format, str, str, int]"  # journey, format, source, target, cut
 
 
@@ -222,7 +223,7 @@ def resume_all(
             header = {"iut": claims.raw, "attach": target.attach, "command": target.command}
             comparison.implementations.append(implementation_of(letter, header))
             print(f"{letter}  {printable(hosts[-1].title)}", file=out)
-        journeys = [each for each in (*JOURNEYS, *SESSION_JOURNEYS) if _is_chosen(each.name, glob)]
+        journeys = [each for each in (*JOURNEYS, *SESSION_JOURNEYS, *FLOW_JOURNEYS) if _is_chosen(each.name, glob)]
         matrix = run_matrix(hosts, FORMATS.values(), journeys)
         run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
         run_residencies(matrix, hosts, FORMATS.values(), [each for each in RESIDENCIES if _is_chosen(each.name, glob)])

@@ -1,7 +1,6 @@
 """Journeys of sessions: conversations with the guest ``session/1``, one message a step, for ``gritstone resume``.
 
-The messages name prepared turns and effects by their ids. The model makes the steps of the conversation to learn these
-ids, and its steps are not compared with anything.
+The messages name prepared turns and effects by their ids.
 """
 
 from __future__ import annotations
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.attachment.claims import EXECUTOR, EXECUTORS
-from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.values import Blob, Message, Tree
+from gritstone_conformance.model.values import Tree
 from gritstone_conformance.replies import Claims
 from gritstone_conformance.strategies.casting import GuestFormat
-from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.journeys import Itinerary
 from gritstone_conformance.strategies.session_guest import session_core
+from gritstone_conformance.strategies.talks import Talk
 
 __all__ = ["ADD", "FINAL", "HELLO", "SESSION_JOURNEYS", "TOOLS", "SessionJourney"]
 
@@ -35,46 +32,19 @@ _TWO: Final = b'{"action":"call_tools","calls":[{"input":{"a":1},"tool":"add"},{
 FINAL: Final = b'{"action":"final","response":"3"}'
 
 
-class _Conversation:
-    """A conversation that is written down while the model carries it out.
-
-    Attributes:
-        graph: everything that the conversation needs before the first step.
-        actor: the session.
-        host: the actor that sends its mail.
-        messages: the mail so far.
-    """
+class _Conversation(Talk):
+    """A conversation with a session."""
 
     def __init__(self, fmt: Format) -> None:
-        self.graph = Graph(fmt)
-        self.host = self.graph.add(Tree((("name", self.blob(b"traveller", "s")),)))
+        super().__init__(fmt)
         entries = {"config": self.blob(_CONFIG), "host": self.host, "nonce": self.blob(bytes(32), "b")}
-        session = self.graph.add(Tree(tuple({**entries, "tools": self.blob(TOOLS)}.items())))
+        session = self.tree(**entries, tools=self.blob(TOOLS))
         self.actor = self.graph.add(Tree(tuple(session_core(self.graph, session).items())))
-        self.messages: list[bytes] = []
-        self._executor = Executor(Store(fmt))
-        self._head: bytes | None = None
-        self._put = 0
         self.say("genesis", self.actor, at="1000")
-
-    def blob(self, data: bytes, ct: str = "j") -> bytes:
-        """Add a blob."""
-        return self.graph.add(Blob((("ct", ct),), data))
-
-    def say(self, mt: str, content: bytes, **headers: str) -> None:
-        """Send a message, and read it."""
-        previous = self.messages[-1] if self.messages else None
-        pairs = tuple(sorted({"mt": mt, **headers}.items()))
-        self.messages.append(self.graph.add(Message(previous, pairs, content)))
-        for data in list(self.graph.encodings.values())[self._put :]:
-            self._executor.store.put(data)
-        self._put = len(self.graph.encodings)
-        self._head = self._executor.step(self.actor, self._head, [(self.host, self.messages[-1])])
 
     def commit(self, request: bytes, response: bytes) -> None:
         """Commit a response to the turn that is prepared now."""
-        assert self._head is not None, "it has begun"
-        turn = self._executor.query(self._head, "prepare", request)
+        turn = self.query("prepare", request)
         assert turn is not None, "a session answers"
         pair = (("request", self.blob(request)), ("response", self.blob(response)))
         self.say("commit", self.graph.add(Tree(pair)), at="2000", turn=turn.hex())
@@ -85,10 +55,7 @@ class _Conversation:
 
     def answer(self, data: bytes, mt: str = "effect.ok") -> None:
         """Answer the effect that the session sent last."""
-        assert self._head is not None, "it has begun"
-        shelf = self._executor.shelf
-        effect = shelf.mail(shelf.step(self._head).outbox)[self.host]
-        self.say(mt, self.blob(data), reply=effect.hex())
+        self.say(mt, self.blob(data), reply=self.newest().hex())
 
 
 def _turns(talk: _Conversation) -> None:
@@ -137,7 +104,7 @@ class SessionJourney:
         """Return the journey in a format."""
         talk = _Conversation(GuestFormat.of(fmt) if self.is_module else fmt)
         self.talk(talk)
-        return Itinerary(talk.graph, talk.actor, talk.host, tuple(talk.messages))
+        return talk.itinerary()
 
 
 SESSION_JOURNEYS: Final = (

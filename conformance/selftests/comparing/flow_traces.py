@@ -1,4 +1,4 @@
-"""Run drawn flows on implementations and on the model in both formats, and compare every step, answer, trace and replay.
+"""Run drawn flows on implementations and the model in both formats; compare steps, answers, traces and replays.
 
     python -m selftests.comparing.flow_traces COUNT SEED COMMAND [COMMAND ...]
 
@@ -153,7 +153,9 @@ def main(count: int, seed: int, commands: list[str]) -> int:
         for words in subject.differences:
             print(f"seed {number}: {words[:2_000]}", flush=True)
         subject.differences.clear()
-    print(f"{count} runs from seed {seed}, {subject.requests} requests to each of {len(commands)} adapters and the model")
+    print(
+        f"{count} runs from seed {seed}, {subject.requests} requests to each of {len(commands)} adapters and the model"
+    )
     print(f"{len(traces)} different traces, {wrong} runs with a difference; {dict(events.most_common())}")
     subject.close()
     return wrong

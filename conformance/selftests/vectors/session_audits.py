@@ -17,8 +17,10 @@ from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Mailbox, Message, Step, Tree
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Message
 from selftests.model.session_scene import Scene
+from selftests.vectors.agent_histories import AgentHistory
 from selftests.vectors.session_drafts import ADD, HELLO, TOOLS, TWO
 
 __all__ = ["audits_text"]
@@ -26,58 +28,24 @@ __all__ = ["audits_text"]
 _SMALL: Final = b'{"keep":1,"max_messages":2}'
 
 
-class _History(Scene):
+class _History(AgentHistory, Scene):
     """A scene in which the agent sends each message in a step of its own."""
 
-    agent_head: bytes | None = None
+    @property
+    def agent(self) -> bytes:
+        return self.host
+
+    @property
+    def objects(self) -> Store:
+        return self.store
 
     def queue(self, mt: str, content: bytes, **headers: str) -> bytes:
         message = super().queue(mt, content, **headers)
-        if self.agent_head is None:
-            genesis = self.put(Message(None, (("mt", "genesis"),), self.host))
-            self.agent_inbox = self.put(Mailbox(((self.host, genesis),)))
-            self.agent_head = self.put(Step(None, self.host, self.agent_inbox, None, self.host))
-        outbox = self.put(Mailbox(((self.actor, message),)))
-        self.agent_head = self.put(Step(self.agent_head, self.host, self.agent_inbox, outbox, self.host))
+        self.deliver(message)
         return message
 
-    def bundle(self) -> bytes:
-        assert self.agent_head is not None
-        assert self.head is not None
-        heads = {f"heads/{self.host.hex()}": self.agent_head, f"heads/{self.actor.hex()}": self.head}
-        self.store.references.update({"runtime/agent": self.host, **heads})
-        self.store.prune()
-        return self.store.export()
-
-    # --- alterations of the newest step --------------------------------------------------------------------
-
-    def alter(self, **fields: bytes | None) -> None:
-        """Replace fields of the newest step."""
-        self.head = self.put(replace(self.step, **fields))  # type: ignore[arg-type]
-
-    def alter_core(self, path: str, target: bytes | None) -> None:
-        """Replace or remove one entry of the core of the newest step."""
-        self.alter(core=self._with(self.step.core, path.split("/"), target))
-
-    def alter_outbox(self, message: bytes | None) -> None:
-        """Replace the newest message to the agent, or remove it."""
-        self.alter(outbox=None if message is None else self.put(Mailbox(((self.host, message),))))
-
-    def _with(self, tree: bytes | None, path: list[str], target: bytes | None) -> bytes | None:
-        entries = {} if tree is None else dict(Shelf.over(self.store).names(tree))
-        below = target if len(path) == 1 else self._with(entries.get(path[0]), path[1:], target)
-        kept = {name: each for name, each in {**entries, path[0]: below}.items() if each is not None}
-        return self.put(Tree(tuple(kept.items()))) if kept else None
-
-    def before(self) -> Step:
-        """Return the step before the newest."""
-        assert self.step.previous is not None
-        value = self.value(self.step.previous)
-        assert isinstance(value, Step)
-        return value
-
     def newest_message(self) -> Message:
-        value = self.value(bytes.fromhex(self.newest()))
+        value = self.value(self.outbox[self.host])
         assert isinstance(value, Message)
         return value
 
@@ -125,7 +93,7 @@ def _counted(scene: _History) -> None:
 
 
 def _swallowed(scene: _History) -> None:
-    scene.alter(core=scene.before().core, outbox=scene.before().outbox)
+    scene.alter(core=scene.before.core, outbox=scene.before.outbox)
 
 
 def _other_reply(scene: _History) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.flow_audits import audits_text
 from selftests.vectors.flow_cases import flow_files
 
 WRITTEN = sorted(path.relative_to(vectors_dir()).as_posix() for path in (vectors_dir() / "flow").glob("*.json"))
@@ -26,3 +27,7 @@ def test_generator_makes_all_files() -> None:
 @pytest.mark.parametrize("path", WRITTEN)
 def test_file_is_current(path: str) -> None:
     assert (vectors_dir() / path).read_text(encoding="utf-8") == files()[path].to_text()
+
+
+def test_audits_are_current() -> None:
+    assert (vectors_dir() / "audit/flow.json").read_text(encoding="utf-8") == audits_text()
