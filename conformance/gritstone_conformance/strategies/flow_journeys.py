@@ -167,7 +167,7 @@ def _replan(run: _Run) -> None:
 
 
 def _successor(run: _Run) -> None:
-    """Be the flow that continues another one: planned by two genesis messages, and started."""
+    """Run the flow that continues another one: planned by two genesis messages, and started."""
     _replan(run)
     run.messages.clear()
     run.host, run.actor, run.head = run.actor, run.adopt(run.successor()), None
@@ -178,7 +178,7 @@ def _successor(run: _Run) -> None:
 
 
 def _cancelled(run: _Run) -> None:
-    """Be cancelled in a parallel with a call in its delay; results after it are ignored."""
+    """Run a parallel that is cancelled while a call waits for its delay; results after it are ignored."""
     subs = {name: {"tool": "t", "args": {}, "retry": {"max_attempts": 2, "backoff_ms": 9}} for name in ("a", "b")}
     run.start(program("a", a={"kind": "parallel", "calls": subs, "next": "e"}), policy())
     run.error(sub="a")

@@ -88,7 +88,7 @@ class AgentHistory:
         self.alter(outbox=self._add(Mailbox(tuple(kept.items()))) if kept else None)
 
     def pretend(self, message: bytes) -> None:
-        """Give the newest step the core and the outbox that it had if it covered another message of the agent."""
+        """Replace core and outbox of the newest step by those that another message of the agent leads to."""
         executor = Executor(self.objects)
         made = executor.step(self.actor, self.top.previous, [(self.agent, message)])
         assert made is not None

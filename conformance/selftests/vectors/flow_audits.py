@@ -153,7 +153,7 @@ def _other_policy(scene: FlowHistory) -> None:
 
 
 def _read_all(scene: FlowHistory) -> None:
-    """Let the newest step cover all messages, also the one behind its bound."""
+    """Replace the inbox of the newest step by one that covers all messages, also the one behind the bound."""
     assert scene.sent is not None
     scene.alter(inbox=scene.put(Mailbox(((scene.agent, scene.sent),))))
     log = scene.state["log"]

@@ -39,7 +39,7 @@ class FlowHistory(AgentHistory, FlowScene):
     # --- what a forger writes ------------------------------------------------------------------------------
 
     def instead(self, mt: str, content: bytes) -> None:
-        """Give the newest step the effects of another message in the place of the one that it covers."""
+        """Replace the effects of the newest step by those of another message in the place of the covered one."""
         assert self.sent is not None
         previous = Shelf.over(self.objects).message(self.sent).previous
         self.pretend(self.put(Message(previous, (("mt", mt),), content)))
