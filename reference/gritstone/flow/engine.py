@@ -16,12 +16,13 @@ Spec: ``flow/runtimes``; :rule:`flow.call.once`, :rule:`flow.crash.nothing-lost`
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from gritstone.errors import GritstoneError, Missing
+from gritstone.errors import GritstoneError, Missing, Refusal
 from gritstone.flow.begin import is_flow
 from gritstone.flow.channel import Channel
 from gritstone.flow.performing import Performing
@@ -39,6 +40,9 @@ __all__ = ["Engine", "Stuck"]
 
 _MOST_SENT = 512  # messages in one round
 _NAMES_OF_ARCHIVED = 6  # references that an update names for one archived flow
+
+
+_log = logging.getLogger(__name__)
 
 
 class Stuck(GritstoneError):  # noqa: N818 - not a fault of the caller
@@ -65,15 +69,17 @@ class Engine:
         self.store = runtime.store
         self.channels: dict[ObjectId, Channel] = {}
         self._performing = performing
-        self._queue: deque[tuple[Sending | None, Future[None] | None]] = deque()
+        self._queue: deque[tuple[Sending, Future[None] | None]] = deque()
         self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = asyncio.Event()
         self._ended: dict[ObjectId, ObjectId | None] = {}
         self._waiters: dict[ObjectId, list[Future[Outcome]]] = {}
         self._watchers: dict[ObjectId, list[Callable[[], None]]] = {}
         self._rest: list[Future[None]] = []
+        self._refused: dict[int, Refusal] = {}
+        self._generation = -1  # of the world, when all flows were read
         self._is_closed = False
-        self._is_begun = False
+        self._is_first_look = True  # at the flows of this generation
 
     @property
     def world(self) -> World:
@@ -147,7 +153,6 @@ class Engine:
         """Work until ``close``. An error of the store ends it, and is raised by all calls that wait."""
         try:
             await self._round()
-            self._is_begun = True
             while not self._is_closed:
                 await self._wake.wait()
                 self._wake.clear()
@@ -162,7 +167,7 @@ class Engine:
     async def _round(self) -> None:
         """Send what waits, run, read, commit, and perform."""
         taken = [self._queue.popleft() for _ in range(min(_MOST_SENT, len(self._queue)))]
-        sendings = [one for one, _ in taken if one is not None]
+        sendings = [one for one, _ in taken]
         self.runtime.refresh()
         try:
             touched = await self.runtime.exchange(lambda: self._send(sendings), self._read)
@@ -170,8 +175,8 @@ class Engine:
             for _, done in taken:
                 _settle(done, error=error)
             raise
-        for _, done in taken:
-            _settle(done)
+        for number, (_, done) in enumerate(taken):
+            _settle(done, error=self._refused.get(number))
         for flow in touched or ():
             self._perform(flow)
         self._answer()
@@ -192,7 +197,7 @@ class Engine:
                 cursor = channel.cursor()
                 if cursor is not None:
                     read[flow] = cursor
-        send_all(self.world, sendings, read)
+        self._refused = send_all(self.world, sendings, read)
         return {one.flow for one in sendings}
 
     def _read(self, sent_to: set[ObjectId]) -> set[ObjectId]:
@@ -203,8 +208,11 @@ class Engine:
             channel = self.channels.get(sender)
             if sender != world.agent and (channel is None or channel.tip != tip):
                 touched.add(sender)
-        if not self._is_begun:
+        self._is_first_look = world.generation != self._generation
+        if self._is_first_look:
             touched.update(one for one, actor in world.actors.items() if actor.head is not None)
+            touched.update(self.channels)
+            self._generation = world.generation
         for flow in touched:
             self._read_channel(flow)
         return touched | self._archive()
@@ -218,13 +226,17 @@ class Engine:
         if position is None or (channel is None and not is_flow(workspace, flow)):
             return
         channel = channel or Channel(flow)
-        state = state_of(workspace, position.core)
+        try:
+            state = state_of(workspace, position.core)
+        except Refusal as refusal:  # it was erased, so nothing is known of the flow
+            _log.warning("the state of the flow %s cannot be read: %s", flow.hex(), refusal)
+            return
         channel.tip = position.outbox.get(world.agent)
         channel.status = state["status"]
         channel.open = open_of(workspace, position.core, state)
         channel.letters = letters(world, flow)
         listed = {letter.message_id: letter for letter in channel.letters}
-        if not self._is_begun:
+        if self._is_first_look:
             channel.done |= confirmed(world, flow, channel.letters)
         erased = {one for one in channel.done if one in listed and listed[one].mt == "flow.erase"}
         channel.done = erased | {one for one, letter in listed.items() if not channel.is_open(letter)}

@@ -119,7 +119,8 @@ class Host:
         try:
             config = Config(name, base_ms=0, max_attempts=_MOST_ATTEMPTS)
             runtime = Runtime(self.store, Laws(FLOWS), config)
-            engine = Engine(runtime, Performing(self._tools, threads, most_async))
+            performing = Performing(self._tools, threads, most_async)
+            engine = Engine(runtime, performing)
         except BaseException as error:  # noqa: BLE001 - raised by the constructor
             ready.set_exception(error)
             return
@@ -129,6 +130,7 @@ class Host:
         except Exception:  # noqa: BLE001 - every call that waits has raised it
             return
         finally:
+            await performing.ended()
             await runtime.stop(drain=True)
 
     def __enter__(self) -> Host:

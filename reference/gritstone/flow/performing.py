@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from gritstone.errors import Missing
+from gritstone.errors import Missing, Refusal
 from gritstone.flow.calls import Bound, Call, Reply, ToolError, failure_reply, reply_of
 from gritstone.flow.channel import Channel
 from gritstone.flow.core import read_document
@@ -34,6 +34,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Performing"]
 
 _SALT_BYTES = 16
+_LONGEST_END_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +130,12 @@ class Performing:
             _cancel(job)
         self._workers.close()
 
+    async def ended(self) -> None:
+        """Wait until the coroutine functions that were cancelled have ended, but not long."""
+        tasks = [job.task for job in self._jobs.values() if job.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LONGEST_END_S)
+
     # --- calls -------------------------------------------------------------------------------------------
 
     def _drop(self, channel: Channel) -> None:
@@ -157,7 +164,13 @@ class Performing:
         """Begin to perform a call."""
         if self._is_closed:
             return
-        job = _Job(flow, letter, _call_of(asker, flow, letter))
+        try:
+            job = _Job(flow, letter, _call_of(asker, flow, letter))
+        except Refusal as refusal:  # the arguments were erased in the store
+            reply = failure_reply(ToolError("unreadable", str(refusal)))
+            build = result_packet(letter.content_id, int(letter.headers["attempt"]), reply, {})
+            asker.send(Sending(flow, "flow.result", build, letter.message_id))
+            return
         self._jobs[flow, letter.content_id] = job
         self._of_flow.setdefault(flow, set()).add(letter.content_id)
         tool = self._tools.get(job.call.tool)
@@ -226,7 +239,10 @@ class Performing:
     def _take_timer(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         timers = self._timers.setdefault(channel.flow, {})
         if letter.content_id not in timers and not self._is_closed:
-            timing = _document_of(asker, letter)
+            try:
+                timing = _document_of(asker, letter)
+            except Refusal:  # it was erased in the store
+                timing = {"ms": 0}
             sending = Sending(channel.flow, "flow.fired", packet_of({"timer": letter.content_id}), letter.message_id)
             loop = asyncio.get_running_loop()
             timers[letter.content_id] = loop.call_later(timing["ms"] / 1000, asker.send, sending)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gritstone.errors import Missing
+from gritstone.errors import Missing, Refusal
 from gritstone.flow.calls import Reply
 from gritstone.flow.values import Value, document, encode_value
 from gritstone.grit.graph import edges
@@ -96,34 +96,43 @@ def packet_of(
     return build
 
 
-def send_all(world: World, sendings: Sequence[Sending], read: Mapping[ObjectId, ObjectId]) -> None:
+def send_all(world: World, sendings: Sequence[Sending], read: Mapping[ObjectId, ObjectId]) -> dict[int, Refusal]:
     """Send messages and acknowledge mail, in the batch, by one step of the agent.
 
-    A genesis message to a flow that exists is not sent again.
+    A genesis message to a flow that exists is not sent again, and an answer to a flow that has ended is not sent.
 
     Args:
         world: the world.
         sendings: the messages, in their order.
         read: the last message of each flow that is acknowledged.
+
+    Returns:
+        Why messages could not be sent, by their number.
     """
     workspace = Workspace(world.objects)
     sent: dict[ObjectId, ObjectId | None] = {}
     cursors: dict[ObjectId, ObjectId | None] = dict(read)
-    for one in sendings:
+    refused: dict[int, Refusal] = {}
+    for number, one in enumerate(sendings):
         flow = one.flow
-        if one.mt == "genesis" and _exists(world, flow, sent):
+        if (one.mt == "genesis" and _exists(world, flow, sent)) or (one.letter is not None and world.is_away(flow)):
             continue
-        if one.mt != "genesis" and world.is_away(flow):
-            _reopen(world, flow)
-        content = one.build(workspace)
+        try:
+            if one.mt != "genesis" and world.is_away(flow):
+                _reopen(world, flow)
+            content = one.build(workspace)
+        except Refusal as refusal:
+            refused[number] = refusal
+            continue
         tip = sent.get(flow) or last_sent(world, flow)
         sent[flow] = workspace.put(Message(tip, {"mt": one.mt}, content))
     if not sent and not cursors:
-        return
+        return refused
     made = workspace.made
     borrowed = {target for value in made.values() for target, _ in edges(value) if target not in made}
     adopt_agent_step(world, workspace, sent, cursors)
     world.batch.borrowed |= borrowed
+    return refused
 
 
 def _exists(world: World, flow: ObjectId, sent: Entries) -> bool:

@@ -32,6 +32,7 @@ from gritstone.flow.engine import Stuck
 from gritstone.grit.engine import Table
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.memory import MemoryEngine
+from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.outcomes import agent_position
 
@@ -499,4 +500,90 @@ def test_closed_host_refuses_calls(opened: Callable[..., Host]) -> None:
     for refused in (lambda: host.start(one(), input={"n": 1}), flow.status, flow.cancel):
         with pytest.raises((Rejected, Missing), match="closed"):
             refused()
+    assert opened(t=lambda n: n).flow(flow.id).result(LONG_S).output == 1
+
+
+def test_two_hosts_share_a_store(store: Store) -> None:
+    """Both perform the calls of all flows, with the same keys; each flow ends once, and both hosts report it."""
+    keys: list[bytes] = []
+
+    def tool(call: Call, n: int) -> int:
+        keys.append(call.key)
+        return n
+
+    policy = Policy.allow({"t": ["n"]}, events=["go"])
+    with (
+        Host(store, tools={"t": tool}, policy=policy) as first,
+        Host(store, tools={"t": tool}, policy=policy) as second,
+    ):
+        held = first.start(waiting())
+        flows = first.start_many(one(), [{"n": n} for n in range(20)])
+        flows += second.start_many(one(), [{"n": n} for n in range(20)])
+        assert [outcome.output for outcome in first.results(flows[:20], LONG_S)] == list(range(20))
+        assert [outcome.output for outcome in second.results(flows[20:], LONG_S)] == list(range(20))
+        assert second.flow(held.id).deliver("go", 3)
+        assert second.flow(held.id).result(LONG_S).output == 3
+        assert held.status().has_ended
+        first.start(one(), input={"n": 1}).result(LONG_S)
+        assert held.result(LONG_S).output == 3
+        assert len(set(keys)) == 41
+        assert all(flow.replay().differs is None for flow in flows)
+
+
+def test_message_that_cannot_be_sent_does_not_stop_the_host(opened: Callable[..., Host], store: Store) -> None:
+    host = opened(t=lambda n: n)
+    flow = host.start(waiting())
+    assert flow.cancel()
+    flow.result(LONG_S)
+    host.run(LONG_S)
+    name, step = f"archived/{flow.id.hex()}", flow.status().step
+    store.update_references([Change(name, step, None), Change(f"moved/{flow.id.hex()}", None, step)])
+    with pytest.raises(Missing, match="not archived"):
+        flow.cancel()
+    assert host.start(one(), input={"n": 4}).result(LONG_S).output == 4
+
+
+def test_call_whose_arguments_were_erased_fails(opened: Callable[..., Host], store: Store) -> None:
+    release = threading.Event()
+    host = opened(t=lambda n: release.wait(LONG_S) or 1)
+    flow = host.start(one(), input={"n": 1})
+    core = host.ask(lambda: dict(host.engine.position(flow.id).core))
+    packet: Any = host.ask(lambda: host.engine.world.objects.look(core["sent"]))
+    host.close()
+    release.set()
+    store.erase(packet.entries["doc"])
+    assert opened(t=lambda n: n).flow(flow.id).result(LONG_S).failure == {
+        "class": "tool",
+        "node": "a",
+        "why": "unreadable",
+    }
+
+
+def test_flow_whose_state_was_erased_does_not_stop_the_host(opened: Callable[..., Host], store: Store) -> None:
+    host = opened()
+    flow = host.start(waiting())
+    state = host.ask(lambda: host.engine.position(flow.id).core["state"])
+    host.close()
+    store.erase(state)
+    host = opened(t=lambda n: n)
+    assert host.start(one(), input={"n": 4}).result(LONG_S).output == 4
+    with pytest.raises(Missing):
+        host.flow(flow.id)
+
+
+def test_coroutine_that_was_cancelled_by_close_ends(opened: Callable[..., Host]) -> None:
+    ended: list[int] = []
+
+    async def slow(n: int) -> int:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.01)
+            ended.append(n)
+        return n
+
+    host = opened(t=slow)
+    flow = host.start(one(), input={"n": 1})
+    host.close()
+    assert ended == [1]
     assert opened(t=lambda n: n).flow(flow.id).result(LONG_S).output == 1
