@@ -5,21 +5,15 @@ Spec: ``flow/trace``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from gritstone.flow.forms import SHORT, Form, anything, is_name, is_natural, is_ordered_names, members, text_of, words
+from gritstone.flow.forms import SHORT, Form, anything, is_name, is_natural, members, text_of, words
 from gritstone.flow.limits import MOST_ARGUMENT
 from gritstone.flow.values import Value
 
 __all__ = ["is_logged"]
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ENDED = ("rejected", "succeeded", "failed", "budget_exceeded", "stalled")
-
-
-def _digest(value: Value) -> bool:
-    return type(value) is str and _DIGEST.fullmatch(value) is not None
 
 
 def _defects(value: Value) -> bool:
@@ -30,7 +24,11 @@ def _defect(value: Value) -> bool:
     return type(value) is list and len(value) == 2 and type(value[0]) is type(value[1]) is str
 
 
-_any_text = text_of(0, MOST_ARGUMENT)
+def _refs(value: Value) -> bool:
+    return type(value) is list and bool(value) and all(map(is_name, value))
+
+
+_any_text, _digest = text_of(0, MOST_ARGUMENT), text_of(64, 64)
 _node, _sub_of = {"e": anything, "node": is_name}, {"sub": is_name}
 _timed = words("timeout", "backoff", "wait")
 _attempt = {"attempt": is_natural}
@@ -50,8 +48,8 @@ _LOGGED: Mapping[str, Form] = {
     "pending": members({**_node, **_attempt}, _sub_of),
     "resumed": members({**_node, "event": SHORT, "value": _digest}),
     "failed": members({**_node, "failure": _failure}, _sub_of),
-    "erased": members({"e": anything, "refs": is_ordered_names}),
-    "gone": members({"e": anything, "refs": is_ordered_names}),
+    "erased": members({"e": anything, "refs": _refs}),
+    "gone": members({"e": anything, "refs": _refs}),
     "continued": members({"e": anything, "program": _digest}),
     "cut": members({"e": anything}),
     "ended": members({"e": anything, "status": words(*_ENDED)}),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.flow.operations import metrics_expected
-from gritstone_conformance.model.flow.values import digest, encode
+from gritstone_conformance.model.flow.values import Ref, digest, encode
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.strategies.flow_values import draw_value, spoil
 from gritstone_conformance.strategies.tape import Tape, from_tape
@@ -136,6 +136,52 @@ def refused(trial: Trial, tape: Tape) -> None:
     trial.expect_many([_measuring(each, [], "metric.refused") for each in odd])
 
 
+_DIGEST: Final = digest(1)
+_AT_A: Final[dict[str, Any]] = {"node": "a"}
+_ATTEMPT: Final[dict[str, Any]] = {**_AT_A, "attempt": 1}
+_EVENTS: Final[tuple[dict[str, Any], ...]] = (
+    {"e": "admitted", "program": _DIGEST, "policy": _DIGEST, "input": _DIGEST},
+    {"e": "planned"},
+    {"e": "rejected", "defects": [["nodes.a", "shape"], ["", "core"]]},
+    {"e": "entered", **_AT_A, "visit": 1},
+    {"e": "decided", **_AT_A, "taken": "b"},
+    {"e": "waiting", **_AT_A, "event": "go"},
+    {"e": "called", **_ATTEMPT, "tool": "t", "args": _DIGEST},
+    {"e": "denied", **_AT_A, "tool": "t", "why": "ref"},
+    {"e": "timer", **_AT_A, "why": "wait", "ms": 5},
+    {"e": "fired", **_AT_A, "why": "backoff"},
+    {"e": "pending", **_ATTEMPT},
+    {"e": "settled", **_ATTEMPT, "outcome": "ok", "usage": 0, "value": _DIGEST},
+    {"e": "settled", **_ATTEMPT, "outcome": "error", "usage": 3},
+    {"e": "resumed", **_AT_A, "event": "go", "value": _DIGEST},
+    {"e": "failed", **_AT_A, "failure": {"class": "tool", "why": "busy"}},
+    {"e": "erased", "refs": ["a", "b"]},
+    {"e": "gone", "refs": ["a"]},
+    {"e": "continued", "program": _DIGEST},
+    {"e": "cut"},
+    {"e": "ended", "status": "succeeded"},
+    {"e": "ignored", "why": "terminal"},
+)
+"""An event of each form."""
+_MEMBERS: Final[tuple[Any, ...]] = (
+    *(None, True, -1, 0, 2**63 - 1, Ref("a"), "", "a", "A", "a" * 63, "a" * 64, "a" * 65, "G" * 64),
+    *([], ["a"], ["b", "a", "a"], ["A"], [1], [[]], [["", "x"]], [["", 1]], [[1, ""]], [["", "", ""]], ["a", 1]),
+    *({}, {"class": ""}, {"why": ""}, {"class": 1}, {"class": "", "why": 1}, {"class": "", "odd": ""}),
+    *("ref", "erased", "when", "timeout", "backoff", "wait", "ok", "error", "bad", "undeliverable"),
+    *("rejected", "succeeded", "failed", "budget_exceeded", "stalled", "running", "planned"),
+)
+"""Values of members, of the right form for some."""
+
+
+def forms(trial: Trial) -> None:
+    """An event that has exactly its members, each of its form, is an event of a trace; any other is malformed."""
+    for event in _EVENTS:
+        others = [event, {**event, "sub": "s"}, {**event, "sub": "S"}, {**event, "odd": 1}]
+        others += [{name: each for name, each in event.items() if name != absent} for absent in event]
+        others += [{**event, name: each} for name in event for each in _MEMBERS]
+        trial.expect_many([_measuring([each], [], "metric.refused") for each in others])
+
+
 _DRAWN: Final = {"tape": from_tape(lambda tape: tape, _TAPE)}
 
 
@@ -153,4 +199,5 @@ PROPERTIES: Final = (
     _of("long-series", long_series, "change-point"),
     _of("renamed", renamed, "inert", is_drawn=True, examples=20),
     _of("refused", refused, "refused", is_drawn=True, examples=20),
+    _of("forms", forms, "refused"),
 )

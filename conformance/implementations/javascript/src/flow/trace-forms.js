@@ -1,9 +1,10 @@
 // The forms of the events in a trace.
 
-import { isName64, isNamed, isNat, isOneOf, isSet, isSized, isText } from "./forms.js";
+import { isName64, isNamed, isNat, isOneOf, isSized, isText } from "./forms.js";
 
 const isDigest = isSized(64, 64);
 const isDefect = (value) => Array.isArray(value) && value.length === 2 && value.every(isText);
+const isRefs = (value) => Array.isArray(value) && value.length > 0 && value.every(isNamed);
 const isTimerReason = isOneOf("timeout", "backoff", "wait");
 const isFailure = (value) => value instanceof Map && hasMembers(value, "class why?", {});
 
@@ -22,7 +23,7 @@ const MEMBERS = {
   outcome: isOneOf("ok", "error", "bad", "timeout", "undeliverable"),
   policy: isDigest,
   program: isDigest,
-  refs: isSet(isNamed, 1),
+  refs: isRefs,
   status: isOneOf("rejected", "succeeded", "failed", "budget_exceeded", "stalled"),
   sub: isNamed,
   taken: isNamed,
