@@ -165,10 +165,11 @@ def shapes(trial: Trial) -> None:
 def _chain(count: int) -> FlowDraft:
     """Return branches in a row, of which each guards the next call."""
     nodes: dict[str, Any] = {}
-    for index in range(count // 2):
-        after = f"b{index + 1}" if index + 1 < count // 2 else "e"
+    pairs = (count - 1) // 2
+    for index in range(pairs):
+        after = f"b{index + 1}" if index + 1 < pairs else "e"
         nodes[f"b{index}"] = _branch(f"c{index}", "e")
-        nodes[f"c{index}"] = _call(after, f"b{index}.then", "b0.then")
+        nodes[f"c{index}"] = _call(after, *dict.fromkeys(("b0.then", f"b{index}.then")))
     return _of(nodes, "b0")
 
 
@@ -210,9 +211,13 @@ _LARGE: Final = (_chain, _web, _knot, _back)
 
 
 def large(trial: Trial) -> None:
-    """A program of 1,024 nodes has exactly its defects, of which some are cycles."""
+    """A program of 1,024 nodes has exactly its defects, of which some are cycles; one of 1,025 is not of its form."""
     for build in (_chain, _knot):
         trial.expect_many([checking(_visited_once(build(_MOST_NODES)))])
+    for count in (_MOST_NODES, _MOST_NODES + 1):
+        asked = checking(_knot(count), "check.defects")
+        assert (["", "shape"] in outcome_of(asked)) is (count > _MOST_NODES), "the limit is 1,024"
+        trial.expect_many([asked])
 
 
 def _visited_once(draft: FlowDraft) -> FlowDraft:
@@ -250,6 +255,6 @@ PROPERTIES: Final = (
         reach={"guard avoided": 0.5, "guard kept": 0.05, "cycle": 0.2},
     ),
     of_flows("check/shapes", shapes, "check.guard", "check.defects"),
-    of_flows("check/large", large, "check.total"),
+    of_flows("check/large", large, "check.total", "check.defects"),
     of_flows("check/linear", linear, "check.total", cost=200),
 )
