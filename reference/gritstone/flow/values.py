@@ -10,7 +10,7 @@ Spec: :rule:`flow.value.canonical`, :rule:`flow.value.injective`, :rule:`flow.va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -48,6 +48,8 @@ _SIMPLE_BYTES = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _NO_LIMIT = 1 << 62
 _MOST_KEPT_NAMES = 32  # keys of a map whose order is remembered
 _MOST_KEPT_CHARACTERS = 512  # in these keys
+_MOST_KEPT_TEXT = 32  # characters of a text whose encoding is remembered
+_SMALL = tuple(write_head(_UNSIGNED, number) for number in range(256))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
@@ -148,8 +150,10 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
 def _encoded(value: Value, depth: int, most: int) -> bytes:
     kind = type(value)
     if kind is str:
-        return _string(_TEXT, value)
+        return _kept_text(value) if len(value) <= _MOST_KEPT_TEXT else _string(_TEXT, value)
     if kind is int:
+        if 0 <= value < len(_SMALL):
+            return _SMALL[value]
         if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
             _refuse("an integer is out of range")
         return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
@@ -167,7 +171,14 @@ def _encoded(value: Value, depth: int, most: int) -> bytes:
 
 
 def _encoded_list(value: list[Value], depth: int, most: int) -> bytes:
-    return _joined([write_head(_LIST, len(value))], (_encoded(item, depth, most) for item in value), most)
+    parts, size = [write_head(_LIST, len(value))], 0
+    for item in value:
+        part = _encoded(item, depth, most)
+        parts.append(part)
+        size += len(part)
+        if size > most:  # parts can be one value many times
+            raise _too_long()
+    return b"".join(parts)
 
 
 def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
@@ -177,15 +188,11 @@ def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
     except TypeError:
         _refuse("the key of a map is not a text")
     head, order = (_layout if is_short else _layout.__wrapped__)(names)
-    return _joined([head], (key + _encoded(value[name], depth, most) for key, name in order), most)
-
-
-def _joined(parts: list[bytes], more: Iterable[bytes], most: int) -> bytes:
-    """Join the parts of a list or a map; stop at the maximum length, since parts can be one value many times."""
-    size = 0
-    for part in more:
-        parts.append(part)
-        size += len(part)
+    parts, size = [head], 0
+    for key, name in order:
+        part = _encoded(value[name], depth, most)
+        parts += (key, part)
+        size += len(key) + len(part)
         if size > most:
             raise _too_long()
     return b"".join(parts)
@@ -206,6 +213,12 @@ def _string(major: int, text: str) -> bytes:
     except UnicodeEncodeError:
         _refuse("a text has a lone surrogate")
     return write_head(major, len(data)) + data
+
+
+@lru_cache(maxsize=4_096)
+def _kept_text(text: str) -> bytes:
+    """Return the encoding of a short text; most of them are names, which occur again and again."""
+    return _string(_TEXT, text)
 
 
 def _too_long() -> Exhausted:
@@ -309,13 +322,29 @@ def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[str, V
         start = at
         if data[start] >> 5 != _TEXT:
             _refuse("the key of a map is not a text", start)
-        name, at = _read(data, start, depth)
+        at = start + 1 + (data[start] & 31)
         key = data[start:at]
+        name = _kept_name(key)
+        if name is None:
+            name, at = _read(data, start, depth)
+            key = data[start:at]
         if key <= last:
             _refuse("the keys of a map do not ascend", start)
         last = key
         items[name], at = _read(data, at, depth)
     return items, at
+
+
+@lru_cache(maxsize=4_096)
+def _kept_name(data: bytes) -> str | None:
+    """Return the text of which some bytes are the encoding, or None if they are not one with a head of one byte."""
+    size = data[0] & 31
+    if size >= 24 or size != len(data) - 1:
+        return None
+    try:
+        return data[1:].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _refuse(what: str, offset: int | None = None) -> NoReturn:
