@@ -45,17 +45,15 @@ SPACES = frozenset({"input", "out", "prior", "args", "dep", "tool"})
 VARIABLE = rf"(?:{'|'.join(sorted(SPACES))})(?:\.[A-Za-z_][A-Za-z0-9_]{{0,62}}){{1,8}}"
 """A pattern of a variable without its ``$``."""
 
-_BLANKS = " \t\r\n"
 _TOKEN = re.compile(
-    rf"""(?:(?P<var>\${VARIABLE})|(?P<int>0|-?[1-9][0-9]*)|(?P<word>[A-Za-z]+)
+    rf"""[ \t\r\n]*(?:(?:(?P<var>\${VARIABLE})|(?P<int>0|-?[1-9][0-9]*)|(?P<word>[A-Za-z]+)
     |(?P<text>'(?:[^'\\$\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*'|"(?:[^"\\$\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"))
-    (?![A-Za-z0-9_.$'"])|(?P<sign>[=!<>]=|[<>()])""",
+    (?![A-Za-z0-9_.$'"])|(?P<sign>[=!<>]=|[<>()])|(?P<end>\Z))""",
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|([\s\S]))")
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "t": "\t", "$": "$"}
 _CONSTANTS = {"True": True, "False": False, "None": None}
-_WORDS = {"and", "or", "not", "has", "in"}
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not"}
 
 
@@ -114,6 +112,14 @@ class _Token(NamedTuple):
     value: Value
 
 
+_FIXED: Mapping[str, _Token] = {
+    **{sign: _Token("sign", sign) for sign in ("and", "or", "not", "has", "in", "(", ")")},
+    **{sign: _Token("sign", sign) for sign in ("==", "!=", "<", "<=", ">", ">=")},
+    **{word: _Token("value", value) for word, value in _CONSTANTS.items()},
+}
+"""The tokens that are one text each."""
+
+
 def read_variable(text: str) -> Variable:
     """Return the variable of a text that matches ``VARIABLE``."""
     space, *path = text.split(".")
@@ -159,13 +165,8 @@ def _tokens(text: str) -> list[_Token]:
             "an expression is too long", rule="flow.expr.limits", expected=f"at most {MOST_EXPRESSION_BYTES}"
         )
     tokens: list[_Token] = []
-    at, end = 0, len(text)
-    while True:
-        while at < end and text[at] in _BLANKS:
-            at += 1
-        if at == end:
-            break
-        found = _TOKEN.match(text, at)
+    at = 0
+    while (found := _TOKEN.match(text, at)) is None or found.lastgroup != "end":
         if found is None:
             _refuse("an expression has an unknown token", at)
         tokens.append(_token(found))
@@ -177,19 +178,17 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _token(found: re.Match[str]) -> _Token:
-    kind, text = found.lastgroup, found[0]
-    if kind == "sign":
-        return _Token("sign", text)
+    kind = found.lastgroup
+    assert kind is not None, "every alternative has a name"
+    text = found[kind]
+    if kind == "sign" or kind == "word":
+        if text not in _FIXED:
+            _refuse("an expression has an unknown word", found.start(kind))
+        return _FIXED[text]
     if kind == "var":
         return _Token("var", read_variable(text[1:]))
     if kind == "text":
-        return _Token("value", _ESCAPE.sub(_unescape, text[1:-1]))
-    if kind == "word":
-        if text in _CONSTANTS:
-            return _Token("value", _CONSTANTS[text])
-        if text not in _WORDS:
-            _refuse("an expression has an unknown word", found.start())
-        return _Token("sign", text)
+        return _Token("value", _ESCAPE.sub(_unescape, text[1:-1]) if "\\" in text else text[1:-1])
     number = int(text)
     if not -MOST_ARGUMENT - 1 <= number <= MOST_ARGUMENT:
         _refuse("an integer is out of range", found.start())
@@ -241,6 +240,8 @@ class _Parser:
         return terms[0] if len(terms) == 1 else _until(terms, False)
 
     def _unary(self, depth: int) -> _Run:
+        if self.tokens[self._at].kind != "sign":
+            return self._comparison()
         if self._take("not"):
             inner = self._unary(_deeper(depth))
             return lambda environment: not _boolean(inner(environment))
