@@ -117,7 +117,8 @@ def _end(play: Generator[Any, Any, Any]) -> Any:
 class Steps:
     """A flow with 50 calls, from its first step to its end; the history is kept in memory.
 
-    A step reads one result, except in the kind ``queue``: there it reads the ten results of a parallel.
+    Each run has another input. A step reads one result, except in the kind ``queue``: there it reads the ten results of
+    a parallel.
     """
 
     params = (sorted(FORMATS), sorted(_PROGRAMS))
@@ -128,6 +129,7 @@ class Steps:
         self.program = encode_value(made, None)
         self.policy = encode_value({"flow_policy": 1, "tools": {"t": {"peer": "edge", "params": ["v"]}}})
         self.most = 10 if kind == "queue" else 1
+        self.runs = 0
 
     def time_run(self, format_name: str, kind: str) -> None:
         self.store = Store.open(MemoryEngine(), FORMATS[format_name])
@@ -138,7 +140,8 @@ class Steps:
         self.edge = self.new.put(Tree({"name": self.new.put(Blob({"ct": "s"}, b"bench"))}))
         policy = Tree({"doc": self._document(self.policy), "peers": self.new.put(Tree({"edge": self.edge}))})
         core = {"wit": self.new.put(Blob({"ct": "s"}, b"external:flow/1")), "program": self._document(self.program)}
-        data = encode_value(_ENVIRONMENT["input"])
+        self.runs += 1
+        data = encode_value({"amount": self.runs})
         self.actor = self.new.put(Tree({**core, "policy": self.new.put(policy), "input": self._document(data)}))
         self._step([self._message("genesis", self.actor)])
         self._answer()
@@ -180,7 +183,7 @@ class Steps:
             answers = []
             for call in reversed(calls):
                 count += 1
-                result = {"attempt": 1, "outcome": "ok", "value": count}
+                result = {"attempt": 1, "outcome": "ok", "value": count, "usage": self.runs}
                 packet = Tree({"request": call, "doc": self._document(encode_value(result))})
                 answers.append(self._message("flow.result", self.new.put(packet)))
                 if len(answers) == self.most:

@@ -14,7 +14,7 @@ from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.wit.bounded_cache import BoundedCache
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Core", "Documents", "Sources", "read_document"]
+__all__ = ["Core", "Documents", "Sources", "read_document", "remember"]
 
 _KEPT_BYTES = 4_096  # longer documents are decoded each time
 _decoded: BoundedCache[bytes, list[Value]] = BoundedCache(8 << 20, 20_000)
@@ -29,6 +29,12 @@ def _decode(data: bytes, most: int) -> Value:
         found = [decode_value(data)]
         _decoded.put(data, found)
     return found[0]
+
+
+def remember(data: bytes, value: Value) -> None:
+    """Remember the value of an encoding that is read soon; from now on it must not change."""
+    if len(data) <= _KEPT_BYTES:
+        _decoded.put(data, [value])
 
 
 def read_document(workspace: Workspace, target: ObjectId, most: int = MOST_VALUE_BYTES) -> Value:

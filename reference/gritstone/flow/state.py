@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gritstone.flow.core import Core
+from gritstone.flow.core import Core, remember
 from gritstone.flow.plan import Node, Plan, Work
 from gritstone.flow.values import Value, encode_value, names_of_refs
 from gritstone.grit.objects import Message, ObjectId
@@ -115,7 +115,9 @@ class State:
                 value[name] = member
         if self.output:
             value["output"] = self.output[0]
-        return encode_value(value, None)
+        data = encode_value(value, None)
+        remember(data, value)  # for the next step
+        return data
 
 
 class Flow:
