@@ -188,7 +188,7 @@ def _token(found: re.Match[str]) -> _Token:
     if kind == "var":
         return _Token("var", read_variable(text[1:]))
     if kind == "text":
-        return _Token("value", _ESCAPE.sub(_unescape, text[1:-1]) if "\\" in text else text[1:-1])
+        return _Token("value", _ESCAPE.sub(_unescape, text[1:-1]))
     number = int(text)
     if not -MOST_ARGUMENT - 1 <= number <= MOST_ARGUMENT:
         _refuse("an integer is out of range", found.start())
