@@ -20,9 +20,11 @@ from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
+from gritstone_conformance.comparing.flow_stages import FLOW_STAGES
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Implementation, Matrix, ResumeDifference, Stuck
-from gritstone_conformance.comparing.residencies import RESIDENCIES, run_residencies
+from gritstone_conformance.comparing.residencies import RESIDENCIES
+from gritstone_conformance.comparing.stages import run_stages
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
@@ -226,7 +228,8 @@ def resume_all(
         journeys = [each for each in (*JOURNEYS, *SESSION_JOURNEYS, *FLOW_JOURNEYS) if _is_chosen(each.name, glob)]
         matrix = run_matrix(hosts, FORMATS.values(), journeys)
         run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
-        run_residencies(matrix, hosts, FORMATS.values(), [each for each in RESIDENCIES if _is_chosen(each.name, glob)])
+        staged = [each for each in (*RESIDENCIES, *FLOW_STAGES) if _is_chosen(each.name, glob)]
+        run_stages(matrix, hosts, FORMATS.values(), staged)
     except (Stuck, SubjectFault) as problem:
         print(f"stopped: {printable(str(problem))}", file=out)
         comparison.lines.append({"type": "stopped", "detail": printable(str(problem))})

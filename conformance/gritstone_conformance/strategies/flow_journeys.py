@@ -194,10 +194,12 @@ class FlowJourney:
     Attributes:
         name: its name.
         run: makes the run.
+        is_of_agent: whether the sender of the mail can be the agent of a runtime; the sender to a successor is a flow.
     """
 
     name: str
     run: Callable[[_Run], None]
+    is_of_agent: bool = True
 
     def is_claimed_by(self, claims: Claims) -> bool:
         """Return whether an implementation makes the required claims."""
@@ -216,7 +218,7 @@ FLOW_JOURNEYS: Final = (
     FlowJourney("flow-parallel", _parallel),
     FlowJourney("flow-wait", _wait),
     FlowJourney("flow-replan", _replan),
-    FlowJourney("flow-successor", _successor),
+    FlowJourney("flow-successor", _successor, is_of_agent=False),
     FlowJourney("flow-cancelled", _cancelled),
 )
 """All journeys of flows."""

@@ -6,6 +6,8 @@ steps are not compared with anything.
 
 from __future__ import annotations
 
+from typing import Final
+
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.graph import Tombstone, edges
@@ -15,7 +17,10 @@ from gritstone_conformance.model.values import Blob, Message, Tree
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.journeys import Itinerary
 
-__all__ = ["Talk"]
+__all__ = ["SENDER_NAME", "Talk"]
+
+SENDER_NAME: Final = "traveller"
+"""The name of the sender, which can be the agent of a runtime."""
 
 
 class Talk:
@@ -31,7 +36,7 @@ class Talk:
 
     def __init__(self, fmt: Format) -> None:
         self.graph = Graph(fmt)
-        self.host = self.tree(name=self.blob(b"traveller", "s"))
+        self.host = self.tree(name=self.blob(SENDER_NAME.encode(), "s"))
         self.actor = b""
         self.messages: list[bytes] = []
         self.head: bytes | None = None

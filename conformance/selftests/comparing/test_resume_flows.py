@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gritstone_conformance.cli import main
+from gritstone_conformance.comparing.flow_stages import FLOW_STAGES
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.flow.values import decode
 from gritstone_conformance.model.formats import FORMATS, Format
@@ -67,7 +68,24 @@ def test_executor_that_diverges_is_reported(
     assert any(line.startswith(f"{journey}, framed-sha256, ") and where in line for line in lines), lines
 
 
+@pytest.mark.rule("suite.resume.matrix")
+def test_every_cut_of_flows_on_runtimes_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "--iut", REFERENCE, "-k", "runtime-flow-re*"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    chosen = [each for each in FLOW_STAGES if each.name in ("runtime-flow-refund", "runtime-flow-replan")]
+    cuts = sum(len(each.stages(fmt)) + 1 for each in chosen for fmt in FORMATS.values())
+    assert f"2 journeys, {cuts} cuts, " in lines[-1]
+    assert lines[-1].endswith(", 0 differences")
+
+
+def test_runtime_of_flows_that_diverges_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    other = mutant("flow-a-delay-doubles-too-early")
+    assert main(["resume", "--iut", REFERENCE, "--iut", other, "-k", "runtime-flow-loop"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("runtime-flow-loop, framed-sha256, ") and "heads/" in line for line in lines), lines
+
+
 def test_implementation_without_flows_runs_no_journey(capsys: pytest.CaptureFixture[str]) -> None:
     command = f"{REFERENCE} --without flow.executor"
-    assert main(["resume", "--iut", command, "-k", "flow-*"]) == 3
+    assert main(["resume", "--iut", command, "-k", "*flow-*"]) == 3
     assert capsys.readouterr().out.splitlines()[-1] == "0 journeys, 0 cuts, 0 steps compared, 0 differences"
