@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolRequestParams, CallToolResult, ImageContent, ListToolsResult, TextContent, Tool
@@ -151,6 +153,45 @@ def test_a_closed_client_is_a_failure_that_may_be_retried() -> None:
     with pytest.raises(Disconnected) as caught:
         run(tools["text"])
     assert caught.value.retry is True
+
+
+STDIO = """
+import asyncio
+from mcp.server.stdio import stdio_server
+from gritstone.flow.mcp import tool_server
+
+server = tool_server("s", {"add": lambda a, b: a + b})
+
+async def main():
+    async with stdio_server() as (reads, writes):
+        await server.run(reads, writes, server.create_initialization_options())
+
+asyncio.run(main())
+"""
+
+
+def process(program: str) -> StdioServerParameters:
+    return StdioServerParameters(command=sys.executable, args=["-c", program])
+
+
+def test_a_server_is_a_process() -> None:
+    before = set(psutil.Process().children())
+    with connect(process(STDIO)) as tools:
+        assert run(tools["add"], a=1, b=2) == {"result": 3}
+        (child,) = set(psutil.Process().children()) - before
+        child.kill()
+        with pytest.raises(Disconnected):
+            run(tools["add"], a=1, b=2)
+    assert not child.is_running()
+
+
+@pytest.mark.parametrize(
+    "server",
+    [process("raise SystemExit(3)"), StdioServerParameters(command="/absent/command"), "http://127.0.0.1:9/mcp"],
+)
+def test_a_server_that_cannot_be_reached_is_disconnected(server: Any) -> None:
+    with pytest.raises(Disconnected, match="there is no connection"), connect(server):
+        pass
 
 
 def test_an_error_of_the_protocol_is_a_rejected_call() -> None:

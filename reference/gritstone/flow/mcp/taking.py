@@ -52,19 +52,26 @@ def connect(
 
     Raises:
         NotOffered: see ``tools_of``.
-        Disconnected: the server did not accept the connection.
+        Disconnected: the server cannot be started or reached, or did not accept the connection.
     """
     with start_blocking_portal() as portal:
         client = Client(server, read_timeout_seconds=timeout_s)
+        context = portal.wrap_async_context_manager(client)
         try:
-            context = portal.wrap_async_context_manager(client)
             context.__enter__()
-        except MCPError as error:
-            raise Disconnected(f"the server did not accept the connection: {error}") from error
+        except (MCPError, OSError, ExceptionGroup) as error:
+            raise Disconnected(f"there is no connection to the server: {_text_of(error)}") from error
         try:
             yield portal.call(partial(tools_of, client, names=names, timeout_s=timeout_s))
         finally:
             context.__exit__(None, None, None)
+
+
+def _text_of(error: Exception) -> str:
+    """Return the text of an error, or those of all errors in a group."""
+    if isinstance(error, ExceptionGroup):
+        return "; ".join(map(_text_of, error.exceptions))
+    return str(error)
 
 
 async def tools_of(
