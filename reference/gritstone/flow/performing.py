@@ -31,7 +31,7 @@ from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Performing"]
+__all__ = ["Asker", "Performing"]
 
 _SALT_BYTES = 16
 _LONGEST_END_S = 5.0

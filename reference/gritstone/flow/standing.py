@@ -26,7 +26,18 @@ from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position, load_position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Open", "Outcome", "Status", "agent_name", "find_flow", "flows_of", "open_of", "outcome_of", "status_of"]
+__all__ = [
+    "Open",
+    "Outcome",
+    "Status",
+    "Stored",
+    "agent_name",
+    "find_flow",
+    "flows_of",
+    "open_of",
+    "outcome_of",
+    "status_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
