@@ -80,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--store", type=Path, required=True, metavar="DIR", help="the folder of the store; created if absent"
     )
     run.add_argument("--name", default="", help="the name of the flow; another name is another flow (default: none)")
-    run.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="wait at most this long; the flow stays in the store"
-    )
+    run.add_argument("--timeout", type=float, metavar="SECONDS", help="wait at most this long, without printing events")
     run.add_argument("--quiet", action="store_true", help="do not print events")
     listed = add("list", _list, "list the flows of a store")
     listed.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
@@ -107,7 +105,12 @@ def _add_documents(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("policy", type=Path, metavar="POLICY", help="the policy, in JSON or YAML")
     parser.add_argument("--input", type=Path, metavar="FILE", help="the input, in JSON or YAML (default: empty)")
     parser.add_argument(
-        "--ref", action="append", default=[], metavar="NAME=FILE", help="a file with the payload of a ref; repeatable"
+        "--ref",
+        action="append",
+        default=[],
+        type=_named,
+        metavar="NAME=FILE",
+        help="a file with the payload of a ref; repeatable",
     )
 
 
@@ -115,6 +118,13 @@ def _prefix(text: str) -> str:
     if not text or not set(text) <= _DIGITS:
         raise argparse.ArgumentTypeError(f"invalid id {text!r}: expected hexadecimal digits in lower case")
     return text
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"invalid ref {text!r}: expected NAME=FILE")
+    return name, Path(path)
 
 
 @contextmanager
@@ -142,10 +152,7 @@ def _opened(directory: Path, *, create: bool = False) -> Iterator[Store]:
 
 def _documents(options: argparse.Namespace) -> tuple[Program, Policy, Value, dict[str, bytes]]:
     """Return the program, the policy, the input and the payloads of the refs that the options name."""
-    refs = {}
-    for one in options.ref:
-        name, _, path = one.partition("=")
-        refs[name] = Path(path).read_bytes()
+    refs = {name: path.read_bytes() for name, path in options.ref}
     value = {} if options.input is None else read_file(options.input)
     return Program.load(options.program), Policy.load(options.policy), value, refs
 

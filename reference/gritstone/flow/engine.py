@@ -289,6 +289,16 @@ class Engine:
             else:
                 _settle(found, outcome_of(status))
 
+    def check_stuck(self, flow: ObjectId) -> None:
+        """Check that a flow can continue. Call it by ``ask``.
+
+        Raises:
+            Stuck: it cannot.
+        """
+        actor = self.world.actors.get(flow)
+        if actor is not None and actor.mark is not None:
+            raise self._stuck(flow)
+
     def _stuck(self, flow: ObjectId) -> Stuck:
         failure = self.world.actor(flow).failure or "failed"
         return Stuck(f"the flow {flow.hex()} cannot continue: {failure}")

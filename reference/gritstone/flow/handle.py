@@ -118,7 +118,11 @@ class Flow:
         return self._host.ask(lambda: replay(self._host.engine.world.objects, self._position().step_id))
 
     def watch(self) -> Iterator[Value]:
-        """Yield the events as they are logged, from the first one on, until the flow has ended."""
+        """Yield the events as they are logged, from the first one on, until the flow has ended.
+
+        Raises:
+            Stuck: the flow cannot continue.
+        """
         changes: queue.SimpleQueue[None] = queue.SimpleQueue()
         changed: Callable[[], None] = lambda: changes.put(None)  # noqa: E731 - compared by identity
         self._host.ask(lambda: self._host.engine.watch(self.id, changed))
@@ -130,6 +134,7 @@ class Flow:
                 yield from events
                 if has_ended:
                     return
+                self._host.ask(lambda: self._host.engine.check_stuck(self.id))
                 changes.get()
         finally:
             if not self._host.is_closed:

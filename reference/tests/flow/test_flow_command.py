@@ -132,7 +132,7 @@ def test_errors_name_their_cause(place: Path, capsys: pytest.CaptureFixture[str]
     run(capsys, *RUN, "--input", "3.json", "--quiet")
     assert "no flow has this id" in run(capsys, "trace", "store", "0123456789", code=1)[1]
     assert "no store" in run(capsys, "list", place / "absent", code=1)[1]
-    for words in (["trace", "store", "XY"], ["nope"], []):
+    for words in (["trace", "store", "XY"], ["nope"], [], ["check", "a", "b", "--ref", "card"]):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2

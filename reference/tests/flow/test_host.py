@@ -475,6 +475,10 @@ def test_flow_that_cannot_continue_is_reported(opened: Callable[..., Host], stor
     assert not flow.deliver("go")
     with pytest.raises(Stuck, match="cannot continue"):
         flow.result(LONG_S)
+    events = flow.watch()
+    assert [next(events)["e"] for _ in range(3)] == ["admitted", "entered", "waiting"]
+    with pytest.raises(Stuck, match="cannot continue"):
+        next(events)
     assert other.deliver("go")
     assert other.result(LONG_S).succeeded
 
