@@ -202,6 +202,21 @@ def test_hostile_result_is_a_typed_failure(opened: Callable[..., Host], is_async
     assert host.start(one("u"), input={"n": 7}).result(LONG_S).output == 7
 
 
+@pytest.mark.parametrize("value", [1.5, Result(1, usage=-1), ToolError("x"), ToolError("x", usage=-1), ValueError()])
+def test_failure_that_would_repeat_is_not_tried_again(opened: Callable[..., Host], value: Any) -> None:
+    attempts: list[int] = []
+
+    def tool(call: Call, n: int) -> Any:
+        attempts.append(call.attempt)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    flow = opened(t=tool).start(one(retry=(3, 0)), input={"n": 1})
+    assert flow.result(LONG_S).status == "failed"
+    assert attempts == [1]
+
+
 def test_refs_of_a_result_are_sealed(opened: Callable[..., Host]) -> None:
     def read(call: Call, to: Ref) -> str:
         with pytest.raises(Missing):
@@ -529,6 +544,8 @@ def test_two_hosts_share_a_store(store: Store) -> None:
         assert second.flow(held.id).result(LONG_S).output == 3
         assert held.status().has_ended
         first.start(one(), input={"n": 1}).result(LONG_S)
+        first.run(LONG_S)
+        assert first.flows() == []
         assert held.result(LONG_S).output == 3
         assert len(set(keys)) == 41
         assert all(flow.replay().differs is None for flow in flows)
