@@ -5,8 +5,10 @@ Spec: :ref:`flow-begin`, ``flow/core``, ``flow/successors``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 
+from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.check import Defect, check
 from gritstone.flow.core import Core, is_document
 from gritstone.flow.forms import is_name, is_ordered_names
@@ -15,7 +17,7 @@ from gritstone.flow.packets import read_sealed
 from gritstone.flow.plan import Plan, plan_of
 from gritstone.flow.shapes import CARRY
 from gritstone.flow.state import INTERRUPTED, Flow
-from gritstone.flow.values import digest, encode_value
+from gritstone.flow.values import decode_value, digest, encode_value, names_of_refs
 from gritstone.grit.objects import Blob, Kind, ObjectId
 from gritstone.wit.workspace import Workspace
 
@@ -24,6 +26,8 @@ __all__ = ["NODE", "admit", "continue_with", "defects_of", "is_flow", "load_plan
 NODE = b"external:flow/1"
 """The data of the node ``wit`` of a flow."""
 
+_MOST_PROGRAMS = 32  # whose check is remembered
+_EMPTY = encode_value({})
 _REQUIRED = {"wit", "program", "input", "policy"}
 _OPTIONAL = {"wit_query", "name", "refs"}
 _OF_SUCCESSORS = {"from", "carry", "starter"}
@@ -81,7 +85,25 @@ def _check(core: Core, program: ObjectId) -> list[Defect]:
     workspace = core.workspace
     policy = core.tree("policy")["doc"]
     data = [_data(workspace, target) for target in (program, policy, core.entries["input"])]
-    return check(data[0], data[1], data[2], core.peers().keys(), core.tree("refs").keys())
+    peers, refs = core.peers().keys(), core.tree("refs").keys()
+    if _is_sound(data[0], data[1], frozenset(peers), frozenset(refs)) and _fits(data[2], refs):
+        return []
+    return check(data[0], data[1], data[2], peers, refs)
+
+
+@lru_cache(maxsize=_MOST_PROGRAMS)
+def _is_sound(program: bytes | None, policy: bytes | None, peers: frozenset[str], refs: frozenset[str]) -> bool:
+    """Return whether a program has no defects with an empty input; so many flows of one program check it once."""
+    return not check(program, policy, _EMPTY, peers, refs)
+
+
+def _fits(data: bytes | None, refs: Collection[str]) -> bool:
+    """Return whether an input has no defects of its own."""
+    try:
+        value = decode_value(b"" if data is None else data)
+    except (Malformed, Exhausted):
+        return False
+    return type(value) is dict and names_of_refs(value) <= set(refs)
 
 
 def _data(workspace: Workspace, target: ObjectId) -> bytes | None:

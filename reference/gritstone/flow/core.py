@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.limits import MOST_VALUE_BYTES
-from gritstone.flow.values import Value, decode_value, document
+from gritstone.flow.values import Value, decode_value, document, in_key_order
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.wit.bounded_cache import BoundedCache
 from gritstone.wit.workspace import Workspace
@@ -32,9 +32,9 @@ def _decode(data: bytes, most: int) -> Value:
 
 
 def remember(data: bytes, value: Value) -> None:
-    """Remember the value of an encoding that is read soon; from now on it must not change."""
+    """Remember the value of an encoding that is read soon."""
     if len(data) <= _KEPT_BYTES:
-        _decoded.put(data, [value])
+        _decoded.put(data, [in_key_order(value)])
 
 
 def read_document(workspace: Workspace, target: ObjectId, most: int = MOST_VALUE_BYTES) -> Value:

@@ -30,6 +30,7 @@ __all__ = [
     "digest",
     "document",
     "encode_value",
+    "in_key_order",
     "is_map",
     "key_order",
     "kind_of",
@@ -182,12 +183,7 @@ def _encoded_list(value: list[Value], depth: int, most: int) -> bytes:
 
 
 def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
-    names = tuple(value)
-    try:
-        is_short = len(names) <= _MOST_KEPT_NAMES and len("".join(names)) <= _MOST_KEPT_CHARACTERS
-    except TypeError:
-        _refuse("the key of a map is not a text")
-    head, order = (_layout if is_short else _layout.__wrapped__)(names)
+    head, order = _layout_of(tuple(value))
     parts, size = [head], 0
     for key, name in order:
         part = _encoded(value[name], depth, most)
@@ -196,6 +192,22 @@ def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
         if size > most:
             raise _too_long()
     return b"".join(parts)
+
+
+def in_key_order(value: Value) -> Value:
+    """Return a value whose maps list their members in key order, as those of a decoded value do."""
+    if type(value) is dict:
+        return {name: in_key_order(value[name]) for _, name in _layout_of(tuple(value))[1]}
+    return [in_key_order(item) for item in value] if type(value) is list else value
+
+
+def _layout_of(names: tuple[str, ...]) -> tuple[bytes, list[tuple[bytes, str]]]:
+    """Return the layout of a map with some keys; that of a short one is remembered."""
+    try:
+        is_short = len(names) <= _MOST_KEPT_NAMES and len("".join(names)) <= _MOST_KEPT_CHARACTERS
+    except TypeError:
+        _refuse("the key of a map is not a text")
+    return (_layout if is_short else _layout.__wrapped__)(names)
 
 
 @lru_cache(maxsize=1_024)

@@ -6,9 +6,10 @@ the places of its ids. The encoding of another object of the same shape is the t
 format's own encoder encodes the model, so this module does not depend on a format, and it writes only what that encoder
 would write.
 
-The shape consists of: for a step, which ids are absent; for a message, its type and whether it has a previous; for a
-tree, its names; for a mailbox, its number of entries. Blobs, large maps and messages with other headers have no
-template.
+The shape consists of: for a step, which ids are absent; for a message, its type, its attempt and whether it has a
+previous; for a tree, its names; for a mailbox, its number of entries. Large maps and messages with other headers have
+no template. The encodings of two short blobs with the same one header ``ct`` and the same length differ only in their
+data, which is at their end.
 
 Spec: :rule:`grit.object.one-spelling`.
 """
@@ -24,7 +25,7 @@ from typing import Any, TypeAlias
 
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
-from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
+from gritstone.grit.objects import ZERO_ID, Blob, Kind, Mailbox, Message, Object, Step, Tree
 from gritstone.wit.objects import Encode
 
 __all__ = ["EncodingTemplates", "encoder_of"]
@@ -32,6 +33,8 @@ __all__ = ["EncodingTemplates", "encoder_of"]
 _ID_BYTES = 32
 _MOST_ENTRIES = 12
 _MOST_TEMPLATES = 1_024
+_MOST_BLOB_BYTES = 1_024
+_MOST_TYPE_CHARACTERS = 32
 _MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MOST_ENTRIES))
 
 _Ids: TypeAlias = tuple[Any, ...]
@@ -48,12 +51,13 @@ class EncodingTemplates:
         limits: the limits of the encoder.
     """
 
-    __slots__ = ("_encoders", "_known", "_seen", "format", "limits")
+    __slots__ = ("_encoders", "_known", "_prefixes", "_seen", "format", "limits")
 
     def __init__(self, format_: Format, limits: Limits) -> None:
         self.format = format_
         self.limits = limits
         self._known: dict[Hashable, _Template] = {}
+        self._prefixes: dict[tuple[str, int], bytes] = {}
         self._seen: set[Hashable] = set()
         self._encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
             {
@@ -61,7 +65,7 @@ class EncodingTemplates:
                 Kind.MESSAGE: self._encode_message,
                 Kind.MAILBOX: self._encode_mailbox,
                 Kind.TREE: self._encode_tree,
-                Kind.BLOB: self._encode_plain,
+                Kind.BLOB: self._encode_blob,
             }
         )
 
@@ -77,6 +81,21 @@ class EncodingTemplates:
     def _encode_plain(self, value: Object) -> bytes:
         return self.format.encode(value, self.limits)
 
+    def _encode_blob(self, value: Blob) -> bytes:
+        headers, data = value.headers, value.data
+        size, word = len(data), headers.get("ct")
+        if word is None or len(headers) != 1 or size > _MOST_BLOB_BYTES or len(word) > _MOST_TYPE_CHARACTERS:
+            return self._encode_plain(value)
+        prefix = self._prefixes.get((word, size))
+        if prefix is not None:
+            return prefix + data
+        encoding = self._encode_plain(value)
+        if encoding.endswith(data):
+            if len(self._prefixes) >= _MOST_TEMPLATES:
+                self._prefixes.clear()
+            self._prefixes[word, size] = encoding[: len(encoding) - size]
+        return encoding
+
     def _encode_step(self, value: Step) -> bytes:
         previous, inbox, outbox = value.previous, value.inbox, value.outbox
         ids = (previous, value.actor, inbox, outbox, value.core)
@@ -89,12 +108,12 @@ class EncodingTemplates:
 
     def _encode_message(self, value: Message) -> bytes:
         previous, headers = value.previous, value.headers
-        mt = None
+        mt = attempt = None
         if headers:
-            mt = headers.get("mt")
-            if mt is None or len(headers) != 1:
+            mt, attempt = headers.get("mt"), headers.get("attempt")
+            if mt is None or len(headers) != (1 if attempt is None else 2):
                 return self._encode_plain(value)
-        outline = (previous is None, mt)
+        outline = (previous is None, mt, attempt)
         template = self._known.get(outline)
         if template is None:
             model = Message(None if previous is None else _MARKS[0], headers, _MARKS[1])

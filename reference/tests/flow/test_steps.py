@@ -554,3 +554,13 @@ def test_accepts_lists_what_fits(stage: Stage) -> None:
     ]
     assert stage.query("state") == stage.core()["state"]
     assert stage.query("other") is None
+
+
+def test_input_is_checked_for_each_flow_of_a_program(stage: Stage) -> None:
+    """A program whose check is remembered is still rejected for an input with an unknown ref, and one that is no map."""
+    program = program_of(a=call(args={"x": "$input.v"}))
+    defects = {}
+    for name, data in {"sound": {"v": 1}, "ref": {"v": Ref("r")}, "list": [1], "again": {"v": 2}}.items():
+        stage.start(program, POLICY, data)
+        defects[name] = stage.state()["log"][0].get("defects", [])
+    assert defects == {"sound": [], "ref": [["", "unknown-ref"]], "list": [["", "input-malformed"]], "again": []}

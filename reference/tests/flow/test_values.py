@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.json_form import read_json, write_json
-from gritstone.flow.values import Ref, are_equal, decode_value, digest, encode_value, key_order, names_of_refs
+from gritstone.flow.values import (
+    Ref,
+    are_equal,
+    decode_value,
+    digest,
+    encode_value,
+    in_key_order,
+    key_order,
+    names_of_refs,
+)
 
 ACCEPTED: Mapping[str, Any] = {
     "1b7fffffffffffffff": 2**63 - 1,
@@ -123,3 +132,8 @@ def test_refs_are_found_at_every_depth() -> None:
 
 def test_key_order_is_that_of_encodings() -> None:
     assert sorted(["b", "aa", "a", "é"], key=key_order) == ["a", "b", "aa", "é"]
+
+
+@given(VALUES)
+def test_key_order_of_a_value_is_that_of_its_decoded_encoding(value: Any) -> None:
+    assert repr(in_key_order(value)) == repr(decode_value(encode_value(value, None), 1 << 30))

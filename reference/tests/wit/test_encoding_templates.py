@@ -16,7 +16,7 @@ ids = st.binary(min_size=32, max_size=32) | st.sampled_from([bytes(32), b"short"
 links = st.none() | ids
 names = st.sampled_from(["a", "aa", "b", "wit", "wit_query", "z" * 30, "", "x/y", "\u00e9", "%b%%"])
 headers = st.dictionaries(
-    st.sampled_from(["mt", "ct", "reply"]), st.sampled_from(["", "x", "genesis", "\0", "%b"]), max_size=3
+    st.sampled_from(["mt", "ct", "reply", "attempt"]), st.sampled_from(["", "x", "genesis", "\0", "%b"]), max_size=3
 )
 objects = st.one_of(
     st.builds(Step, links, ids, links, links, ids),
