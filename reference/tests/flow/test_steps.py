@@ -557,7 +557,7 @@ def test_accepts_lists_what_fits(stage: Stage) -> None:
 
 
 def test_input_is_checked_for_each_flow_of_a_program(stage: Stage) -> None:
-    """A program whose check is remembered is still rejected for an input with an unknown ref, and one that is no map."""
+    """A program whose check is remembered is rejected for an input that is not a map or has an unknown ref."""
     program = program_of(a=call(args={"x": "$input.v"}))
     defects = {}
     for name, data in {"sound": {"v": 1}, "ref": {"v": Ref("r")}, "list": [1], "again": {"v": 2}}.items():
