@@ -205,6 +205,7 @@ def _successor(flow: Flow, program: ObjectId, carry: Mapping[str, int]) -> dict[
     """
     core, state = flow.core, flow.state
     sums = {name: carry[name] + getattr(state, name) for name in ("steps", "calls", "tokens")}
+    core.store_trees()
     spent = core.put_document(encode_value({**sums, "replans": carry["replans"] + 1}))
     entries = {name: core.entries[name] for name in _KEPT if name in core.entries}
     entries |= {"program": program, "from": flow.actor, "carry": spent}

@@ -56,7 +56,7 @@ class Core:
 
     Attributes:
         workspace: supplies objects.
-        entries: the entries of the root; those of changed trees are written by ``write``.
+        entries: the entries of the root; those of changed trees are from ``store_trees`` or ``write``.
     """
 
     def __init__(self, workspace: Workspace, entries: Mapping[str, ObjectId]) -> None:
@@ -116,13 +116,18 @@ class Core:
         """Store a tree; return its id."""
         return self.workspace.put(Tree(dict(entries)))
 
-    def write(self, state: bytes) -> ObjectId:
-        """Store the core with the encoding of a state; return its id."""
+    def store_trees(self) -> None:
+        """Store the changed trees, so that ``entries`` has them."""
         for name in self._changed:
             if self._trees[name]:
                 self.entries[name] = self.put_tree(self._trees[name])
             else:
                 self.entries.pop(name, None)
+        self._changed.clear()
+
+    def write(self, state: bytes) -> ObjectId:
+        """Store the core with the encoding of a state; return its id."""
+        self.store_trees()
         self.entries["state"] = self.put_document(state)
         return self.put_tree(self.entries)
 
