@@ -51,7 +51,7 @@ class _Mortal:
         self.peer = Peer(self.kernel, life)
 
     def arm(self, number: int, when: str) -> None:
-        """Let the process die at a durable write."""
+        """Request that the process dies at a durable write."""
         self.trial.expect("fault.arm", {"writes": number, "when": when}, ok(), on=self.victim)
 
     def go_on(self) -> bool:
