@@ -608,3 +608,16 @@ def test_coroutine_that_was_cancelled_by_close_ends(opened: Callable[..., Host])
     host.close()
     assert ended == [1]
     assert opened(t=lambda n: n).flow(flow.id).result(LONG_S).output == 1
+
+
+def test_run_waits_for_running_flows_only(opened: Callable[..., Host]) -> None:
+    release = threading.Event()
+    host = opened(t=lambda n: release.wait(LONG_S))
+    host.start(waiting())
+    host.run(LONG_S)
+    flow = host.start(one(), input={"n": 1})
+    with pytest.raises(TimeoutError):
+        host.run(0.05)
+    release.set()
+    host.run(LONG_S)
+    assert flow.status().has_ended
