@@ -6,7 +6,7 @@ Spec: "Replay" in ``flow/trace``.
 from __future__ import annotations
 
 from gritstone_conformance.model.failures import Declined, Failure
-from gritstone_conformance.model.flow.objects import is_flow
+from gritstone_conformance.model.flow.objects import ErasedDocument, is_flow
 from gritstone_conformance.model.flow.successors import FIXED
 from gritstone_conformance.model.proposals import message_type, propose
 from gritstone_conformance.model.puppet import Context, Draft
@@ -61,6 +61,8 @@ def _is_result(shelf: Shelf, actor: bytes, chain: list[bytes], at: int) -> bool:
     mail = [(sender, tip) for sender, tip in read.items() if before.get(sender) != tip]
     try:
         made = make_step(shelf, Context(actor), propose(shelf, actor, last, mail), last)
+    except ErasedDocument as failure:
+        raise Refusal([missing("flow.replay.refused", str(failure))]) from failure
     except (Declined, Failure):
         return False
     except Refusal as refusal:

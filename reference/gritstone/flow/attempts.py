@@ -70,10 +70,8 @@ def dispatch(flow: Flow, place: Place, attempt: int) -> Failed | None:
 def _environment(flow: Flow, place: Place) -> Environment:
     if place.sub is None:
         return Sources(flow.core)
-    done = flow.state.done or {}
-    outputs = Documents(flow.core, flow.core.tree("part"))
-    names = flow.work(place).depends_on
-    return Sources(flow.core, dep={name: outputs[name] if done[name] else None for name in names})
+    outputs = flow.core.tree("part")
+    return Sources(flow.core, dep=Documents(flow.core, {name: outputs.get(name) for name in flow.work(place).depends_on}))
 
 
 def _denied(flow: Flow, tool: Tool, args: Value) -> str | None:

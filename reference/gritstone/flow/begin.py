@@ -5,7 +5,7 @@ Spec: :ref:`flow-begin`, ``flow/core``, ``flow/successors``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 
 from gritstone.errors import Exhausted, Malformed
@@ -78,14 +78,9 @@ def defects_of(core: Core) -> list[Defect]:
     for name in ("carry", "erased"):
         if name in core.entries:
             core.value(name)
-    return _check(core, core.entries["program"])
-
-
-def _check(core: Core, program: ObjectId) -> list[Defect]:
-    workspace = core.workspace
-    policy = core.tree("policy")["doc"]
-    data = [_data(workspace, target) for target in (program, policy, core.entries["input"])]
-    peers, refs = core.peers().keys(), core.tree("refs").keys()
+    workspace, peers, refs = core.workspace, core.peers().keys(), core.tree("refs").keys()
+    documents = (core.entries["program"], core.tree("policy")["doc"], core.entries["input"])
+    data = [_data(workspace, target) for target in documents]
     if _is_sound(data[0], data[1], frozenset(peers), frozenset(refs)) and _fits(data[2], refs):
         return []
     return check(data[0], data[1], data[2], peers, refs)
@@ -179,18 +174,22 @@ def continue_with(flow: Flow, program: ObjectId) -> str | None:
     Returns:
         None, or the reason why there is no successor.
 
+    Raises:
+        Missing: a document that the check of the first core needs was erased (code ``erased``).
+
     Spec: :rule:`flow.replan.only-interrupted`, :rule:`flow.replan.once`, :rule:`flow.replan.rechecked`.
     """
-    core, carry = flow.core, flow.carry()
+    core = flow.core
     if flow.state.status not in INTERRUPTED:
         return "not-interrupted"
     if "next" in core.entries:
         return "already-continued"
-    if carry["replans"] >= flow.plan.bounds["max_replans"]:
+    if not flow.has_replans():
         return "no-replans-left"
-    if core.workspace.look(program) is None or _check(core, program):
+    entries = _successor(flow, program)
+    if core.workspace.look(program) is None or defects_of(Core(core.workspace, entries)):
         return "rejected-plan"
-    successor = core.put_tree(_successor(flow, program, carry))
+    successor = core.put_tree(entries)
     flow.log_event("continued", program=digest(core.data(program)))
     core.entries["next"] = successor
     flow.send(successor, {"mt": "genesis"}, successor)
@@ -198,12 +197,12 @@ def continue_with(flow: Flow, program: ObjectId) -> str | None:
     return None
 
 
-def _successor(flow: Flow, program: ObjectId, carry: Mapping[str, int]) -> dict[str, ObjectId]:
+def _successor(flow: Flow, program: ObjectId) -> dict[str, ObjectId]:
     """Return the entries of the first core of a successor.
 
     Spec: :rule:`flow.replan.carries`.
     """
-    core, state = flow.core, flow.state
+    core, state, carry = flow.core, flow.state, flow.carry()
     sums = {name: carry[name] + getattr(state, name) for name in ("steps", "calls", "tokens")}
     core.store_trees()
     spent = core.put_document(encode_value({**sums, "replans": carry["replans"] + 1}))

@@ -133,14 +133,15 @@ class Core:
 
 
 class Documents(Mapping[str, Value]):
-    """The values of a tree of documents, each read when it is asked for."""
+    """The values of documents by name, each read when it is asked for; None stands for null."""
 
-    def __init__(self, core: Core, names: Mapping[str, ObjectId]) -> None:
+    def __init__(self, core: Core, names: Mapping[str, ObjectId | None]) -> None:
         self._core = core
         self._names = names
 
     def __getitem__(self, name: str) -> Value:
-        return read_document(self._core.workspace, self._names[name])
+        target = self._names[name]
+        return None if target is None else read_document(self._core.workspace, target)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -70,8 +70,7 @@ def _admissible(flow: Flow) -> Iterator[Value]:
         yield from _element("flow.erase", roles.get("control", {}).get("erase", []))
     if erased:
         yield from _element("flow.erased", _role(flow, "eraser"))
-    has_replans = flow.carry()["replans"] < flow.plan.bounds["max_replans"]
-    if state.status in INTERRUPTED and "next" not in flow.core.entries and has_replans:
+    if state.status in INTERRUPTED and "next" not in flow.core.entries and flow.has_replans():
         yield from _element("flow.replan", roles.get("control", {}).get("replan", []))
     if state.status == "planned":
         yield {"mt": "flow.start"}

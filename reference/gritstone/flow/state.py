@@ -179,6 +179,10 @@ class Flow:
         found: Mapping[str, int] = self.core.value("carry")
         return found
 
+    def has_replans(self) -> bool:
+        """Return whether the policy permits one more successor."""
+        return self.carry()["replans"] < self.plan.bounds["max_replans"]
+
     def exceeds(self, name: str, count: int) -> bool:
         """Return whether a count is above ``max_<name>`` of the program, or with ``carry`` above that of the policy.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from gritstone_conformance.model.flow.evaluation import holds
 from gritstone_conformance.model.flow.expressions import parse, paths_of
 from gritstone_conformance.model.flow.leaving import failure, finish, give_failure, give_output, release, stop
+from gritstone_conformance.model.flow.objects import Documents
 from gritstone_conformance.model.flow.paths import Environment, EvaluationError
 from gritstone_conformance.model.flow.sending import call_packet, request, timer_packet
 from gritstone_conformance.model.flow.templates import CannotRender, render
@@ -127,9 +128,8 @@ def _environment(flow: Flow, place: Place) -> Environment:
     """Return the environment of ``args``."""
     environment = dict(flow.environment(out=flow.documents("out"), prior=flow.documents("prior")))
     if place.sub is not None:
-        parts = flow.documents("part")
-        depends = flow.element(place).get("depends_on", ())
-        environment["dep"] = {sub: parts.get(sub) for sub in depends}
+        parts, depends = flow.tree("part"), flow.element(place).get("depends_on", ())
+        environment["dep"] = Documents(flow.shelf, {sub: parts.get(sub) for sub in depends})
     return environment
 
 

@@ -74,7 +74,9 @@ class _Flows(Law):
             case "trace":
                 return _put_trace(shelf, step)
             case "accepts":
-                return shelf.put(document([*accepts(_loaded(shelf, step))]))
+                flow = _loaded(shelf, step)
+                _check_documents(flow)
+                return shelf.put(document([*accepts(flow)]))
             case "wut":
                 return shelf.put(Blob((("ct", "j"),), WUT))
         return None

@@ -20,6 +20,7 @@ from gritstone_conformance.model.values import Blob, Tree
 __all__ = [
     "CODE",
     "Documents",
+    "ErasedDocument",
     "NotADocument",
     "document",
     "document_data",
@@ -36,6 +37,10 @@ CODE: Final = b"external:flow/1"
 _HEADERS: Final = (("ct", "cbor"),)
 _SEALED: Final = (("ct", "sealed"),)
 _SALT_BYTES: Final = 16
+
+
+class ErasedDocument(Failure):
+    """A document that is needed was erased."""
 
 
 class NotADocument(Exception):  # noqa: N818 - says what the object is
@@ -56,18 +61,18 @@ def document_data(shelf: Shelf, identity: bytes) -> bytes | None:
     """Return the data of a blob that has the headers of a document, or None for every other object.
 
     Raises:
-        Failure: the blob was erased.
+        ErasedDocument: the blob was erased.
 
     Spec: :rule:`flow.step.function`.
     """
     value = shelf.get(identity)
     if isinstance(value, Tombstone):
-        raise Failure("failed", f"the document {identity.hex()} was erased", "flow.step.function")
+        raise ErasedDocument("failed", f"the document {identity.hex()} was erased", "flow.step.function")
     return value.data if isinstance(value, Blob) and value.headers == _HEADERS else None
 
 
 def read_document(shelf: Shelf, identity: bytes, most: int | None = VALUE_BYTES) -> Value:
-    """Return the value of a document; raises NotADocument, and Failure if it was erased."""
+    """Return the value of a document; raises NotADocument, and ErasedDocument."""
     data = document_data(shelf, identity)
     if data is None:
         raise NotADocument
@@ -107,13 +112,14 @@ def put_tree(shelf: Shelf, entries: Mapping[str, bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Documents(Mapping[str, Value]):
-    """A tree of documents as a map of their values, each read when it is looked up."""
+    """Documents by name as a map of their values, each read when it is looked up; None stands for null."""
 
     shelf: Shelf
-    entries: Mapping[str, bytes]
+    entries: Mapping[str, bytes | None]
 
     def __getitem__(self, name: str) -> Value:
-        return read_document(self.shelf, self.entries[name])
+        identity = self.entries[name]
+        return None if identity is None else read_document(self.shelf, identity)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

@@ -1,11 +1,10 @@
 // The queries of a flow: its state, its trace, the messages that it does not ignore, and its description.
 
 import { LIMITS } from "../limits.js";
-import { failed } from "../wit/failure.js";
 import { readStep } from "../wit/steps.js";
 import { Core, inKeyOrder } from "./core.js";
 import { openWait } from "./messages.js";
-import { readValue } from "./documents.js";
+import { ErasedDocument, readValue } from "./documents.js";
 import { compareNames, encodeValue, members } from "./values.js";
 
 const TREES = ["cancel", "erase", "erased", "event", "fired", "replan", "result", "start"];
@@ -31,7 +30,7 @@ export function chainOf({ read }, step) {
 function logOf({ read }, core) {
   const [, id] = read(core).entries.find(([name]) => name === "state");
   const state = readValue(read(id), Number.POSITIVE_INFINITY);
-  if (state === undefined) throw failed("a state of the history was erased");
+  if (state === undefined) throw new ErasedDocument("the state of a step");
   return state.get("log");
 }
 
@@ -96,6 +95,7 @@ function* elements(core) {
 const spelled = ({ mt, node = "", sub = "" }) => `${mt}\n${node}\n${sub}`; // "\n" is before every character of a name
 
 function accepts(core) {
+  core.requireDocuments();
   if (core.state.status === "rejected") return [];
   return [...elements(core)]
     .filter(({ peers }) => peers === undefined || peers.length > 0)

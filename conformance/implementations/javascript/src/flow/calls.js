@@ -1,6 +1,7 @@
 // Calls: how attempts are dispatched, settled and made again. A place is {node, sub, key, work} (core.js).
 
 import { Refusal } from "../refusal.js";
+import { Documents } from "./core.js";
 import { evaluate, parse } from "./expressions.js";
 import { exceed, fail, failureOf, succeed } from "./leaving.js";
 import { readTemplate, render } from "./templates.js";
@@ -41,11 +42,10 @@ const inProgram = (core, more = []) =>
     ]),
   );
 
-/** The outputs of the subs on which a sub depends. Spec: flow.par.depends. */
+/** The outputs of the subs on which a sub depends, each read when it is used. Spec: flow.par.depends. */
 function dependencies(core, work) {
-  const part = core.documents("part");
-  const names = work.get("depends_on") ?? [];
-  return new Map(names.map((name) => [name, part.has(name) ? part.get(name) : null]));
+  const part = core.tree("part");
+  return new Documents(core, new Map((work.get("depends_on") ?? []).map((name) => [name, part.get(name) ?? null])));
 }
 
 /** Render `output` of an end. */

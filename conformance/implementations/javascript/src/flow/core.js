@@ -3,8 +3,7 @@
 // Trees are read when they are used and written at the end, so messages that are read together cost one write. The state is
 // an object with the members of the document `state`; absent ones are undefined, and its maps are Maps.
 
-import { failed } from "../wit/failure.js";
-import { readValue } from "./documents.js";
+import { ErasedDocument, readValue } from "./documents.js";
 import { PROGRAM_BYTES, VALUE_BYTES, compareNames, encodeValue, hashOf, members, refsIn } from "./values.js";
 
 const TERMINAL = new Set(["rejected", "succeeded", "failed", "budget_exceeded", "stalled"]);
@@ -20,7 +19,7 @@ const LIMITS = new Map([
   ["max_visits", [1n, 10_000n]],
 ]);
 
-/** The documents of a tree as a map of values, each read when it is used. */
+/** Documents by name as a map of values, each read when it is used; the value of the id null is null. */
 export class Documents extends Map {
   constructor(core, ids) {
     super();
@@ -33,7 +32,8 @@ export class Documents extends Map {
   }
 
   get(name) {
-    return this.core.document(this.ids.get(name));
+    const id = this.ids.get(name);
+    return id === null ? null : this.core.document(id);
   }
 }
 
@@ -57,7 +57,7 @@ export class Core {
   document(id, most = VALUE_BYTES) {
     if (!this.#values.has(id)) this.#values.set(id, readValue(this.workspace.read(id), most));
     const value = this.#values.get(id);
-    if (value === undefined) throw failed("a document of the core was erased");
+    if (value === undefined) throw new ErasedDocument("a document of the core");
     return value;
   }
 
@@ -72,6 +72,11 @@ export class Core {
 
   get policy() {
     return this.document(this.policyDocument);
+  }
+
+  /** Throws Failure failed if a document was erased that every transition needs. Spec: flow.step.function. */
+  requireDocuments() {
+    if (this.state.status !== "rejected") for (const name of ["program", "policy"]) void this[name];
   }
 
   /** The id of the document of the policy. */
@@ -237,7 +242,8 @@ export class Core {
   /** Whether a number of `steps`, `calls` or `tokens` would exceed a limit. Spec: flow.budget.both. */
   exceeds(what, number) {
     const [program, policy] = this.#limits(`max_${what}`);
-    return number > program || number + this.carried(what) > policy;
+    const sum = number + this.carried(what); // read in any case, so that an erased document is found
+    return number > program || sum > policy;
   }
 
   log(e, about = {}) {

@@ -1,6 +1,7 @@
 // Documents, sealed blobs and trees of them.
 
 import { Refusal } from "../refusal.js";
+import { Failure } from "../wit/failure.js";
 import { follow } from "../wit/paths.js";
 import { VALUE_BYTES, decodeValue, isName } from "./values.js";
 
@@ -8,6 +9,14 @@ const CODE = "external:flow/1";
 const SALT_BYTES = 16;
 
 const VALUES = new WeakMap(); // object of a blob -> its value, or undefined: an object is decoded once
+
+/** A document that a transition, a query or a replay needs was erased. Spec: flow.step.function. */
+export class ErasedDocument extends Failure {
+  constructor(what) {
+    super("failed", `${what} was erased`);
+    this.name = "ErasedDocument";
+  }
+}
 
 const hasType = (object, type) =>
   object?.kind === "blob" &&

@@ -1,8 +1,8 @@
 // The check of a first core.
 
-import { failed } from "../wit/failure.js";
 import { check } from "./check.js";
 import {
+  ErasedDocument,
   encodingOf,
   hasFlowCode,
   isBlob,
@@ -14,9 +14,6 @@ import {
   readValue,
 } from "./documents.js";
 import { isCarry, isNames } from "./forms.js";
-
-/** An erased blob: the step needs its value. Spec: flow.step.function. */
-const erased = (name) => failed(`${name} of the core was erased`);
 
 const REQUIRED = ["wit", "program", "policy", "input"];
 const OF_SUCCESSOR = ["from", "carry", "starter"];
@@ -83,7 +80,7 @@ export function defectsOf(workspace, core) {
   const policy = new Map(read(entries.get("policy")).entries);
   const documents = { program: entries.get("program"), policy: policy.get("doc"), input: entries.get("input") };
   const needed = { ...documents, carry: entries.get("carry"), erased: entries.get("erased") };
-  for (const [name, id] of Object.entries(needed)) if (id !== undefined && read(id) === null) throw erased(name);
+  for (const [name, id] of Object.entries(needed)) if (id !== undefined && read(id) === null) throw new ErasedDocument(`${name} of the core`);
   const encodings = Object.fromEntries(Object.entries(documents).map(([name, id]) => [name, encodingOf(read(id))]));
   return check({ ...encodings, peers: namesIn(workspace, policy.get("peers")), refs });
 }

@@ -64,17 +64,12 @@ function carryOut(core, { sender, message }) {
   advance(core);
 }
 
-/** Throws Failure failed if a document was erased that every step needs. Spec: flow.step.function. */
-function checkDocuments(core) {
-  if (core.state.status !== "rejected") for (const name of ["program", "policy"]) void core[name];
-}
-
 /** Spec: flow.step.order, flow.step.bound, flow.step.fold. */
 function* readMessages(run) {
   const { workspace, actor, last, proposal } = run;
   const [inbox, outbox, counts] = [new Map(last.inbox), new Map(last.outbox), new Map()];
   const core = new Core(workspace, actor, last.core, outbox).load();
-  checkDocuments(core);
+  core.requireDocuments();
   let entered = 0;
   for (const [i, each] of proposal.covered.entries()) {
     const count = counts.get(each.sender) ?? 0;
@@ -121,8 +116,8 @@ function begin({ workspace, actor, proposal }) {
 function cleanUp({ workspace, actor, last, proposal }) {
   const [{ sender, id }] = proposal.covered;
   const core = new Core(workspace, actor, last.core, new Map(last.outbox)).load();
+  core.requireDocuments();
   if (!core.isTerminal || core.state.status === "rejected") return last.id;
-  checkDocuments(core);
   if (!core.isPeer(sender, core.several("control", "cleanup"))) return last.id;
   core.log("cut");
   const inbox = new Map(last.inbox).set(sender, id);

@@ -9,7 +9,7 @@ import { readStep } from "../wit/steps.js";
 import { transit } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 import { chainOf } from "./answers.js";
-import { hasFlowCode } from "./documents.js";
+import { ErasedDocument, hasFlowCode } from "./documents.js";
 
 const FIXED = ["wit", "wit_query", "name", "program", "input", "policy", "from", "carry", "prior"];
 const NONE = { id: null, inbox: new Map() };
@@ -36,6 +36,7 @@ async function isResult(store, actor, before, step) {
     const made = await drive(transit({ workspace, actor, last, proposal, attempt: 1 }), 0);
     return made?.step === step.id;
   } catch (error) {
+    if (error instanceof ErasedDocument) throw missing(error.message, "erased");
     if (error instanceof Refusal && error.refusalClass !== "missing") return false;
     throw error;
   }
