@@ -37,8 +37,7 @@ def replay(shelf: Shelf, head: bytes) -> tuple[int, int | None]:
     while (previous := shelf.step(chain[-1]).previous) is not None:
         chain.append(previous)
     chain.reverse()
-    first = 1 if _is_cut(shelf, chain[0]) and _keeps_fixed(shelf, value.actor, chain[0]) else 0
-    differing = (at for at in range(first, len(chain)) if not _is_result(shelf, value.actor, chain, at))
+    differing = (at for at in range(len(chain)) if not _is_right(shelf, value.actor, chain, at))
     return len(chain), next(differing, None)
 
 
@@ -53,14 +52,17 @@ def _keeps_fixed(shelf: Shelf, actor: bytes, step: bytes) -> bool:
     return all(core.get(name) == target for name, target in shelf.names(actor).items() if name in FIXED)
 
 
-def _is_result(shelf: Shelf, actor: bytes, chain: list[bytes], at: int) -> bool:
-    """Return whether a step is the result of the transition for the messages that it covers."""
-    last = chain[at - 1] if at else None
-    before = shelf.mail(shelf.step(last).inbox) if last is not None else {}
-    read = shelf.mail(shelf.step(chain[at]).inbox)
-    mail = [(sender, tip) for sender, tip in read.items() if before.get(sender) != tip]
+def _is_right(shelf: Shelf, actor: bytes, chain: list[bytes], at: int) -> bool:
+    """Return whether a step is the result of the transition, or the root of a cut history of the flow.
+
+    A step of another actor, or with an object of another kind in a field, is neither.
+    """
     try:
-        made = make_step(shelf, Context(actor), propose(shelf, actor, last, mail), last)
+        if shelf.step(chain[at]).actor != actor:
+            return False
+        if at == 0 and _is_cut(shelf, chain[0]):
+            return _keeps_fixed(shelf, actor, chain[0])
+        return _result(shelf, actor, chain, at) == chain[at]
     except ErasedDocument as failure:
         raise Refusal([missing("flow.replay.refused", str(failure))]) from failure
     except (Declined, Failure):
@@ -69,7 +71,16 @@ def _is_result(shelf: Shelf, actor: bytes, chain: list[bytes], at: int) -> bool:
         if "missing" in refusal.kinds:
             raise Refusal([missing("flow.replay.refused", str(refusal))]) from refusal
         return False
-    return (made.seal(shelf) if isinstance(made, Draft) else made) == chain[at]
+
+
+def _result(shelf: Shelf, actor: bytes, chain: list[bytes], at: int) -> bytes:
+    """Return the step that the transition makes for the messages that a step covers."""
+    last = chain[at - 1] if at else None
+    before = shelf.mail(shelf.step(last).inbox) if last is not None else {}
+    read = shelf.mail(shelf.step(chain[at]).inbox)
+    mail = [(sender, tip) for sender, tip in read.items() if before.get(sender) != tip]
+    made = make_step(shelf, Context(actor), propose(shelf, actor, last, mail), last)
+    return made.seal(shelf) if isinstance(made, Draft) else made
 
 
 def replay_expected(store: Store, step: bytes) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from gritstone.flow.packets import read_sealed
 from gritstone.flow.plan import Plan, plan_of
 from gritstone.flow.shapes import CARRY
 from gritstone.flow.state import INTERRUPTED, Flow
-from gritstone.flow.values import decode_value, digest, encode_value, names_of_refs
+from gritstone.flow.values import Value, decode_value, digest, encode_value, names_of_refs
 from gritstone.grit.objects import Blob, Kind, ObjectId
 from gritstone.wit.workspace import Workspace
 
@@ -155,12 +155,16 @@ def _has_parts_of_successor(core: Core) -> bool:
         )
         if not is_erased:
             return False
+
+    def has_known_refs(value: Value) -> bool:
+        return refs >= names_of_refs(value)
+
     for name in ("prior", "facts"):
         if name in entries:
             tree = workspace.tree(entries[name])
             if tree is None or not all(map(is_name, tree.entries)):
                 return False
-            if not all(is_document(workspace, target) for target in tree.entries.values()):
+            if not all(is_document(workspace, target, has_known_refs) for target in tree.entries.values()):
                 return False
     return True
 

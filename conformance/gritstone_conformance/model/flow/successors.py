@@ -20,7 +20,7 @@ from gritstone_conformance.model.flow.objects import (
     put_tree,
     read_document,
 )
-from gritstone_conformance.model.flow.values import Value
+from gritstone_conformance.model.flow.values import Value, refs_in
 from gritstone_conformance.model.flow.working import Flow
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.shelf import Shelf
@@ -84,9 +84,12 @@ def _has_form(shelf: Shelf, entries: Mapping[str, bytes]) -> bool:
         return False
     if not all(_FORMS[name](shelf, target) for name, target in entries.items() if name in _FORMS):
         return False
-    refs = shelf.names(entries["refs"]) if "refs" in entries else {}
-    return _is_of(shelf, entries.get("carry"), is_carry) and _is_of(
-        shelf, entries.get("erased"), lambda value: is_list_of_names(value) and set(value) <= refs.keys()
+    refs = {*(dict(shelf.names(entries["refs"])) if "refs" in entries else ())}
+    outputs = [target for name in ("prior", "facts") if name in entries for target in dict(shelf.names(entries[name])).values()]
+    return (
+        _is_of(shelf, entries.get("carry"), is_carry)
+        and _is_of(shelf, entries.get("erased"), lambda value: is_list_of_names(value) and set(value) <= refs)
+        and all(_is_of(shelf, target, lambda value: set(refs_in(value)) <= refs) for target in outputs)
     )
 
 
@@ -130,19 +133,6 @@ def _tree_of(form: Callable[[Shelf, bytes], bool]) -> Callable[[Shelf, bytes], b
     return has_form
 
 
-def _is_document(shelf: Shelf, identity: bytes) -> bool:
-    """Return whether an object is a document. An erased blob counts as one."""
-    if isinstance(shelf.get(identity), Tombstone):
-        return True
-    try:
-        read_document(shelf, identity)
-    except NotADocument:
-        return False
-    return True
-
-
-_DOCUMENTS: Final = _tree_of(_is_document)
-
 _FORMS: Final[dict[str, Callable[[Shelf, bytes], bool]]] = {
     "wit": _is_code,
     "wit_query": _is_code,
@@ -152,8 +142,8 @@ _FORMS: Final[dict[str, Callable[[Shelf, bytes], bool]]] = {
     "policy": _is_policy,
     "refs": _tree_of(is_sealed),
     "from": _is_from,
-    "prior": _DOCUMENTS,
+    "prior": _tree_of(_is_blob),
     "starter": lambda shelf, identity: shelf.is_tree(identity),
-    "facts": _DOCUMENTS,
+    "facts": _tree_of(_is_blob),
 }
 """The forms of entries, without the documents that the check reads."""

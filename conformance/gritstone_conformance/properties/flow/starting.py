@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gritstone_conformance.model.flow.values import encode
+from gritstone_conformance.model.flow.values import Ref, encode
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.scene import CODE, SEALED, FlowScene, of_runs
 from gritstone_conformance.properties.wit.registry import tape
@@ -89,6 +89,9 @@ def successors(trial: Trial, fmt: Format) -> None:
     carries += [{name: each for name, each in _CARRY.items() if name != absent} for absent in _CARRY]
     for carry in carries:
         _started(scene, "core.closed", **{**good, "carry": scene.document(carry)})
+    for name in ("prior", "facts"):
+        for value in (Ref("card"), Ref("nope"), [{"k": Ref("card")}], [{"k": [Ref("card"), Ref("new")]}], {"nope": 1}):
+            _started(scene, "core.closed", **{**good, name: scene.tree(a=document, t=scene.document(value))})
     lists: tuple[Any, ...] = ([], ["card"], ["card", "card"], ["nope"], ["Bad"], [1], "card", {"card": 1})
     for names in lists:
         _started(scene, "core.closed", **{**good, "erased": scene.document(names)})

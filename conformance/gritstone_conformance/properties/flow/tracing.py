@@ -251,6 +251,26 @@ def refused(trial: Trial, fmt: Format) -> None:
     scene.flush()
 
 
+def damaged(trial: Trial, fmt: Format) -> None:
+    """A chain with an object that is no step is invalid; a step with another actor, or parts of another kind, differs."""
+    scene = _run(FlowScene(trial, fmt), "step.function")
+    chain, blob = _chain(scene), scene.blob(b"x")
+    document, first = scene.document(1), scene.actor.identity
+    for previous in (blob, scene.stranger, scene.bench.executor.shelf.step(chain[0]).inbox):
+        forged = _forged(scene, [blob, *chain[1:]], 1, lambda each, previous=previous: replace(each, previous=previous))
+        scene.replay("replay.refused", forged)
+    other = scene.first_core(program("e"), policy(), GIVEN, REFS, name=blob)
+    for at in (0, 1, len(chain) - 2):
+        for target in (blob, scene.stranger, document, first):
+            for name in ("inbox", "outbox", "core"):
+                change = lambda each, name=name, target=target: replace(each, **{name: target})  # noqa: E731
+                scene.replay("replay.first-divergence", _forged(scene, chain, at, change))
+        for actor in (other, scene.stranger, blob):
+            change = lambda each, actor=actor: replace(each, actor=actor)  # noqa: E731
+            scene.replay("replay.first-divergence", _forged(scene, chain, at, change))
+    scene.flush()
+
+
 # --- queries -------------------------------------------------------------------------------------------------
 
 
@@ -321,6 +341,7 @@ PROPERTIES: Final = (
     *of_runs("replay/identical", identical, "replay.identical"),
     *of_runs("replay/divergences", divergences, "replay.first-divergence", given=tape(1), examples=8),
     *of_runs("replay/closed", closed, "replay.closed"),
+    *of_runs("replay/damaged", damaged, "replay.refused", "replay.first-divergence"),
     *of_runs("replay/refused", refused, "replay.refused", "replay.identical"),
     *of_runs("query/answers", answers, "query.state", "query.wut", "query.accepts"),
     *of_runs("query/accepted", accepted, "query.accepts", given=tape(300), examples=25),

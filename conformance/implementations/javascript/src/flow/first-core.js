@@ -14,6 +14,7 @@ import {
   readValue,
 } from "./documents.js";
 import { isCarry, isNames } from "./forms.js";
+import { refsIn } from "./values.js";
 
 const REQUIRED = ["wit", "program", "policy", "input"];
 const OF_SUCCESSOR = ["from", "carry", "starter"];
@@ -61,8 +62,16 @@ const VALUES = new Map([
   ["erased", (value, refs) => isNames()(value) && value.every((name) => refs.has(name))],
 ]);
 
+/** Whether each ref in the documents of a tree is among `refs`, apart from those that were erased. */
+function hasKnownRefs({ read }, tree, refs) {
+  const objects = (tree === undefined ? [] : read(tree).entries).map(([, id]) => read(id)).filter((each) => each !== null);
+  return objects.every((object) => [...refsIn(readValue(object))].every((name) => refs.has(name)));
+}
+
 /** Whether the documents of a successor have their forms, apart from those that were erased. */
-function hasValues({ read }, entries, refs) {
+function hasValues(workspace, entries, refs) {
+  const { read } = workspace;
+  if (!["prior", "facts"].every((name) => hasKnownRefs(workspace, entries.get(name), refs))) return false;
   const present = [...VALUES].filter(([name]) => entries.has(name) && read(entries.get(name)) !== null);
   return present.every(([name, hasForm]) => hasForm(readValue(read(entries.get(name))), refs));
 }
