@@ -1,7 +1,7 @@
 // The queries of a flow: its state, its trace, the messages that it does not ignore, and its description.
 
 import { LIMITS } from "../limits.js";
-import { readStep } from "../wit/steps.js";
+import { readStepObject } from "../wit/steps.js";
 import { Core, inKeyOrder } from "./core.js";
 import { openWait } from "./messages.js";
 import { ErasedDocument, readValue } from "./documents.js";
@@ -20,11 +20,11 @@ const WUT = JSON.stringify({
   wut: 1,
 });
 
-/** The steps from the root of the chain to a step. */
-export function chainOf({ read }, step) {
-  const steps = [step];
-  while (steps.at(-1).previous !== null) steps.push(readStep(read, steps.at(-1).previous));
-  return steps.reverse();
+/** The ids of the steps from the root of the chain to a step. Throws Refusal missing, invalid. */
+export function chainOf({ read }, id) {
+  const ids = [];
+  for (let at = id; at !== null; at = readStepObject(read, at).previous) ids.push(at);
+  return ids.reverse();
 }
 
 function logOf({ read }, core) {
@@ -52,7 +52,8 @@ function sortSubs(events) {
 export function traceOf(workspace, step) {
   const events = [];
   let before = null;
-  for (const { core } of chainOf(workspace, step)) {
+  for (const id of chainOf(workspace, step.id)) {
+    const { core } = readStepObject(workspace.read, id);
     if (core !== before)
       for (const event of logOf(workspace, core)) if (event.get("e") !== "ignored") events.push(event);
     before = core;

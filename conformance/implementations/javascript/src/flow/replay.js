@@ -5,7 +5,7 @@ import { Refusal, invalid, missing } from "../refusal.js";
 import { readMessage, typeOf } from "../wit/channels.js";
 import { drive } from "../wit/drive.js";
 import { readProposal } from "../wit/proposals.js";
-import { readStep } from "../wit/steps.js";
+import { readStep, readStepObject } from "../wit/steps.js";
 import { transit } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 import { chainOf } from "./answers.js";
@@ -27,19 +27,13 @@ function proposalOf(read, actor, before, step) {
   );
 }
 
-/** Whether a step is the result of the transition. What the transition makes is not kept. */
-async function isResult(store, actor, before, step) {
+/** The id of the result of the transition for the messages that a step covers. What the transition makes is not kept. */
+async function resultFor(store, before, step) {
   const workspace = new Workspace(store);
-  try {
-    const proposal = proposalOf(workspace.read, actor, before, step);
-    const last = before === NONE ? null : before;
-    const made = await drive(transit({ workspace, actor, last, proposal, attempt: 1 }), 0);
-    return made?.step === step.id;
-  } catch (error) {
-    if (error instanceof ErasedDocument) throw missing(error.message, "erased");
-    if (error instanceof Refusal && error.refusalClass !== "missing") return false;
-    throw error;
-  }
+  const proposal = proposalOf(workspace.read, step.actor, before, step);
+  const last = before === NONE ? null : before;
+  const made = await drive(transit({ workspace, actor: step.actor, last, proposal, attempt: 1 }), 0);
+  return made?.step;
 }
 
 const isCut = ({ read }, { inbox }) => [...inbox.values()].some((id) => typeOf(readMessage(read, id)) === "cleanup");
@@ -51,12 +45,27 @@ function keepsFixed({ read }, { actor, core }) {
   return FIXED.every(isSame) && (!first.has("starter") || isSame("starter"));
 }
 
-/** The step of a flow. Throws Refusal missing, invalid. Spec: flow.replay.refused. */
-function readFlow(workspace, id) {
+/** The step of an id if it is right: the result of the transition, or the root of a cut history; else null. */
+async function rightStep(store, workspace, actor, before, id) {
+  try {
+    const step = readStep(workspace.read, id);
+    if (step.actor !== actor) return null;
+    const isRoot = before === NONE && isCut(workspace, step);
+    const isRight = isRoot ? keepsFixed(workspace, step) : (await resultFor(store, before, step)) === id;
+    return isRight ? step : null;
+  } catch (error) {
+    if (error instanceof ErasedDocument) throw missing(error.message, "erased");
+    if (error instanceof Refusal && error.refusalClass !== "missing") return null;
+    throw error;
+  }
+}
+
+/** The actor of a step of a flow. Throws Refusal missing, invalid. Spec: flow.replay.refused. */
+function actorOf(workspace, id) {
   if (workspace.read(id) === null) throw missing(`${id} has been erased`, "erased");
-  const step = readStep(workspace.read, id);
-  if (!hasFlowCode(workspace, step.actor)) throw invalid("the actor is no flow");
-  return step;
+  const { actor } = readStepObject(workspace.read, id);
+  if (!hasFlowCode(workspace, actor)) throw invalid("the actor is no flow");
+  return actor;
 }
 
 /**
@@ -65,14 +74,12 @@ function readFlow(workspace, id) {
  */
 export async function replay(store, id) {
   const workspace = new Workspace(store);
-  const step = readFlow(workspace, id);
-  const chain = chainOf(workspace, step);
+  const actor = actorOf(workspace, id);
+  const chain = chainOf(workspace, id);
   let before = NONE;
   for (const [number, each] of chain.entries()) {
-    const isTaken = before === NONE && each.actor === step.actor && isCut(workspace, each);
-    const isSame = isTaken ? keepsFixed(workspace, each) : await isResult(store, step.actor, before, each);
-    if (!isSame) return { steps: chain.length, differs: number };
-    before = each;
+    before = await rightStep(store, workspace, actor, before, each);
+    if (before === null) return { steps: chain.length, differs: number };
   }
   return { steps: chain.length, differs: null };
 }

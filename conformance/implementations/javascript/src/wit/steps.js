@@ -13,15 +13,21 @@ function readMailbox(read, id) {
   return MAPS.get(mailbox);
 }
 
+/** The object of a step, whose mailboxes are ids. Throws Refusal missing, and invalid for what is no step. */
+export function readStepObject(read, id) {
+  const step = read(id);
+  if (step?.kind !== "step") throw invalid(`${id} is no step`);
+  return step;
+}
+
 /**
  * The step of an id: {id, previous, actor, inbox, outbox, core}; the mailboxes are maps that must not be altered.
  * Throws Refusal missing, and invalid for what is no step or has no mailboxes in their place.
  */
 export function readStep(read, id) {
-  const step = read(id);
-  if (step?.kind !== "step") throw invalid(`${id} is no step`);
-  const { previous, actor, core } = step;
-  return { id, previous, actor, inbox: readMailbox(read, step.inbox), outbox: readMailbox(read, step.outbox), core };
+  const { previous, actor, core, ...mailboxes } = readStepObject(read, id);
+  const [inbox, outbox] = [mailboxes.inbox, mailboxes.outbox].map((each) => readMailbox(read, each));
+  return { id, previous, actor, inbox, outbox, core };
 }
 
 /** Make a mailbox of a map: its id, null for no entries. */
