@@ -64,7 +64,9 @@ const VALUES = new Map([
 
 /** Whether each ref in the documents of a tree is among `refs`, apart from those that were erased. */
 function hasKnownRefs({ read }, tree, refs) {
-  const objects = (tree === undefined ? [] : read(tree).entries).map(([, id]) => read(id)).filter((each) => each !== null);
+  const objects = (tree === undefined ? [] : read(tree).entries)
+    .map(([, id]) => read(id))
+    .filter((each) => each !== null);
   return objects.every((object) => [...refsIn(readValue(object))].every((name) => refs.has(name)));
 }
 
@@ -89,7 +91,8 @@ export function defectsOf(workspace, core) {
   const policy = new Map(read(entries.get("policy")).entries);
   const documents = { program: entries.get("program"), policy: policy.get("doc"), input: entries.get("input") };
   const needed = { ...documents, carry: entries.get("carry"), erased: entries.get("erased") };
-  for (const [name, id] of Object.entries(needed)) if (id !== undefined && read(id) === null) throw new ErasedDocument(`${name} of the core`);
+  for (const [name, id] of Object.entries(needed))
+    if (id !== undefined && read(id) === null) throw new ErasedDocument(`${name} of the core`);
   const encodings = Object.fromEntries(Object.entries(documents).map(([name, id]) => [name, encodingOf(read(id))]));
   return check({ ...encodings, peers: namesIn(workspace, policy.get("peers")), refs });
 }
