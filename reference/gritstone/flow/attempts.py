@@ -71,7 +71,9 @@ def _environment(flow: Flow, place: Place) -> Environment:
     if place.sub is None:
         return Sources(flow.core)
     outputs = flow.core.tree("part")
-    return Sources(flow.core, dep=Documents(flow.core, {name: outputs.get(name) for name in flow.work(place).depends_on}))
+    return Sources(
+        flow.core, dep=Documents(flow.core, {name: outputs.get(name) for name in flow.work(place).depends_on})
+    )
 
 
 def _denied(flow: Flow, tool: Tool, args: Value) -> str | None:

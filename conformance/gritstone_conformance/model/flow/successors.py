@@ -85,7 +85,9 @@ def _has_form(shelf: Shelf, entries: Mapping[str, bytes]) -> bool:
     if not all(_FORMS[name](shelf, target) for name, target in entries.items() if name in _FORMS):
         return False
     refs = {*(dict(shelf.names(entries["refs"])) if "refs" in entries else ())}
-    outputs = [target for name in ("prior", "facts") if name in entries for target in dict(shelf.names(entries[name])).values()]
+    outputs = [
+        target for name in ("prior", "facts") if name in entries for target in dict(shelf.names(entries[name])).values()
+    ]
     return (
         _is_of(shelf, entries.get("carry"), is_carry)
         and _is_of(shelf, entries.get("erased"), lambda value: is_list_of_names(value) and set(value) <= refs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Final
 
 from gritstone_conformance.model.flow.values import Ref
@@ -49,6 +50,10 @@ def _fired(scene: FlowScene, timer: Outgoing | None = None) -> _Said:
     return "flow.fired", scene.packet(timer=found.packet), {}
 
 
+def _receipt(scene: FlowScene, call: Outgoing) -> _Said:
+    return "receipt", scene.blob(b""), {"reply": call.identity.hex()}
+
+
 def _control(scene: FlowScene, name: str, **more: Any) -> _Said:
     return f"flow.{name}", scene.control_packet(**more), {}
 
@@ -77,7 +82,7 @@ def _tools(**members: Any) -> dict[str, Any]:
 
 
 def results_and_ends(trial: Trial, fmt: Format) -> None:
-    """A result with a timeout, a cancel, an erase, a receipt, a cleanup or another result, in both orders."""
+    """A result with a timeout, a cancel, an erase, a receipt or another result, in both orders."""
     scene = FlowScene(trial, fmt)
     rules = {**_ONE, "tools": _tools()}
     for retry in (None, {"max_attempts": 2}, {"max_attempts": 3, "backoff_ms": 7}):
@@ -85,16 +90,15 @@ def results_and_ends(trial: Trial, fmt: Format) -> None:
         nodes = {"a": call("b", args={"x": "$input.card"}, on_error="b", **work), "b": call(args={"x": "$input.card"})}
         scene.start(program("a", None, **nodes), rules, _GIVEN, _REFS, rule="step.fold")
         sent = scene.calls()[-1]
-        others = [_fired(scene), _control(scene, "cancel"), _control(scene, "erase", refs=["card"]), _error(scene)]
-        others += [("receipt", scene.blob(b""), {"reply": sent.identity.hex()}), ("cleanup", scene.blob(b""), {})]
-        others += [_result(scene, {"outcome": "pending"}), _result(scene, {"outcome": "x"}), _ok(scene, Ref("nope"))]
-        results = [_ok(scene), _error(scene), _result(scene, {"outcome": "pending"})]
-        for other in others:
-            for result in results:
-                if other[0] == "cleanup":
-                    _tell(scene, "step.fold", result)
-                else:
-                    _both(scene, "step.fold", result, other)
+        others: tuple[tuple[str, _Said], ...] = (
+            *(("timeout.race", _fired(scene)), ("step.fold", _control(scene, "cancel"))),
+            *(("erase.denied", _control(scene, "erase", refs=["card"])), ("step.ignored", _error(scene))),
+            *(("step.ignored", _receipt(scene, sent)), ("timeout.pending", _result(scene, {"outcome": "pending"}))),
+            *(("result.malformed", _result(scene, {"outcome": "x"})), ("result.refs", _ok(scene, Ref("nope")))),
+        )
+        results = (_ok(scene), _error(scene), _result(scene, {"outcome": "pending"}))
+        for (rule, other), result in product(others, results):
+            _both(scene, rule, result, other)
     scene.flush()
 
 
@@ -107,16 +111,20 @@ def retries(trial: Trial, fmt: Format) -> None:
             node = {"kind": "parallel", "calls": {"s": {"tool": "t", **work}}, "next": "e"} if sub else call(**work)
             limits = {"max_calls": 2, "max_tokens": 20}
             scene.start(program("a", limits, a=node), {**_ONE, "tools": tools}, _GIVEN, _REFS, rule="timeout.race")
-            first, late = scene.calls()[-1], _fired(scene)
-            reply = {"reply": first.identity.hex()}
+            first = scene.calls()[-1]
+            others: tuple[tuple[str, _Said], ...] = (
+                *(("result.first-wins", _ok(scene, 1, first)), ("step.ignored", _error(scene, first))),
+                *(("timeout.race", _fired(scene)), ("erase.denied", _control(scene, "erase", refs=["card"]))),
+                *(("step.fold", _control(scene, "cancel")), ("step.ignored", _receipt(scene, first))),
+            )
             scene.error(rule="retry.schedule")
-            others = [_ok(scene, 1, first), _error(scene, first), late, _control(scene, "erase", refs=["card"])]
-            others += [_control(scene, "cancel"), ("receipt", scene.blob(b""), reply)]
-            for other in others:
-                _both(scene, "timeout.race", other, _fired(scene))
+            for rule, other in others:
+                _both(scene, rule, other, _fired(scene))
             scene.fire(rule="retry.schedule")
-            for other in (*others, _fired(scene), _ok(scene), _error(scene)):
-                _both(scene, "timeout.race", other, _error(scene, scene.calls()[-1]))
+            for rule, other in (*others, ("timeout.race", _fired(scene)), ("result.first-wins", _ok(scene))):
+                _both(scene, rule, other, _error(scene))
+            scene.error(rule="retry.schedule")
+            scene.fire(rule="budget.calls")
     scene.flush()
 
 
@@ -174,12 +182,12 @@ def visits(trial: Trial, fmt: Format) -> None:
     scene = FlowScene(trial, fmt)
     again = {"kind": "branch", "if": "$out.w == 'again'", "then": "a", "else": "e"}
     subs = {"s": {"tool": "t", "args": {"x": 1}, "timeout_ms": 9, "retry": {"max_attempts": 2, "backoff_ms": 3}}}
-    for node in (call("w", **{**subs["s"]}), {"kind": "parallel", "calls": subs, "next": "w"}):
+    for node in (call("w", **subs["s"]), {"kind": "parallel", "calls": subs, "next": "w"}):
         nodes = {"a": node, "w": {**_WAIT, "next": "b", "timeout_ms": 5}, "b": again}
         rules = {**_ONE, "tools": _tools()}
         scene.start(program("a", {"max_visits": 3}, **nodes), rules, _GIVEN, _REFS, rule="call.key-stable")
         old = [_ok(scene), _error(scene), _fired(scene), _result(scene, {"outcome": "pending"})]
-        old.append(("receipt", scene.blob(b""), {"reply": scene.calls()[-1].identity.hex()}))
+        old.append(_receipt(scene, scene.calls()[-1]))
         scene.ok("v", rule="result.first-wins")
         old += [("flow.event", scene.event_packet("again"), {}), _fired(scene)]
         scene.event("again", "edge", rule="wait.once")
@@ -285,8 +293,14 @@ def joined(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *of_runs("crossed/results", results_and_ends, "step.fold", "query.accepts"),
-    *of_runs("crossed/retries", retries, "timeout.race", "retry.schedule", "query.accepts"),
+    *of_runs(
+        *("crossed/results", results_and_ends, "step.fold", "query.accepts", "timeout.race", "erase.denied"),
+        *("step.ignored", "timeout.pending", "result.malformed", "result.refs"),
+    ),
+    *of_runs(
+        *("crossed/retries", retries, "timeout.race", "retry.schedule", "query.accepts", "result.first-wins"),
+        *("step.ignored", "erase.denied", "step.fold", "budget.calls"),
+    ),
     *of_runs(
         *("crossed/plans", plans_with_results, "replan.carries"),
         *("replan.heir", "erase.asked", "query.accepts"),

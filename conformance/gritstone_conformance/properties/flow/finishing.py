@@ -69,9 +69,9 @@ def erased(trial: Trial, fmt: Format) -> None:
         scene.erase(target)
         for message, sender in messages:
             mail = [(sender, message)]
-            scene.bench.step(scene.actor.identity, scene.actor.head, mail, rule="flow.step.function")
+            scene.bench.step(scene.actor.identity, scene.actor.head, mail, rule="flow.step.erased")
         for name in ("wut", "state", "trace", "accepts"):
-            scene.query(name, "step.function")
+            scene.query(name, "query.erased")
     scene.flush()
 
 
@@ -89,13 +89,13 @@ def born_erased(trial: Trial, fmt: Format) -> None:
             target = names[entry] if entry != "policy" else scene.bench.executor.shelf.names(names["policy"])["doc"]
             scene.erase(target)
             actor = type(scene.actor)(scene.bench, core)
-            actor.tell(core, "genesis", rule="flow.step.function")
+            actor.tell(core, "genesis", rule="flow.step.erased")
     scene.flush()
 
 
 PROPERTIES: Final = (
     *of_runs("step/ends", ends, "step.function"),
     *of_runs("step/report-sizes", sizes, "step.function"),
-    *of_runs("step/erased", erased, "step.function", features=("erase",)),
-    *of_runs("step/born-erased", born_erased, "step.function", features=("erase",)),
+    *of_runs("step/erased", erased, "step.erased", "query.erased", features=("erase",)),
+    *of_runs("step/born-erased", born_erased, "step.erased", features=("erase",)),
 )

@@ -13,7 +13,7 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_RULE: Final = "step.function"
+_RULE: Final = "step.erased"
 _PLAN: Final = program("z", z=call(args={"x": "$prior.a"}))
 _SUBS: Final[dict[str, Any]] = {
     "s": {"tool": "t", "args": {}},
@@ -128,6 +128,11 @@ def needed(trial: Trial, fmt: Format) -> None:
             _probe(flow, targets[at])
             at, number = at + 1, number + 1
         scene.flush()
+    for target in ("program", "input", "state"):
+        whole = {**program(target, a=call()), "name": target}
+        scene.start(whole, policy(), {"x": target}, _refs(number), rule=_RULE, rejected=True)
+        _probe(scene, scene.entries[target])
+    scene.flush()
 
 
 PROPERTIES: Final = (
