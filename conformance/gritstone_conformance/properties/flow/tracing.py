@@ -252,7 +252,7 @@ def refused(trial: Trial, fmt: Format) -> None:
 
 
 def damaged(trial: Trial, fmt: Format) -> None:
-    """A chain with an object that is no step is invalid; a step with another actor, or another kind of part, differs."""
+    """A chain with an object that is not a step is invalid; with another actor, or another kind of part, differs."""
     scene = _run(FlowScene(trial, fmt), "step.function")
     chain, blob = _chain(scene), scene.blob(b"x")
     document, first = scene.document(1), scene.actor.identity
