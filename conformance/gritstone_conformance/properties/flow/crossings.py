@@ -243,7 +243,7 @@ def stops(trial: Trial, fmt: Format) -> None:
             _both(scene, "par.stop", late[-1], final)
             _tell(scene, "par.stop", optional, _ok(scene, 1, scene.call_of("b")), *late, final)
             _tell(scene, "par.stop", final, _ok(scene, 1, scene.call_of("zz")), _ok(scene, 2, scene.call_of("d")))
-            _tell(scene, "par.stop", _control(scene, "cancel"), final, optional)
+            _tell(scene, "step.function", _control(scene, "cancel"), final, optional)
     scene.flush()
 
 
@@ -280,14 +280,14 @@ def joined(trial: Trial, fmt: Format) -> None:
     limits = {"max_visits": 9, "max_stalled": 3}
     rules = {**_ONE, "tools": _tools()}
     for answers in (["v", "v", "v", "v"], ["v", None, "v", None, "end"], [None, "v", "w", "w", "w"], [None] * 4):
-        scene.start(program("p", limits, **nodes), rules, _GIVEN, _REFS, rule="par.depends")
+        scene.start(program("p", limits, **nodes), rules, _GIVEN, _REFS, rule="budget.stalled")
         for answer in answers:
             if scene.state["at"] is None:
                 break
             if answer is None:
-                scene.error(retry=False, call=scene.call_of("a"), rule="par.optional")
+                scene.error(retry=False, call=scene.call_of("a"), rule="budget.stalled")
             else:
-                scene.ok(answer, call=scene.call_of("a"), rule="par.depends")
+                scene.ok(answer, call=scene.call_of("a"), rule="budget.stalled")
             scene.ok("end" if answer == "end" else "v", call=scene.call_of("b"), rule="budget.stalled")
     scene.flush()
 
@@ -314,7 +314,7 @@ PROPERTIES: Final = (
         *("retry.schedule", "query.accepts"),
     ),
     *of_runs("crossed/waits", waits, "wait.once", "step.function", "query.accepts"),
-    *of_runs("crossed/stops", stops, "par.stop", "query.accepts"),
+    *of_runs("crossed/stops", stops, "par.stop", "step.function", "query.accepts"),
     *of_runs("crossed/spent", spent, "budget.both", "replan.once", "query.accepts"),
-    *of_runs("crossed/joined", joined, "par.depends", "par.optional", "budget.stalled"),
+    *of_runs("crossed/joined", joined, "budget.stalled"),
 )
