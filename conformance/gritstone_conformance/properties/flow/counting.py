@@ -22,7 +22,7 @@ _COSTLY: Final = policy(tools={name: {**tool, "cost": 9} for name, tool in TOOLS
 def reserves(trial: Trial, fmt: Format) -> None:
     """The reserve is freed once: for a late result, a pending one, a receipt, and a timeout, of a node and of a sub."""
     scene, rule = FlowScene(trial, fmt), "budget.tokens"
-    work = {"tool": "t", "args": {}, "timeout_ms": 5, "retry": {"max_attempts": 3, "backoff_ms": 7}}
+    work: dict[str, Any] = {"tool": "t", "args": {}, "timeout_ms": 5, "retry": {"max_attempts": 3, "backoff_ms": 7}}
     other = {"tool": "v", "args": {"x": 1}}
     for node in (call(**work), {"kind": "parallel", "calls": {"s": work, "z": other}, "next": "e"}):
         scene.start(program("a", a=node), _COSTLY, _GIVEN, _REFS, rule=rule)
@@ -122,7 +122,7 @@ def subs(trial: Trial, fmt: Format) -> None:
 
 
 def moves(trial: Trial, fmt: Format) -> None:
-    """Each message of a step may enter 1,000 nodes, also if the one before has entered some; then ``moves`` is first."""
+    """Each message of a step may enter 1,000 nodes, also if one before has entered some; ``moves`` is first."""
     scene, rule = FlowScene(trial, fmt), "budget.moves"
     wait = {"kind": "wait", "event": "go"}
     loop = {
@@ -147,7 +147,7 @@ def places(trial: Trial, fmt: Format) -> None:
     """A sub that is pending or in a backoff occupies its place."""
     scene, rule = FlowScene(trial, fmt), "par.order"
     work = {"tool": "t", "args": {}, "retry": {"max_attempts": 2, "backoff_ms": 3}}
-    node = {"kind": "parallel", "calls": {name: work for name in "abcd"}, "next": "e", "width": 2}
+    node = {"kind": "parallel", "calls": dict.fromkeys("abcd", work), "next": "e", "width": 2}
     scene.start(program("p", p=node), policy(), _GIVEN, _REFS, rule=rule)
     scene.pending(call=scene.call_of("a"), rule=rule)
     scene.error(call=scene.call_of("b"), rule=rule)
@@ -249,7 +249,7 @@ def requests(trial: Trial, fmt: Format) -> None:
     scene.start(program("a", a=call()), policy(), _GIVEN, _REFS, rule=rule)
     refs = dict(scene.bench.executor.shelf.names(scene.entries["refs"]))
     scene.control("erase", refs=["card"], rule=rule)
-    lists = (["card", "spare"], ["spare"], ["card"], ["spare", "card"], ["card", "card"], [])
+    lists: tuple[list[str], ...] = (["card", "spare"], ["spare"], ["card"], ["spare", "card"], ["card", "card"], [])
     for _ in range(2):
         for names in lists:
             for blobs in (names, ["card"], ["card", "spare"]):

@@ -86,7 +86,7 @@ def results_and_ends(trial: Trial, fmt: Format) -> None:
     scene = FlowScene(trial, fmt)
     rules = {**_ONE, "tools": _tools()}
     for retry in (None, {"max_attempts": 2}, {"max_attempts": 3, "backoff_ms": 7}):
-        work = {"timeout_ms": 50, **({"retry": retry} if retry else {})}
+        work: dict[str, Any] = {"timeout_ms": 50, **({"retry": retry} if retry else {})}
         nodes = {"a": call("b", args={"x": "$input.card"}, on_error="b", **work), "b": call(args={"x": "$input.card"})}
         scene.start(program("a", None, **nodes), rules, _GIVEN, _REFS, rule="step.fold")
         sent = scene.calls()[-1]
@@ -105,7 +105,11 @@ def results_and_ends(trial: Trial, fmt: Format) -> None:
 def retries(trial: Trial, fmt: Format) -> None:
     """While an attempt is in a backoff: an old result, its timer, an erase, a cancel, a receipt and a late timeout."""
     scene = FlowScene(trial, fmt)
-    work = {"timeout_ms": 50, "retry": {"max_attempts": 3, "backoff_ms": 7}, "args": {"x": "$input.card"}}
+    work: dict[str, Any] = {
+        "timeout_ms": 50,
+        "retry": {"max_attempts": 3, "backoff_ms": 7},
+        "args": {"x": "$input.card"},
+    }
     for tools in (_tools(), _tools(cost=9)):
         for sub in (False, True):
             node = {"kind": "parallel", "calls": {"s": {"tool": "t", **work}}, "next": "e"} if sub else call(**work)
@@ -181,7 +185,9 @@ def visits(trial: Trial, fmt: Format) -> None:
     """In a second visit, the results, timers and events of the first one are ignored."""
     scene = FlowScene(trial, fmt)
     again = {"kind": "branch", "if": "$out.w == 'again'", "then": "a", "else": "e"}
-    subs = {"s": {"tool": "t", "args": {"x": 1}, "timeout_ms": 9, "retry": {"max_attempts": 2, "backoff_ms": 3}}}
+    subs: dict[str, Any] = {
+        "s": {"tool": "t", "args": {"x": 1}, "timeout_ms": 9, "retry": {"max_attempts": 2, "backoff_ms": 3}}
+    }
     for node in (call("w", **subs["s"]), {"kind": "parallel", "calls": subs, "next": "w"}):
         nodes = {"a": node, "w": {**_WAIT, "next": "b", "timeout_ms": 5}, "b": again}
         rules = {**_ONE, "tools": _tools()}
@@ -209,7 +215,7 @@ def waits(trial: Trial, fmt: Format) -> None:
     nodes = {"w": {**_WAIT, "next": "c", "timeout_ms": 5, "on_error": "c"}, "c": call(args={"x": "$input.card"})}
     rules = {**_ONE, "tools": _tools()}
     scene.start(program("w", None, **nodes), rules, _GIVEN, _REFS, rule="wait.once")
-    event = ("flow.event", scene.event_packet(Ref("card")), {})
+    event: _Said = ("flow.event", scene.event_packet(Ref("card")), {})
     others = [_fired(scene), _control(scene, "cancel"), _control(scene, "erase", refs=["card"])]
     others += [("flow.event", scene.event_packet("v"), {}), ("flow.start", scene.control_packet(), {})]
     for other in others:
@@ -254,7 +260,11 @@ def spent(trial: Trial, fmt: Format) -> None:
     for name in ("steps", "calls", "tokens", "replans"):
         for number in (most, most - 1, 2**62, 2**53, 2**32, 2**31 - 1, 9_999, 10_000):
             carry = {"calls": 0, "replans": 0, "steps": 0, "tokens": 0, name: number}
-            entries = {"from": scene.actor.identity, "starter": scene.peers["bank"], "carry": scene.document(carry)}
+            entries: dict[str, Any] = {
+                "from": scene.actor.identity,
+                "starter": scene.peers["bank"],
+                "carry": scene.document(carry),
+            }
             rules = {**_ONE, "tools": _tools(cost=1), "limits": {"max_replans": 16}}
             later = FlowScene(trial, fmt, scene.bench)
             later.start(program("a", {"max_calls": 1}, a=call("b"), b=call()), rules, _GIVEN, _REFS, **entries)
@@ -270,7 +280,10 @@ def spent(trial: Trial, fmt: Format) -> None:
 def joined(trial: Trial, fmt: Format) -> None:
     """A parallel that is visited again has the outputs of this visit only, and stalls if they are the same."""
     scene = FlowScene(trial, fmt)
-    subs = {"a": {"tool": "t", "args": {}, "optional": True}, "b": {"tool": "t", "args": {"x": "$dep.a"}}}
+    subs: dict[str, Any] = {
+        "a": {"tool": "t", "args": {}, "optional": True},
+        "b": {"tool": "t", "args": {"x": "$dep.a"}},
+    }
     subs["b"] |= {"depends_on": ["a"]}
     nodes = {
         "p": {"kind": "parallel", "calls": subs, "next": "q"},

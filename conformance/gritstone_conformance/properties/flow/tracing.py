@@ -260,14 +260,11 @@ def damaged(trial: Trial, fmt: Format) -> None:
         forged = _forged(scene, [blob, *chain[1:]], 1, lambda each, previous=previous: replace(each, previous=previous))
         scene.replay("replay.refused", forged)
     other = scene.first_core(program("e"), policy(), GIVEN, REFS, name=blob)
-    for at in (0, 1, len(chain) - 2):
-        for target in (blob, scene.stranger, document, first):
-            for name in ("inbox", "outbox", "core"):
-                change = lambda each, name=name, target=target: replace(each, **{name: target})  # noqa: E731
-                scene.replay("replay.first-divergence", _forged(scene, chain, at, change))
-        for actor in (other, scene.stranger, blob):
-            change = lambda each, actor=actor: replace(each, actor=actor)  # noqa: E731
-            scene.replay("replay.first-divergence", _forged(scene, chain, at, change))
+    kinds = [{name: each} for name in ("inbox", "outbox", "core") for each in (blob, scene.stranger, document, first)]
+    for changed in (*kinds, *({"actor": each} for each in (other, scene.stranger, blob))):
+        for at in (0, 1, len(chain) - 2):
+            forged = _forged(scene, chain, at, lambda each, changed=changed: replace(each, **changed))
+            scene.replay("replay.first-divergence", forged)
     scene.flush()
 
 
