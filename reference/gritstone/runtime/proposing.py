@@ -133,13 +133,15 @@ def _channels(world: World, actor: Actor, most: int | None) -> list[_Channel]:
     load = world.objects.load
     channels = []
     for sender in sorted(mail) if len(mail) > 1 else mail:
-        messages, _ = unread(load, mail[sender], inbox.get(sender))
+        tip, cursor = mail[sender], inbox.get(sender)
+        if most is None:
+            messages, _ = unread(load, tip, cursor)
+        else:
+            messages = world.backlogs.oldest(load, (actor.actor_id, sender), tip, cursor, most)
         kind = message_kind(actor.actor_id, load_message(load, messages[0]), exists=exists)
         if kind is MessageKind.WAITING:
             continue
         if kind is MessageKind.ORDINARY:
-            if most is not None and len(messages) > most:
-                del messages[most:]
             for at in range(1, len(messages)):
                 if message_kind(actor.actor_id, load_message(load, messages[at]), exists=True) is not kind:
                     del messages[at:]

@@ -20,6 +20,7 @@ from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import away_actors, away_names, away_step
+from gritstone.runtime.backlogs import Backlogs
 from gritstone.runtime.batch import StepBatch
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
@@ -53,6 +54,7 @@ class World:
         generation: how often everything here was read.
         has_erased: whether the store had erased blobs then.
         forgotten: how often cached data of the store was dropped.
+        backlogs: the unread messages of long channels.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
     """
@@ -73,6 +75,7 @@ class World:
         self.ready: deque[Actor] = deque()
         self.away: set[ObjectId] = set()
         self.held: dict[ObjectId, None] = {}
+        self.backlogs = Backlogs()
         self._placed: list[Actor] = []
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
@@ -341,6 +344,7 @@ class World:
         with self.store.snapshot() as snapshot:
             self.has_erased = snapshot.view.count(Table.TOMBSTONES) > 0
         self.objects.forget()
+        self.backlogs.clear()
         self.executor.closures.forget()
         self.executor.roots.forget()
         self._displace()
