@@ -88,7 +88,7 @@ def _advance(scene: FlowScene, number: int, stage: int) -> FlowScene:
     if stage > 4:
         scene.error(rule=_RULE)  # the limit of calls is reached
     if stage > 5:
-        with_next = program("z", {"max_calls": 1}, z=call("y", args={"x": "$prior.a"}), y=call(args={"x": "$prior.a"}))
+        with_next = program("z", {"max_steps": 1}, z=call("y", args={"x": "$prior.a"}), y=call(args={"x": "$prior.a"}))
         scene.control("replan", program={**with_next, "name": f"g{number}"}, rule=_RULE)
         scene = scene.successor(rule=_RULE)
     if stage > 6:

@@ -21,6 +21,7 @@ from gritstone_conformance.trial import Property, PropertyOptions, Trial
 __all__ = ["PROPERTIES"]
 
 _PAYLOAD: Final = SEALED[16:]
+_MOST_REPAIRS: Final = 6
 
 
 def _of_profile(
@@ -181,7 +182,11 @@ def reachable(trial: Trial, fmt: Format, tape: Tape) -> None:
     draft = draw_graph(tape)
     whole = {**draft.program, "limits": {"max_visits": 3, "max_steps": 12}}
     rules = policy(tools={"t": {"peer": "edge", "params": ["v"]}})
-    scene.start(whole, rules, {}, rule="check.static-is-dynamic", rejected=None)
+    for _ in range(_MOST_REPAIRS):
+        scene.start(whole, rules, {}, rule="check.static-is-dynamic", rejected=None)
+        if scene.state["status"] != "rejected":
+            break
+        whole = _repaired(whole, scene.state["log"][0]["defects"])
     for _ in range(8):
         flight = scene.state.get("flight", {})
         if not flight:
@@ -193,6 +198,20 @@ def reachable(trial: Trial, fmt: Format, tape: Tape) -> None:
             scene.error(call=found, retry=False, rule="check.static-is-dynamic")
     scene.query("trace", "check.static-is-dynamic")
     scene.flush()
+
+
+def _repaired(whole: dict[str, Any], defects: list[list[str]]) -> dict[str, Any]:
+    """Return a drawn program with fewer defects of its graph."""
+    nodes: dict[str, Any] = dict(whole["nodes"])
+    if ["", "no-exit"] in defects:
+        start = nodes[whole["start"]]
+        way = "else" if start["kind"] == "branch" else "on_error"
+        return {**whole, "nodes": {**nodes, whole["start"]: {**start, way: "e"}}}
+    for at, code in defects:
+        node = nodes.pop(at)
+        if code != "unreachable":
+            nodes[at] = {name: each for name, each in node.items() if name != "guards"}
+    return {**whole, "nodes": nodes}
 
 
 def payloads(trial: Trial, fmt: Format) -> None:
