@@ -22,6 +22,7 @@ from gritstone_conformance.model.flow.values import Map
 __all__ = ["metrics"]
 
 _DIGITS: Final = 120
+_KEPT_BITS: Final = 256
 _KEPT: Final = 60
 
 
@@ -144,13 +145,14 @@ def _change_point(series: list[bool]) -> dict[str, Any] | None:
     length = len(series)
     if not METRICS["least_entries"] <= length <= METRICS["entries"]:
         return None
-    ones, inverses = 0, []
+    ones, before, inverses = sum(series), 0, []
     for at in range(1, length):
-        ones += series[at - 1]
-        inverses.append(_inverse(at, ones) * _inverse(length - at, sum(series) - ones))
+        before += series[at - 1]
+        inverses.append(_inverse(at, before) * _inverse(length - at, ones - before))
+    scale = min(inverses).bit_length() + _KEPT_BITS
+    mean = Fraction(sum((1 << scale) // each for each in inverses), len(inverses) << scale)
     with localcontext(Context(prec=_DIGITS)):
-        mean = sum((1 / Decimal(each) for each in inverses), Decimal(0)) / len(inverses)
-        millibits = _rounded(1000 * (mean * _inverse(length, sum(series))).ln() / Decimal(2).ln())
+        millibits = _rounded(1000 * _log2(mean * _inverse(length, ones)))
     detected = millibits >= METRICS["detected_millibits"]
     return {"at": inverses.index(min(inverses)) + 1, "millibits": millibits, "detected": detected}
 
