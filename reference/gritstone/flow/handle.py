@@ -19,7 +19,7 @@ from gritstone.flow.replay import Replay, replay
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
 from gritstone.flow.standing import Outcome, Status, events_between, open_of, state_of, status_of
 from gritstone.flow.trace import trace_at
-from gritstone.flow.values import Value, document, encode_value, key_order
+from gritstone.flow.values import Value, document, encode_value, in_key_order, key_order
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
@@ -103,7 +103,7 @@ class Flow:
 
     def trace(self) -> list[Value]:
         """Return the canonical trace: the events, in their order."""
-        return self._host.ask(lambda: trace_at(self._workspace(), self._position().step_id))
+        return self._host.ask(lambda: in_key_order(trace_at(self._workspace(), self._position().step_id)))
 
     def trace_data(self) -> bytes:
         """Return the encoding of the canonical trace. It is the same in all object formats and implementations."""

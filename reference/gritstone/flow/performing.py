@@ -23,6 +23,7 @@ from gritstone.flow.channel import Channel
 from gritstone.flow.core import read_document
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
 from gritstone.flow.standing import payload_of
+from gritstone.flow.values import in_key_order
 from gritstone.flow.workers import Workers
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
@@ -300,7 +301,7 @@ def _call_of(asker: Asker, flow: ObjectId, letter: Letter) -> Call:
         node=request["node"],
         sub=request.get("sub"),
         visit=request["visit"],
-        args=request["args"],
+        args=in_key_order(request["args"]),  # a copy, because a function may change it
         refs=payloads,
     )
 

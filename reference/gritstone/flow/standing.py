@@ -18,7 +18,7 @@ from gritstone.flow.core import Core, read_document
 from gritstone.flow.replay import Replay, replay
 from gritstone.flow.state import TERMINAL
 from gritstone.flow.trace import trace_at
-from gritstone.flow.values import Value
+from gritstone.flow.values import Value, in_key_order
 from gritstone.grit.objects import Blob, ObjectId, Step
 from gritstone.grit.store import Store
 from gritstone.runtime.away import away_step
@@ -143,8 +143,8 @@ def status_of(workspace: Workspace, position: Position) -> Status:
         calls=state["calls"],
         tokens=state["tokens"],
         open={key: one["phase"] for key, one in state.get("flight", {}).items()},
-        output=state.get("output"),
-        failure=state.get("failure"),
+        output=in_key_order(state.get("output")),  # copies, because the caller may change them
+        failure=in_key_order(state.get("failure")),
     )
 
 
@@ -237,11 +237,12 @@ class Stored:
         Raises:
             Missing: the program was erased (code ``erased``).
         """
-        return read_document(self.workspace, self.position.core["program"], most=1 << 20)
+        return in_key_order(read_document(self.workspace, self.position.core["program"], most=1 << 20))
 
     def trace(self) -> list[Value]:
         """Return its canonical trace."""
-        return trace_at(self.workspace, self.position.step_id)
+        events: list[Value] = in_key_order(trace_at(self.workspace, self.position.step_id))
+        return events
 
     def replay(self) -> Replay:
         """Compute its steps again.

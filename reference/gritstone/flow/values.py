@@ -195,7 +195,7 @@ def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
 
 
 def in_key_order(value: Value) -> Value:
-    """Return a value whose maps list their members in key order, as those of a decoded value do."""
+    """Return a copy of a value whose maps list their members in key order, as those of a decoded value do."""
     if type(value) is dict:
         return {name: in_key_order(value[name]) for _, name in _layout_of(tuple(value))[1]}
     return [in_key_order(item) for item in value] if type(value) is list else value

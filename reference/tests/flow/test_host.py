@@ -269,6 +269,27 @@ def test_calls_of_a_parallel_run_side_by_side(opened: Callable[..., Host]) -> No
         host.close()
 
 
+def test_values_that_people_change_stay_as_they_were(opened: Callable[..., Host]) -> None:
+    seen: list[Any] = []
+
+    def greedy(n: Any) -> Any:
+        seen.append([*n["items"]])
+        n["items"].append(10**6)
+        if len(seen) == 1:
+            raise ToolError("busy", retry=True)
+        return n
+
+    host = opened(t=greedy)
+    for _ in range(2):
+        flow = host.start(one(retry=(2, 1)), input={"n": {"items": [1]}})
+        first = flow.result(LONG_S)
+        first.output["items"].clear()
+        flow.trace()[0].clear()
+        assert flow.result(LONG_S).output == {"items": [1, 10**6]}
+        assert flow.trace()[0]["e"] == "admitted"
+    assert seen == [[1]] * 3
+
+
 def test_error_is_tried_again_with_the_same_key(opened: Callable[..., Host]) -> None:
     calls: list[tuple[bytes, int]] = []
 
