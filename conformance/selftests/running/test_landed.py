@@ -36,10 +36,11 @@ OF_STORES: Final = {
     "grit.bundle.import-atomic",
     *("grit.erase.atomic", "runtime.agent.bootstrap", "wasm.handoff.one-owner"),
     *("runtime.fail.sent", "runtime.head.asked", "runtime.cut.step"),
-    *("runtime.collect.collected", "wasm.handoff.agent", "session.recover.kill"),
+    *("runtime.collect.collected", "wasm.handoff.agent", "session.recover.kill", "flow.crash.every-boundary"),
 }
 
 NEEDED: Final = {
+    "flow.crash.every-boundary": ("flow-a-new-process-forgets-a-log", "flow/crash/sometimes-parallel-cbor"),
     "grit.bundle.import-atomic": (
         "an-import-sets-one-reference-before-the-others",
         "grit/crash/import-at-each-write-cbor",

@@ -306,6 +306,29 @@ SHARED = {  # another runtime, a removal or damage changes the store
 }
 DECLARED = {"runtime.agent.limits", "runtime.effect.limit", "session.guest.size"}  # numbers that are declared
 DRAWN = {"session.open.unique"}  # random ids are compared
+FLOWS = {  # other processes, kills, erased objects, payloads, and what is the same in many runs of flows
+    "flow.budget.across-suspend",
+    "flow.call.key-stable",
+    "flow.call.once",
+    "flow.call.recorded",
+    "flow.call.undeliverable",
+    "flow.check.before-effect",
+    "flow.check.static-is-dynamic",
+    "flow.crash.every-boundary",
+    "flow.crash.nothing-lost",
+    "flow.perf.queue",
+    "flow.perf.slope",
+    "flow.query.erased",
+    "flow.replay.silent",
+    "flow.result.data-only",
+    "flow.secret.by-ref",
+    "flow.start.cleanup",
+    "flow.start.identity",
+    "flow.status.report",
+    "flow.step.environment",
+    "flow.step.erased",
+    "flow.step.transcodes",
+}
 
 
 def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:
@@ -313,7 +336,7 @@ def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:
     judged |= {step.rule for case in load_vectors().cases() for step in case.steps if step.rule}
     judged |= {rule for file in load_audits() for audit in file.audits for rule in audit.rules}
     bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime.", "session.", "flow."))}
-    assert bound - judged == KILLS | RUNNING | TRACES | SHARED | DECLARED | DRAWN
+    assert bound - judged == KILLS | RUNNING | TRACES | SHARED | DECLARED | DRAWN | FLOWS
 
 
 LARGE = {"wasm/migration/waiter-shallow"}  # its other format would be as long again and say the same
