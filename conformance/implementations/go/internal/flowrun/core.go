@@ -54,7 +54,7 @@ func (v *view) entryForm(name string, id grit.ID, core map[string]grit.ID) bool 
 	case "starter":
 		return v.isTree(id)
 	case "prior", "facts":
-		return v.namedTree(id, v.isDocument)
+		return v.namedTree(id, func(id grit.ID) bool { return v.isDocument(id) && v.knowsRefs(id, core["refs"]) })
 	case "carry":
 		return v.isDocument(id) && (v.load(id).Erased || flow.IsCarry(v.values[id]))
 	}
@@ -92,6 +92,18 @@ func (v *view) erasedForm(value flow.Value, refs grit.ID) bool {
 	return !slices.ContainsFunc(value.(flow.List), func(name flow.Value) bool {
 		return known[name.(string)] == grit.None
 	})
+}
+
+// knowsRefs reports whether the refs in a document are in refs; an erased one counts as one of this form.
+func (v *view) knowsRefs(id, refs grit.ID) bool {
+	occurring, known := map[string]bool{}, v.treeOf(refs)
+	flow.Refs(v.values[id], occurring)
+	for name := range occurring {
+		if known[name] == grit.None {
+			return false
+		}
+	}
+	return true
 }
 
 // checkFirst checks a first core: flow.check.same.
