@@ -69,10 +69,8 @@ func (r *run) bound(name string) (status, class string) {
 
 // exceeds compares a number with the limits of the program and of the policy: flow.budget.both.
 func (r *run) exceeds(what string, number int64) bool {
-	if number > r.program.Limits["max_"+what] {
-		return true
-	}
-	return r.carried(what) > r.policy.Limits["max_"+what]-number
+	carried := r.carried(what) // it is needed, whichever limit is exceeded: flow.step.erased
+	return number > r.program.Limits["max_"+what] || carried > r.policy.Limits["max_"+what]-number
 }
 
 // carried returns a number of carry, 0 if there is none.
