@@ -98,11 +98,11 @@ func (r *run) erases(a *arrival) (string, effect) {
 		return reason, nil
 	}
 	var fresh []string
-	known := r.entries("refs")
-	for _, name := range r.doc(a).texts("refs") {
-		if known[name] == grit.None {
-			return "unknown-ref", nil
-		}
+	known, names := r.entries("refs"), r.doc(a).texts("refs")
+	if slices.ContainsFunc(names, func(name string) bool { return known[name] == grit.None }) {
+		return "unknown-ref", nil
+	}
+	for _, name := range names {
 		if !r.erasedNames()[name] {
 			fresh = append(fresh, name)
 		}
