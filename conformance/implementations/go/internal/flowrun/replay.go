@@ -22,10 +22,16 @@ func Replay(store *grit.Store, step grit.ID) (steps, differs int, err error) {
 	last, before := grit.None, map[grit.ID]grit.ID{}
 	for i, id := range chain {
 		object := v.load(id)
+		if object.Actor != v.actor {
+			return len(chain), i, nil
+		}
 		inbox, err := wit.Inbox(store, object)
+		if grit.IsRefusal(err, "invalid") { // an object of another kind
+			return len(chain), i, nil
+		}
 		must(err)
 		if i == 0 && v.isCut(inbox) {
-			if !v.keepsFixed(object) {
+			if !v.keepsFixed(object) || !v.isMailbox(object.Outbox) {
 				return len(chain), i, nil
 			}
 		} else if !v.same(store, last, id, before, inbox) {
@@ -53,12 +59,15 @@ func (v *view) chain(step grit.ID) []grit.ID {
 // isCut reports whether a root covers a cleanup.
 func (v *view) isCut(inbox map[grit.ID]grit.ID) bool {
 	for _, id := range inbox {
-		if v.load(id).Header("mt") == "cleanup" {
+		if message := v.load(id); message.Kind == grit.Message && message.Header("mt") == "cleanup" {
 			return true
 		}
 	}
 	return false
 }
+
+// isMailbox reports whether a step can have an object as a mailbox.
+func (v *view) isMailbox(id grit.ID) bool { return id == grit.None || v.load(id).Kind == grit.Mailbox }
 
 // keepsFixed reports whether the fixed entries of the first core are those of a step.
 func (v *view) keepsFixed(step *grit.Object) bool {
@@ -70,7 +79,7 @@ func (v *view) keepsFixed(step *grit.Object) bool {
 			return false
 		}
 	}
-	return step.Actor == v.actor
+	return true
 }
 
 // same reports whether a step is the result of the transition from the one before: flow.replay.first-divergence.
