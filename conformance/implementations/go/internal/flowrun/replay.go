@@ -69,13 +69,13 @@ func (v *view) isCut(inbox map[grit.ID]grit.ID) bool {
 // isMailbox reports whether a step can have an object as a mailbox.
 func (v *view) isMailbox(id grit.ID) bool { return id == grit.None || v.load(id).Kind == grit.Mailbox }
 
-// keepsFixed reports whether the fixed entries of the first core are those of a step.
+// keepsFixed reports whether the fixed entries of a step are those of the first core, which may lack the starter.
 func (v *view) keepsFixed(step *grit.Object) bool {
 	first, now := v.treeOf(v.actor), v.treeOf(step.Core)
 	for _, name := range []string{
 		"wit", "wit_query", "name", "program", "input", "policy", "from", "carry", "prior", "starter",
 	} {
-		if first[name] != grit.None && first[name] != now[name] {
+		if first[name] != now[name] && (name != "starter" || first[name] != grit.None) {
 			return false
 		}
 	}
