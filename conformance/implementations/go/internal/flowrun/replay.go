@@ -82,7 +82,8 @@ func (v *view) keepsFixed(step *grit.Object) bool {
 	return true
 }
 
-// same reports whether a step is the result of the transition from the one before: flow.replay.first-divergence.
+// same reports whether a step is the result of the transition from the one before: flow.replay.first-divergence. It ends
+// with the class missing if the transition needs an erased document.
 func (v *view) same(store *grit.Store, last, step grit.ID, before, inbox map[grit.ID]grit.ID) bool {
 	request := &wit.Request{Actor: v.actor, Head: last, HasHead: last != grit.None, Attempt: 1}
 	for sender, message := range inbox {
@@ -92,6 +93,10 @@ func (v *view) same(store *grit.Store, last, step grit.ID, before, inbox map[gri
 	}
 	slices.SortFunc(request.Inbox, func(a, b [2]grit.ID) int { return bytes.Compare(a[0][:], b[0][:]) })
 	result, err := wit.Recompute(store, request)
+	var lack lacking
+	if errors.As(err, &lack) {
+		must(grit.Refuse("missing", "erased", "%s", lack))
+	}
 	var refusal *grit.Refusal
 	if errors.As(err, &refusal) && refusal.Class != "missing" {
 		return false

@@ -38,6 +38,11 @@ func caught(err *error) {
 
 func failed(format string, args ...any) error { return wit.Fail("failed", "", format, args...) }
 
+// lacking is the failure of a transition that needs an erased document: flow.step.erased.
+type lacking struct{ error }
+
+func (l lacking) Unwrap() error { return l.error }
+
 func newView(overlay *grit.Overlay, actor grit.ID) view {
 	return view{overlay, actor, map[grit.ID]flow.Value{}}
 }
@@ -143,7 +148,7 @@ func (v *view) data(id grit.ID) []byte {
 	}
 	object := v.load(id)
 	if object.Erased {
-		must(failed("a document of the core was erased"))
+		must(lacking{failed("the document %s of the core was erased", id)})
 	}
 	if !hasHeader(object, "cbor") {
 		return nil
