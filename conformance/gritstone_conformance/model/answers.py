@@ -39,15 +39,20 @@ class Answers:
         if self.history.is_open(question.actor):
             return None
         found: dict[bytes | None, None] = {}
-        for step in reversed(chain.ids if chain is not None else ()):
-            try:
-                found.setdefault(answer_query(self.history.shelf, step, question.name, question.args))
-            except Refusal:
-                found.setdefault(REFUSED)
-            except Foreign:
-                return None
-        found.setdefault(REFUSED)
-        return list(found)
+        shelf = self.history.shelf
+        before, shelf.erased = shelf.erased, set()
+        try:
+            for step in reversed(chain.ids if chain is not None else ()):
+                try:
+                    found.setdefault(answer_query(shelf, step, question.name, question.args))
+                except Refusal:
+                    found.setdefault(REFUSED)
+            found.setdefault(REFUSED)
+            return None if shelf.erased else list(found)
+        except Foreign:
+            return None
+        finally:
+            shelf.erased = before
 
 
 @dataclass(slots=True)

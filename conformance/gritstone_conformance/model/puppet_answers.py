@@ -9,7 +9,6 @@ from typing import Final
 
 from gritstone_conformance.model.cores import find, split_path
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob
 
@@ -45,6 +44,6 @@ def _get(shelf: Shelf, core: bytes, args: bytes) -> bytes | None:
     if path is None:
         raise Failure("failed", f"{args!r} is no path", "wit.query.answers")
     found = find(shelf, core, path)
-    if found is not None and isinstance(shelf.get(found), Tombstone):
+    if found is not None and shelf.is_erased(found):
         raise Failure("failed", "the answer was erased", "wit.query.answers")
     return found

@@ -84,6 +84,7 @@ class _Trial:
     def check(self) -> Finding | None:
         """Return the finding where the step is not what its transition gives."""
         proposal, last = self._proposal(), self.chain.ids[self.index - 1] if self.index else None
+        self.history.shelf.erased.clear()
         script = QueryAnswers(self.answers, self._at, self.is_adopted)
         first: Draft | bytes | str | None = None
         for _ in script.runs():
@@ -99,6 +100,10 @@ class _Trial:
             return None
         if script.believed or script.spent:
             self._believe(script, spent=True)
+            return None
+        if self.history.shelf.erased:
+            place = self.chain.place(self.index, "core").path
+            self.history.unverified.append(f"{place}: the step may have read a blob before it was erased")
             return None
         return self._finding(proposal, first)
 

@@ -32,6 +32,7 @@ class Shelf:
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
         known: trees and messages that are underneath, to their ids, as far as they were noted.
+        erased: blobs of which data or headers were to be read although they were erased, until the set is cleared.
     """
 
     def __init__(self, fmt: Format, look: Look, limits: Limits | None = None) -> None:
@@ -42,6 +43,7 @@ class Shelf:
         self.nesting: dict[bytes, int] = {}
         self.whole: set[bytes] = set()
         self.known: dict[Object, bytes] = {}
+        self.erased: set[bytes] = set()
         self._look = look
         self._values: dict[bytes, Object | Tombstone] = {}
         self._mail: dict[bytes, dict[bytes, bytes]] = {}
@@ -81,7 +83,13 @@ class Shelf:
     def blob(self, identity: bytes) -> Blob | None:
         """Return a blob, or None for what is no blob or was erased."""
         value = self.get(identity)
+        if isinstance(value, Tombstone):
+            self.erased.add(identity)
         return value if isinstance(value, Blob) else None
+
+    def is_erased(self, identity: bytes) -> bool:
+        """Return whether an id leads to an erased blob, whose data or headers would be read."""
+        return self.blob(identity) is None and identity in self.erased
 
     def message(self, identity: bytes) -> Message:
         """Return a message."""

@@ -15,6 +15,7 @@ from gritstone_conformance.model.channels import OutboxChange, change, root, unr
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.freezing import thawed
+from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.values import Blob, Tree
 
 __all__ = ["check_steps"]
@@ -57,6 +58,9 @@ def _is_agent_core(history: History, agent: bytes) -> bool:
     shelf = history.shelf
     entries = shelf.names(agent)
     blob = shelf.look(entries["name"]) if entries.keys() == {"name"} else None
+    if isinstance(blob, Tombstone):
+        history.unverified.append("the name of the agent was erased")
+        return True
     if not isinstance(blob, Blob) or blob.headers != (("ct", "s"),) or not 1 <= len(blob.data) <= 255:
         return False
     try:
@@ -143,6 +147,9 @@ def _of_core(history: History, chain: Chain, index: int) -> Iterator[Finding]:
     if index == 0 and chain.cut:
         return
     before = chain.steps[index - 1].core if index else chain.actor
+    shelf.erased.clear()
     path = thawed(shelf, before, core) if isinstance(shelf.look(before), Tree) else None
-    if path is not None:
+    if path is not None and shelf.erased:
+        history.unverified.append(f"{chain.place(index, 'core').path}: the list of frozen paths was erased")
+    elif path is not None:
         yield Finding("thawed", chain.place(index, f"core/{path}".rstrip("/")), "a frozen path changed")

@@ -14,6 +14,7 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import BLAME, FAULTS, Finding
 from gritstone_conformance.model.formats import FRAMED_SHA256, Format
 from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.model.values import Blob
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.programs import ACTOR, append, send
@@ -86,6 +87,19 @@ def test_actor_may_send_itself_a_message_again_after_a_cut(fmt: Format) -> None:
     chain = verdict.history.chains[actor]
     assert chain.cut
     assert chain.inboxes[0][actor] == chain.inboxes[-1][actor] != chain.inboxes[1][actor]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_history_stays_legal_if_a_blob_is_erased(fmt: Format, seed: int) -> None:
+    data = run_scenario(drawn(fmt, seed), seed).store.export()
+    bundle, unverified = scan(data), 0
+    blobs = [each for each, shape in bundle.shapes.items() if isinstance(shape, Blob)]
+    for erased in blobs:
+        frames = {each: None if each == erased else bundle.encoding(each) for each in bundle.shapes}
+        verdict = check_history(scan(write(fmt, bundle.references, frames)))
+        assert verdict.findings == []
+        unverified += len(verdict.unverified)
+    assert unverified > len(blobs) // 4
 
 
 def flips(history: History, actor: bytes, index: int) -> dict[str, bytes | None]:

@@ -107,6 +107,11 @@ def _erase(scene: FlowHistory) -> None:
     scene.erase("customer" if "customer" in scene.refs else "card")
 
 
+def _erase_sealed(scene: FlowHistory) -> None:
+    """Erase the sealed blob in the store."""
+    scene.objects.erase(scene.blob(SEALED, ct="sealed"))
+
+
 def _update(scene: FlowHistory) -> None:
     scene.send("update", scene.tree(out=scene.tree(a=scene.document("v"))))
 
@@ -190,6 +195,9 @@ _FORGERIES: Final[dict[str, _Forgery]] = {
     ),
     "paid-after-no": _Forgery(
         REFUNDED, _ok("no"), _as_if_ok("yes"), "outbox", "the answer is `no`, and the flow pays as if it were `yes`"
+    ),
+    "paid-after-no-and-erased": _Forgery(
+        REFUNDED, _say(_ok("no"), _erase_sealed), _as_if_ok("yes"), "outbox", "a blob was erased that no step reads"
     ),
     "called-although-denied": _Forgery(
         FACT, _ok("stop"), _as_if_ok("go"), "outbox", "the fact of t denies the call of u, which is made"
@@ -321,6 +329,62 @@ _FORGERIES: Final[dict[str, _Forgery]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Erasure:
+    """One legal history in which blobs were erased in the store.
+
+    Attributes:
+        flow: what is started.
+        script: sends the messages and erases.
+        unverified: how many steps cannot be computed again.
+        comment: what was erased.
+        rule: the rule of the audit.
+    """
+
+    flow: StartedFlow
+    script: Script
+    unverified: int
+    comment: str
+    rule: str = "flow.step.erased"
+
+
+def _acknowledge(scene: FlowHistory) -> None:
+    scene.send("flow.erased", scene.tree(request=scene.newest("flow.erase")))
+
+
+def _erase_entry(name: str) -> Script:
+    return lambda scene: scene.objects.erase(scene.entries[name])
+
+
+def _erase_state_before(scene: FlowHistory) -> None:
+    """Erase the state from which the newest step was made."""
+    scene.objects.erase(Shelf.over(scene.objects).names(scene.before.core)["state"])
+
+
+def _erase_newest_document(scene: FlowHistory) -> None:
+    """Erase the document of the newest message."""
+    assert scene.sent is not None
+    shelf = Shelf.over(scene.objects)
+    scene.objects.erase(shelf.names(shelf.message(scene.sent).content)["doc"])
+
+
+_ERASURES: Final[dict[str, _Erasure]] = {
+    "erased-blob": _Erasure(
+        REFUNDED,
+        _say(_erase, _acknowledge, _ok("yes", tool="llm"), _erase_sealed),
+        0,
+        "the sealed blob, as the flow had requested",
+        "flow.erase.gone",
+    ),
+    "erased-program": _Erasure(ONE, _say(_ok("v"), _erase_entry("program")), 2, "the program, which both steps read"),
+    "erased-state": _Erasure(ONE, _say(_ok("v"), _erase_state_before), 1, "the state that the second step reads"),
+    "erased-last-state": _Erasure(ONE, _say(_ok("v"), _erase_entry("state")), 0, "the state of the head, never read"),
+    "erased-result": _Erasure(
+        ONE, _say(_ok("v"), _erase_newest_document), 1, "the document of a result, after it was read"
+    ),
+}
+
+
 def _event(scene: FlowHistory, visit: int) -> bytes:
     fixed = {name: scene.entries[name] for name in ("program", "policy")}
     document = scene.document({"node": "a", "visit": visit, "event": "go", "value": 1})
@@ -352,19 +416,19 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
         finding = {"check": 8, "fault": "recompute", "rule": forgery.blamed, "path": path}
         named = {"name": f"audit/flow/{name}{suffix}", "finding": finding, "twin": twin["name"]}
         yield {**shared, **named, "bundle": encode_bytes(forged.bundle()), "comment": forgery.comment}
-    yield _erased(fmt, suffix)
-
-
-def _erased(fmt: Format, suffix: str) -> dict[str, Any]:
-    """Return the legal history of a flow whose sealed blob was erased in the store, as it had requested."""
-    scene = REFUNDED.started(fmt)
-    _erase(scene)
-    scene.send("flow.erased", scene.tree(request=scene.newest("flow.erase")))
-    scene.result("yes", tool="llm")
-    scene.objects.erase(scene.blob(SEALED, ct="sealed"))
-    found = {"name": f"audit/flow/erased-blob{suffix}", "finding": None, "comment": "the blob is a tombstone"}
-    shared = {"rules": ["flow.erase.gone"], "format": fmt.name, "origin": {"by": "hand"}}
-    return {**shared, **found, "bundle": encode_bytes(scene.bundle())}
+    for name, erasure in _ERASURES.items():
+        scene = erasure.flow.started(fmt)
+        erasure.script(scene)
+        yield {
+            "name": f"audit/flow/{name}{suffix}",
+            "rules": [erasure.rule],
+            "format": fmt.name,
+            "finding": None,
+            "unverified": erasure.unverified,
+            "origin": {"by": "hand"},
+            "comment": erasure.comment,
+            "bundle": encode_bytes(scene.bundle()),
+        }
 
 
 def _path(path: str, legal: FlowHistory, forged: FlowHistory) -> str:

@@ -12,7 +12,6 @@ from typing import Final
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.flow.limits import VALUE_BYTES
 from gritstone_conformance.model.flow.values import NotAValue, Value, decode, encode, is_name
-from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.law import node_data
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Tree
@@ -65,10 +64,10 @@ def document_data(shelf: Shelf, identity: bytes) -> bytes | None:
 
     Spec: :rule:`flow.step.function`.
     """
-    value = shelf.get(identity)
-    if isinstance(value, Tombstone):
+    blob = shelf.blob(identity)
+    if blob is None and shelf.is_erased(identity):
         raise ErasedDocument("failed", f"the document {identity.hex()} was erased", "flow.step.function")
-    return value.data if isinstance(value, Blob) and value.headers == _HEADERS else None
+    return blob.data if blob is not None and blob.headers == _HEADERS else None
 
 
 def read_document(shelf: Shelf, identity: bytes, most: int | None = VALUE_BYTES) -> Value:
@@ -84,17 +83,18 @@ def read_document(shelf: Shelf, identity: bytes, most: int | None = VALUE_BYTES)
 
 def read_sent(shelf: Shelf, identity: bytes) -> Value:
     """Return the value of the document of a packet; raises NotADocument also if it was erased."""
-    if isinstance(shelf.get(identity), Tombstone):
-        raise NotADocument
-    return read_document(shelf, identity)
+    try:
+        return read_document(shelf, identity)
+    except ErasedDocument as failure:
+        raise NotADocument from failure
 
 
 def is_sealed(shelf: Shelf, identity: bytes) -> bool:
     """Return whether an object is a sealed blob. An erased blob counts as one."""
-    value = shelf.get(identity)
-    if isinstance(value, Tombstone):
-        return True
-    return isinstance(value, Blob) and value.headers == _SEALED and len(value.data) >= _SALT_BYTES
+    blob = shelf.blob(identity)
+    if blob is None:
+        return shelf.is_erased(identity)
+    return blob.headers == _SEALED and len(blob.data) >= _SALT_BYTES
 
 
 def named(shelf: Shelf, identity: bytes) -> dict[str, bytes] | None:

@@ -19,7 +19,6 @@ from gritstone_conformance.model.flow.sending import erase_packet
 from gritstone_conformance.model.flow.successors import check_core, first_core
 from gritstone_conformance.model.flow.values import Value, refs_in
 from gritstone_conformance.model.flow.working import TERMINAL, Flow, Place
-from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.proposals import header
 from gritstone_conformance.model.values import Message
 
@@ -263,13 +262,9 @@ def _replan(incoming: _Incoming) -> Received:
     if flow.carry["replans"] >= flow.most_replans:
         raise Ignored("no-replans-left")
     successor = put_tree(flow.shelf, first_core(flow, packet["program"]))
-    if _is_erased(flow, packet["program"]) or check_core(flow.shelf, successor):
+    if flow.shelf.is_erased(packet["program"]) or check_core(flow.shelf, successor):
         raise Ignored("rejected-plan")
     return Received(target=packet["program"])
-
-
-def _is_erased(flow: Flow, identity: bytes) -> bool:
-    return isinstance(flow.shelf.get(identity), Tombstone)
 
 
 def _start(incoming: _Incoming) -> Received:

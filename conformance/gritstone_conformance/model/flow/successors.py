@@ -12,6 +12,7 @@ from gritstone_conformance.model.flow.checking import Defects, check
 from gritstone_conformance.model.flow.message_forms import is_carry, is_list_of_names
 from gritstone_conformance.model.flow.objects import (
     CODE,
+    ErasedDocument,
     NotADocument,
     document_data,
     is_flow,
@@ -22,7 +23,6 @@ from gritstone_conformance.model.flow.objects import (
 )
 from gritstone_conformance.model.flow.values import Value, refs_in
 from gritstone_conformance.model.flow.working import Flow
-from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.shelf import Shelf
 
 __all__ = ["CORE", "FIXED", "check_core", "first_core"]
@@ -97,10 +97,10 @@ def _has_form(shelf: Shelf, entries: Mapping[str, bytes]) -> bool:
 
 def _is_of(shelf: Shelf, identity: bytes | None, form: Callable[[Any], bool]) -> bool:
     """Return whether an entry is absent or a document of a form. An erased blob counts as one."""
-    if identity is None or isinstance(shelf.get(identity), Tombstone):
-        return True
     try:
-        return form(read_document(shelf, identity))
+        return identity is None or form(read_document(shelf, identity))
+    except ErasedDocument:
+        return True
     except NotADocument:
         return False
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.session.json_text import DEEPEST, JsonText, NotJson, read_json, write_json
 from gritstone_conformance.model.session.requests import is_call
 from gritstone_conformance.model.session.settings import TOOL_NAME
@@ -93,12 +92,12 @@ def tool_entry(call: str, tool: str, ct: str, ok: str, data: bytes) -> Blob:
 
 def read_entry(shelf: Shelf, identity: bytes) -> Entry | None:
     """Return a message of a history, or None if it was erased; raises Damaged."""
-    value = shelf.get(identity)
-    if isinstance(value, Tombstone):
+    blob = shelf.blob(identity)
+    if blob is not None:
+        return _entry(dict(blob.headers), blob.data)
+    if shelf.is_erased(identity):
         return None
-    if not isinstance(value, Blob):
-        raise Damaged("a message of the history is a tree")
-    return _entry(dict(value.headers), value.data)
+    raise Damaged("a message of the history is a tree")
 
 
 def is_text(data: bytes) -> bool:

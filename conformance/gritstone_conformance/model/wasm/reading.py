@@ -60,13 +60,11 @@ def _kind(host: Host, identity: bytes) -> Reply:
 def _size(host: Host, identity: bytes) -> Reply:
     host.check(Use(identity, ("blob", "tree", "mailbox")))
     match host.shelf.get(identity):
-        case Blob(_, data):
-            return Reply(len(data))
         case Tree(entries) as value:
             return Reply(len(entries), weight(value))
         case Mailbox(pairs) as value:
             return Reply(len(pairs), weight(value))
-    raise Problem(ERASED)
+    return Reply(len(_whole(host, identity).data))
 
 
 def _read(host: Host, identity: bytes, offset: int, room: tuple[int, int]) -> Reply:
@@ -77,9 +75,7 @@ def _read(host: Host, identity: bytes, offset: int, room: tuple[int, int]) -> Re
 
 def _headers(host: Host, identity: bytes, room: tuple[int, int]) -> Reply:
     host.check(Use(identity, ("blob", "message")))
-    value = host.shelf.get(identity)
-    if not isinstance(value, Blob | Message):
-        raise Problem(ERASED)
+    value = host.shelf.message(identity) if host.shelf.kind(identity) == "message" else _whole(host, identity)
     pairs = sorted((key.encode(), text.encode()) for key, text in value.headers)
     return _fitting(b"".join(key + b"\0" + text + b"\0" for key, text in pairs), room)
 
