@@ -306,27 +306,13 @@ SHARED = {  # another runtime, a removal or damage changes the store
 }
 DECLARED = {"runtime.agent.limits", "runtime.effect.limit", "session.guest.size"}  # numbers that are declared
 DRAWN = {"session.open.unique"}  # random ids are compared
-FLOWS = {  # other processes, kills, erased objects, payloads, and what is the same in many runs of flows
+FLOWS = {  # other processes, kills, times, and what is the same in many runs of flows
     "flow.budget.across-suspend",
-    "flow.call.key-stable",
-    "flow.call.once",
-    "flow.call.recorded",
-    "flow.call.undeliverable",
-    "flow.check.before-effect",
-    "flow.check.static-is-dynamic",
     "flow.crash.every-boundary",
     "flow.crash.nothing-lost",
     "flow.perf.queue",
     "flow.perf.slope",
-    "flow.query.erased",
-    "flow.replay.silent",
-    "flow.result.data-only",
-    "flow.secret.by-ref",
-    "flow.start.cleanup",
-    "flow.start.identity",
-    "flow.status.report",
     "flow.step.environment",
-    "flow.step.erased",
     "flow.step.transcodes",
 }
 
