@@ -1,4 +1,4 @@
-"""Scripts of runs of flows: what is sent to a flow, each message in a step of its own, and what is asked."""
+"""Scripts of runs of flows: they send messages, each in a step of its own, and queries."""
 
 from __future__ import annotations
 
