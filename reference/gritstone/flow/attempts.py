@@ -12,7 +12,7 @@ Spec: ``flow/calls``.
 from __future__ import annotations
 
 from gritstone.errors import Exhausted, Rejected
-from gritstone.flow.core import Documents, Sources
+from gritstone.flow.core import Documents, Sources, remember
 from gritstone.flow.expressions import Environment, evaluate
 from gritstone.flow.limits import MOST_BACKOFF_MS
 from gritstone.flow.plan import Tool
@@ -58,6 +58,7 @@ def dispatch(flow: Flow, place: Place, attempt: int) -> Failed | None:
     state.steps += place.sub is not None and attempt == 1
     entries = {name: flow.core.entries[name] for name in ("program", "policy")}
     packet = flow.sent()[place.key] = flow.packet(request, data, **entries)
+    remember(data, request)  # for the one that performs it
     headers = {"mt": "flow.call", "attempt": str(attempt)}
     flow.send(flow.core.peers()[work.tool.peer], headers, packet)
     state.flight[place.key] = {"phase": "called", "attempt": attempt}

@@ -6,35 +6,41 @@ Spec: ``flow/core``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.limits import MOST_VALUE_BYTES
-from gritstone.flow.values import Value, decode_value, document, in_key_order
+from gritstone.flow.values import Value, decode_value, document
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.wit.bounded_cache import BoundedCache
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Core", "Documents", "Sources", "read_document", "remember"]
 
-_KEPT_BYTES = 4_096  # longer documents are decoded each time
-_decoded: BoundedCache[bytes, list[Value]] = BoundedCache(8 << 20, 20_000)
+_SHORT_BYTES, _KEPT_BYTES = 512, 4_096  # longer documents are decoded each time
+_decoded_short: BoundedCache[bytes, list[Value]] = BoundedCache(16 << 20, 4_000)
+_decoded_long: BoundedCache[bytes, list[Value]] = BoundedCache(8 << 20, 20_000)
 
 
 def _decode(data: bytes, most: int) -> Value:
     """Return the value of an encoding; short ones are remembered. Callers do not change values."""
     if len(data) > _KEPT_BYTES:
         return decode_value(data, most)
-    found = _decoded.get(data)
+    cache = _decoded_short if len(data) <= _SHORT_BYTES else _decoded_long
+    found = cache.get(data)
     if found is None:
         found = [decode_value(data)]
-        _decoded.put(data, found)
+        cache.put(data, found)
     return found[0]
 
 
 def remember(data: bytes, value: Value) -> None:
-    """Remember the value of an encoding that is read soon."""
+    """Remember the value of an encoding that is read soon. From now on, nobody changes it.
+
+    The members of its maps can have another order than those of a decoded value.
+    """
     if len(data) <= _KEPT_BYTES:
-        _decoded.put(data, [in_key_order(value)])
+        (_decoded_short if len(data) <= _SHORT_BYTES else _decoded_long).put(data, [value])
 
 
 def read_document(workspace: Workspace, target: ObjectId, most: int = MOST_VALUE_BYTES) -> Value:
@@ -114,7 +120,7 @@ class Core:
 
     def put_tree(self, entries: Mapping[str, ObjectId]) -> ObjectId:
         """Store a tree; return its id."""
-        return self.workspace.put(Tree(dict(entries)))
+        return self.workspace.put(Tree(MappingProxyType({**entries})))
 
     def store_trees(self) -> None:
         """Store the changed trees, so that ``entries`` has them."""
@@ -150,27 +156,27 @@ class Documents(Mapping[str, Value]):
         return len(self._names)
 
 
+_TREES = {"out": "out", "prior": "prior", "tool": "facts"}
+
+
 class Sources(Mapping[str, Value]):
     """An environment whose namespaces are read when they are asked for."""
 
     def __init__(self, core: Core, **more: Value) -> None:
         """Provide ``input``, ``out``, ``prior`` and ``tool`` of a core, and more namespaces."""
+        self._core = core
         self._more = more
-        self._read: dict[str, Callable[[], Value]] = {
-            "input": lambda: core.value("input"),
-            "out": lambda: Documents(core, core.tree("out")),
-            "prior": lambda: Documents(core, core.tree("prior")),
-            "tool": lambda: Documents(core, core.tree("facts")),
-        }
 
     def __getitem__(self, space: str) -> Value:
-        return self._more[space] if space in self._more else self._read[space]()
+        if space in self._more:
+            return self._more[space]
+        return self._core.value("input") if space == "input" else Documents(self._core, self._core.tree(_TREES[space]))
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._read, **self._more})
+        return iter({"input", *_TREES, *self._more})
 
     def __len__(self) -> int:
-        return len({**self._read, **self._more})
+        return len({"input", *_TREES, *self._more})
 
 
 def is_document(workspace: Workspace, target: ObjectId, form: Callable[[Value], bool] = lambda value: True) -> bool:

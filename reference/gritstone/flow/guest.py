@@ -105,7 +105,7 @@ def _first(run: Run) -> ObjectId:
     return _stored(run, flow, None, {sender: message})
 
 
-_NO_PLAN = Plan("", "", "", {}, {}, {}, {}, {})
+_NO_PLAN = Plan("", "", "", {}, {}, {}, {}, {}, {})
 
 
 def _cut(run: Run) -> ObjectId:

@@ -143,7 +143,7 @@ class Flow:
     def _events_after(self, step: ObjectId | None) -> tuple[ObjectId, list[Value], bool]:
         position, workspace = self._position(), self._workspace()
         events = events_between(workspace, step, position.step_id)
-        return position.step_id, events, status_of(workspace, position).has_ended
+        return position.step_id, in_key_order(events), status_of(workspace, position).has_ended
 
     # --- messages ----------------------------------------------------------------------------------------
 

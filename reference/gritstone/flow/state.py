@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +22,10 @@ INTERRUPTED = frozenset({"budget_exceeded", "stalled"})
 TERMINAL = INTERRUPTED | {"rejected", "succeeded", "failed"}
 
 _COUNTERS = ("steps", "calls", "tokens", "reserved", "idle", "seq")
+_COUNTS = attrgetter(*_COUNTERS)
+_ALWAYS = itemgetter("status", "at", *_COUNTERS)
+_OPTIONS = frozenset({"visit", "stop", "failure"})
+_CHANGED = frozenset({"visits", "flight", "done"})  # in place
 
 
 class Place(NamedTuple):
@@ -63,13 +68,13 @@ class State:
     Attributes:
         status: one of eight words.
         at: the open node.
-        visit: the visit of the open node.
         steps: entered nodes and begun subs.
         calls: sent attempts.
         tokens: the usage of settled attempts.
         reserved: the costs of open attempts.
         idle: nodes in sequence that changed no output.
         seq: logged events.
+        visit: the visit of the open node.
         visits: visits by node, if they are counted.
         flight: phase and attempt by node or sub.
         done: by sub, whether it succeeded; only in a parallel.
@@ -80,13 +85,13 @@ class State:
 
     status: str = "running"
     at: str | None = None
-    visit: int = 0
     steps: int = 0
     calls: int = 0
     tokens: int = 0
     reserved: int = 0
     idle: int = 0
     seq: int = 0
+    visit: int = 0
     visits: dict[str, int] | None = None
     flight: dict[str, dict[str, Value]] = field(default_factory=dict)
     done: dict[str, bool] | None = None
@@ -97,16 +102,19 @@ class State:
     @classmethod
     def read(cls, value: Value) -> State:
         """Return the state of a document, as a copy to change."""
-        copies: dict[str, Value] = {name: dict(value[name]) for name in ("visits", "flight", "done") if name in value}
-        members = {name: value[name] for name in ("status", "at", *_COUNTERS)}
-        options = {name: value[name] for name in ("visit", "stop", "failure") if name in value}
-        return cls(**members, **options, **copies, output=[value["output"]] if "output" in value else [])
+        state = cls(*_ALWAYS(value))
+        for name in value.keys() & _OPTIONS:
+            setattr(state, name, value[name])
+        for name in value.keys() & _CHANGED:
+            setattr(state, name, dict(value[name]))
+        if "output" in value:
+            state.output = [value["output"]]
+        return state
 
     def document(self, log: list[Value]) -> bytes:
         """Return the encoding of the document with the events of a step."""
-        value: dict[str, Value] = {"v": 1, "status": self.status, "at": self.at, "log": log}
-        for name in _COUNTERS:
-            value[name] = getattr(self, name)
+        counts = zip(_COUNTERS, _COUNTS(self), strict=True)
+        value: dict[str, Value] = {"v": 1, "status": self.status, "at": self.at, "log": log, **dict(counts)}
         if self.at is not None:
             value |= {"visit": self.visit, "flight": self.flight}
         for name in ("visits", "done", "stop", "failure"):
@@ -188,12 +196,10 @@ class Flow:
 
         Spec: :rule:`flow.budget.both`.
         """
-        limit, before = f"max_{name}", self.carry()[name]
-        return count > self.plan.limits[limit] or before + count > self.plan.bounds[limit]
-
-    def smaller(self, limit: str) -> int:
-        """Return the smaller of the limits of the program and of the policy."""
-        return min(self.plan.limits[limit], self.plan.bounds[limit])
+        limit = f"max_{name}"
+        if count > self.plan.least[limit]:
+            return True
+        return "carry" in self.core.entries and self.carry()[name] + count > self.plan.bounds[limit]
 
     def node(self) -> Node:
         """Return the open node."""

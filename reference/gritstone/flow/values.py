@@ -20,6 +20,7 @@ from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.limits import MOST_ARGUMENT, MOST_DEPTH, MOST_VALUE_BYTES
 from gritstone.grit.cbor import write_head
 from gritstone.grit.objects import Blob
+from gritstone.wit.bounded_cache import BoundedCache
 
 __all__ = [
     "ID",
@@ -47,13 +48,17 @@ _UNSIGNED, _NEGATIVE, _REF, _TEXT, _LIST, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
 _SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
 _SIMPLE_BYTES = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _NO_LIMIT = 1 << 62
-_MOST_KEPT_NAMES = 32  # keys of a map whose order is remembered
-_MOST_KEPT_CHARACTERS = 512  # in these keys
-_MOST_KEPT_TEXT = 32  # characters of a text whose encoding is remembered
+_MOST_KEPT_NAMES = 32  # keys of a map whose layout is remembered
+_MOST_KEPT_TEXT = 34  # bytes of a remembered encoding of a text or of a key
+_head = lru_cache(maxsize=4_096)(write_head)
 _SMALL = tuple(write_head(_UNSIGNED, number) for number in range(256))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
+
+_Layout: TypeAlias = tuple[bytes, list[tuple[bytes, str]]]
+_layouts: BoundedCache[tuple[str, ...], _Layout] = BoundedCache(4 << 20, 4_000)
+_texts: BoundedCache[str, bytes] = BoundedCache(1 << 20, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,81 +147,112 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
         Exhausted: the encoding is longer, or the value is nested too deeply.
         Malformed: the object is not a value, an integer is out of range, or a text has a lone surrogate.
     """
-    data = _encoded(value, 0, _NO_LIMIT if most is None else most)
+    parts = _Parts()
+    parts.room = _NO_LIMIT if most is None else most
+    _write(value, 0, parts)
+    data = b"".join(parts)
     if most is not None and len(data) > most:
         raise _too_long()
     return data
 
 
-def _encoded(value: Value, depth: int, most: int) -> bytes:
+class _Parts(list[bytes]):
+    """The parts of an encoding, in their order. One value can be a part of others many times.
+
+    Attributes:
+        room: how many parts there may be. Each has at least one byte, and the other bytes of long ones are deducted.
+    """
+
+    __slots__ = ("room",)
+
+    def deduct(self, size: int) -> None:
+        """Deduct the bytes of long parts, all but the first of each.
+
+        Raises:
+            Exhausted: the encoding is too long.
+        """
+        self.room -= size
+        if len(self) > self.room:
+            raise _too_long()
+
+
+def _write(value: Value, depth: int, parts: _Parts) -> None:
+    """Add the encoding of a value."""
     kind = type(value)
     if kind is str:
-        return _kept_text(value) if len(value) <= _MOST_KEPT_TEXT else _string(_TEXT, value)
-    if kind is int:
-        if 0 <= value < len(_SMALL):
-            return _SMALL[value]
-        if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
-            _refuse("an integer is out of range")
-        return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
-    if kind is list or kind is dict:
+        parts.append(_texts.young.get(value) or _text(value, parts))
+    elif kind is int:
+        parts.append(_SMALL[value] if 0 <= value < len(_SMALL) else _integer(value))
+    elif kind is dict or kind is list:
         if depth >= MOST_DEPTH:
             raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
-        return (_encoded_list if kind is list else _encoded_map)(value, depth + 1, most)
-    if kind is bool or value is None:
-        return _SIMPLE_BYTES[value]
-    if kind is not Ref:
+        parts.deduct(0)
+        (_write_map if kind is dict else _write_list)(value, depth + 1, parts)
+    elif kind is bool or value is None:
+        parts.append(_SIMPLE_BYTES[value])
+    elif kind is Ref:
+        if ID.fullmatch(value.name) is None:
+            _refuse("the name of a ref is not an id")
+        parts.append(_string(_REF, value.name))
+    else:
         _refuse(f"a {kind.__name__} is not a value")
-    if ID.fullmatch(value.name) is None:
-        _refuse("the name of a ref is not an id")
-    return _string(_REF, value.name)
 
 
-def _encoded_list(value: list[Value], depth: int, most: int) -> bytes:
-    parts, size = [write_head(_LIST, len(value))], 0
+def _write_list(value: list[Value], depth: int, parts: _Parts) -> None:
+    parts.append(_head(_LIST, len(value)))
     for item in value:
-        part = _encoded(item, depth, most)
-        parts.append(part)
-        size += len(part)
-        if size > most:  # parts can be one value many times
-            raise _too_long()
-    return b"".join(parts)
+        _write(item, depth, parts)
 
 
-def _encoded_map(value: dict[str, Value], depth: int, most: int) -> bytes:
-    head, order = _layout_of(tuple(value))
-    parts, size = [head], 0
-    for key, name in order:
-        part = _encoded(value[name], depth, most)
-        parts += (key, part)
-        size += len(key) + len(part)
-        if size > most:
-            raise _too_long()
-    return b"".join(parts)
+def _write_map(value: dict[str, Value], depth: int, parts: _Parts) -> None:
+    names = tuple(value)
+    layout = _layouts.young.get(names)
+    if layout is None:
+        layout = _layout(names)
+        parts.deduct(sum(len(key) - 1 for key, _ in layout[1]))
+    head, members = layout
+    parts.append(head)
+    for key, name in members:
+        parts.append(key)
+        _write(value[name], depth, parts)
 
 
 def in_key_order(value: Value) -> Value:
     """Return a copy of a value whose maps list their members in key order, as those of a decoded value do."""
     if type(value) is dict:
-        return {name: in_key_order(value[name]) for _, name in _layout_of(tuple(value))[1]}
+        return {name: in_key_order(value[name]) for _, name in _layout(tuple(value))[1]}
     return [in_key_order(item) for item in value] if type(value) is list else value
 
 
-def _layout_of(names: tuple[str, ...]) -> tuple[bytes, list[tuple[bytes, str]]]:
-    """Return the layout of a map with some keys; that of a short one is remembered."""
-    try:
-        is_short = len(names) <= _MOST_KEPT_NAMES and len("".join(names)) <= _MOST_KEPT_CHARACTERS
-    except TypeError:
-        _refuse("the key of a map is not a text")
-    return (_layout if is_short else _layout.__wrapped__)(names)
-
-
-@lru_cache(maxsize=1_024)
-def _layout(names: tuple[str, ...]) -> tuple[bytes, list[tuple[bytes, str]]]:
+def _layout(names: tuple[str, ...]) -> _Layout:
     """Return the head of a map with some keys, and the keys with their encodings in ascending order.
 
-    An encoded key is never a prefix of another one.
+    An encoded key is never a prefix of another one. The layout of a map with few short keys is remembered.
     """
-    return write_head(_MAP, len(names)), sorted((_string(_TEXT, name), name) for name in names)
+    found = _layouts.get(names)
+    if found is None:
+        if not all(isinstance(name, str) for name in names):
+            _refuse("the key of a map is not a text")
+        found = write_head(_MAP, len(names)), sorted((_string(_TEXT, name), name) for name in names)
+        if len(names) <= _MOST_KEPT_NAMES and all(len(key) <= _MOST_KEPT_TEXT for key, _ in found[1]):
+            _layouts.put(names, found)
+    return found
+
+
+def _integer(value: int) -> bytes:
+    if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
+        _refuse("an integer is out of range")
+    return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
+
+
+def _text(text: str, parts: _Parts) -> bytes:
+    """Return the encoding of a text. That of a short one is remembered: names occur again and again."""
+    data = _string(_TEXT, text)
+    if len(data) <= _MOST_KEPT_TEXT:
+        _texts.put(text, data)
+    else:
+        parts.deduct(len(data) - 1)
+    return data
 
 
 def _string(major: int, text: str) -> bytes:
@@ -224,13 +260,7 @@ def _string(major: int, text: str) -> bytes:
         data = text.encode()
     except UnicodeEncodeError:
         _refuse("a text has a lone surrogate")
-    return write_head(major, len(data)) + data
-
-
-@lru_cache(maxsize=4_096)
-def _kept_text(text: str) -> bytes:
-    """Return the encoding of a short text; most of them are names, which occur again and again."""
-    return _string(_TEXT, text)
+    return _head(major, len(data)) + data
 
 
 def _too_long() -> Exhausted:
