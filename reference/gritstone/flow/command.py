@@ -23,7 +23,7 @@ from gritstone.flow.host import Host
 from gritstone.flow.json_form import write_json
 from gritstone.flow.program import Defects, Policy, Program, read_file
 from gritstone.flow.standing import Outcome, Status, Stored, find_flow, flows_of
-from gritstone.flow.values import Value, encode_value, names_of_refs
+from gritstone.flow.values import Value, encode_value, in_key_order, names_of_refs
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.objects import ObjectId
@@ -289,7 +289,7 @@ def _watch(options: argparse.Namespace) -> None:
     with _opened(options.dir) as store:
         while True:
             stored = find_flow(store, options.flow)
-            for event in stored.events_after(seen):
+            for event in in_key_order(stored.events_after(seen)):
                 print(write_json(event), flush=True)
             seen, status = stored.position.step_id, stored.status()
             if status.has_ended:

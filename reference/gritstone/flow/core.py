@@ -35,7 +35,7 @@ def _decode(data: bytes, most: int) -> Value:
 
 
 def remember(data: bytes, value: Value) -> None:
-    """Remember the value of an encoding that is read soon. From now on, nobody changes it.
+    """Remember the value of an encoding that is read soon. The caller does not change the value afterwards.
 
     The members of its maps can have another order than those of a decoded value.
     """

@@ -105,7 +105,7 @@ def _first(run: Run) -> ObjectId:
     return _stored(run, flow, None, {sender: message})
 
 
-_NO_PLAN = Plan("", "", "", {}, {}, {}, {}, {}, {})
+_NO_PLAN = Plan("", "", "", {}, {}, {}, {}, {})
 
 
 def _cut(run: Run) -> ObjectId:
@@ -129,8 +129,8 @@ def _cut(run: Run) -> ObjectId:
 def _stored(run: Run, flow: Flow, previous: ObjectId | None, inbox: Mapping[ObjectId, ObjectId]) -> ObjectId:
     put = run.workspace.put
     core = flow.write()
-    outbox = put(Mailbox(dict(flow.outbox))) if flow.outbox else None
-    return put(Step(previous, run.actor, put(Mailbox(dict(inbox))), outbox, core))
+    outbox = put(Mailbox(flow.outbox)) if flow.outbox else None
+    return put(Step(previous, run.actor, put(Mailbox(inbox)), outbox, core))
 
 
 class FlowLaw(External):

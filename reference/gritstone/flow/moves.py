@@ -65,9 +65,9 @@ def _limit(flow: Flow, node: Node) -> tuple[str, str] | None:
     state = flow.state
     if flow.entered - flow.entered_before >= MOST_ENTERED:
         return "budget_exceeded", "moves"
-    if state.idle >= flow.plan.least["max_stalled"]:
+    if state.idle >= flow.smaller("max_stalled"):
         return "stalled", "stalled"
-    if state.visits is not None and state.visits.get(node.name, 0) >= flow.plan.least["max_visits"]:
+    if state.visits is not None and state.visits.get(node.name, 0) >= flow.smaller("max_visits"):
         return "budget_exceeded", "visits"
     if flow.exceeds("steps", state.steps + 1):
         return "budget_exceeded", "steps"

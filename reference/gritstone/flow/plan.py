@@ -107,7 +107,6 @@ class Plan:
         roles: the policy as it is written.
         limits: the limits of the program.
         bounds: the limits of the policy.
-        least: the smaller of both, for those that a program can have.
     """
 
     program: str
@@ -118,7 +117,6 @@ class Plan:
     roles: Value
     limits: Mapping[str, int]
     bounds: Mapping[str, int]
-    least: Mapping[str, int]
 
 
 @lru_cache(maxsize=_MOST_PLANS)
@@ -138,7 +136,6 @@ def plan_of(program: bytes, policy: bytes) -> Plan:
         )
         for name, tool in roles["tools"].items()
     }
-    limits = {**DEFAULTS, **written.get("limits", {})}
     bounds = {name: most for name, (_, most) in RANGES.items()} | {"max_replans": 0} | roles.get("limits", {})
     return Plan(
         digest(program),
@@ -147,9 +144,8 @@ def plan_of(program: bytes, policy: bytes) -> Plan:
         {name: _node(name, node, tools) for name, node in written["nodes"].items()},
         tools,
         roles,
-        limits,
+        {**DEFAULTS, **written.get("limits", {})},
         bounds,
-        {name: min(limit, bounds[name]) for name, limit in limits.items()},
     )
 
 

@@ -21,6 +21,7 @@ __all__ = ["INTERRUPTED", "TERMINAL", "Failed", "Flow", "Place", "State"]
 INTERRUPTED = frozenset({"budget_exceeded", "stalled"})
 TERMINAL = INTERRUPTED | {"rejected", "succeeded", "failed"}
 
+_NO_CARRY = MappingProxyType({"steps": 0, "calls": 0, "tokens": 0, "replans": 0})
 _COUNTERS = ("steps", "calls", "tokens", "reserved", "idle", "seq")
 _COUNTS = attrgetter(*_COUNTERS)
 _ALWAYS = itemgetter("status", "at", *_COUNTERS)
@@ -161,7 +162,7 @@ class Flow:
 
     def send(self, receiver: ObjectId, headers: Mapping[str, str], content: ObjectId) -> None:
         """Queue a message behind the last one to a receiver. Spec: :rule:`flow.call.exact`."""
-        message = Message(self.outbox.get(receiver), MappingProxyType(dict(headers)), content)
+        message = Message(self.outbox.get(receiver), headers, content)
         self.outbox[receiver] = self.core.workspace.put(message)
 
     def packet(self, value: Value, data: bytes, **entries: ObjectId) -> ObjectId:
@@ -183,7 +184,7 @@ class Flow:
     def carry(self) -> Mapping[str, int]:
         """Return what the flows before have spent."""
         if "carry" not in self.core.entries:
-            return {"steps": 0, "calls": 0, "tokens": 0, "replans": 0}
+            return _NO_CARRY
         found: Mapping[str, int] = self.core.value("carry")
         return found
 
@@ -196,10 +197,12 @@ class Flow:
 
         Spec: :rule:`flow.budget.both`.
         """
-        limit = f"max_{name}"
-        if count > self.plan.least[limit]:
-            return True
-        return "carry" in self.core.entries and self.carry()[name] + count > self.plan.bounds[limit]
+        limit, before = f"max_{name}", self.carry()[name]
+        return count > self.plan.limits[limit] or before + count > self.plan.bounds[limit]
+
+    def smaller(self, limit: str) -> int:
+        """Return the smaller of the limits of the program and of the policy."""
+        return min(self.plan.limits[limit], self.plan.bounds[limit])
 
     def node(self) -> Node:
         """Return the open node."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 from gritstone.errors import Exhausted, Malformed
@@ -44,6 +45,7 @@ Value: TypeAlias = Any
 ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """The names of nodes, tools, peers and refs."""
 
+_HEADERS = MappingProxyType({"ct": "cbor"})  # of a document
 _UNSIGNED, _NEGATIVE, _REF, _TEXT, _LIST, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
 _SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
 _SIMPLE_BYTES = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
@@ -102,7 +104,7 @@ def digest(data: bytes) -> str:
 
 def document(data: bytes) -> Blob:
     """Return the blob of a document from the encoding of its value."""
-    return Blob({"ct": "cbor"}, data)
+    return Blob(_HEADERS, data)
 
 
 def are_equal(left: Value, right: Value) -> bool:
@@ -147,8 +149,7 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
         Exhausted: the encoding is longer, or the value is nested too deeply.
         Malformed: the object is not a value, an integer is out of range, or a text has a lone surrogate.
     """
-    parts = _Parts()
-    parts.room = _NO_LIMIT if most is None else most
+    parts = _Parts(_NO_LIMIT if most is None else most)
     _write(value, 0, parts)
     data = b"".join(parts)
     if most is not None and len(data) > most:
@@ -164,6 +165,10 @@ class _Parts(list[bytes]):
     """
 
     __slots__ = ("room",)
+
+    def __init__(self, most: int) -> None:
+        """Begin without parts; the encoding has at most ``most`` bytes."""
+        self.room = most
 
     def deduct(self, size: int) -> None:
         """Deduct the bytes of long parts, all but the first of each.
@@ -214,7 +219,11 @@ def _write_map(value: dict[str, Value], depth: int, parts: _Parts) -> None:
     parts.append(head)
     for key, name in members:
         parts.append(key)
-        _write(value[name], depth, parts)
+        member = value[name]
+        if type(member) is str:  # most members are; this saves a call
+            parts.append(_texts.young.get(member) or _text(member, parts))
+        else:
+            _write(member, depth, parts)
 
 
 def in_key_order(value: Value) -> Value:

@@ -27,6 +27,7 @@ __all__ = ["AWAY_SPACES", "away_actors", "away_names", "away_step", "gone_name",
 AWAY_SPACES = ("archived", "closed", "gone", "moved")
 """The spaces, ascending."""
 
+_PREFIXES = tuple(f"{space}/".encode() for space in AWAY_SPACES)
 _ACTOR = re.compile("[0-9a-f]{64}")
 
 
@@ -52,7 +53,8 @@ def away_actors(snapshot: Snapshot) -> set[ObjectId]:
 
 def is_away(tables: Batch, actor: ObjectId) -> bool:
     """Return whether an actor is away, within an update."""
-    return any(tables.has(Table.REFS, name.encode()) for name in away_names(actor))
+    digits = actor.hex().encode()
+    return any(tables.has(Table.REFS, prefix + digits) for prefix in _PREFIXES)
 
 
 def away_step(snapshot: Snapshot, actor: ObjectId) -> tuple[str, ObjectId] | None:

@@ -105,6 +105,21 @@ class StepBatch:
         self.created += (new is not None) - (old is not None)
 
     @property
+    def heads(self) -> Mapping[ObjectId, ObjectId | None]:
+        """Return the heads that it moves or expects, as they are after it."""
+        return self._heads
+
+    @property
+    def marks(self) -> Mapping[ObjectId, ObjectId | None]:
+        """Return the marks that it moves or expects, as they are after it."""
+        return self._marks
+
+    @property
+    def others(self) -> Iterable[Change]:
+        """Return the changes of other references."""
+        return self._others.values()
+
+    @property
     def marks_before(self) -> Mapping[ObjectId, ObjectId | None]:
         """Return the expected mark of each actor of which this batch moves or expects the mark."""
         return self._old_marks

@@ -83,6 +83,8 @@ class Machine:
     @property
     def due_ms(self) -> int | None:
         """Return the time at which the next delay ends; None if there is none."""
+        if not self._delayed:
+            return None
         return min(
             (due for actor in self._delayed if actor.failures for due in actor.failures.delayed.values()), default=None
         )

@@ -257,19 +257,16 @@ class World:
     def committed(self) -> None:
         """Record that the batch is in the store now, and begin another."""
         self.batch.is_durable = True
-        collected: set[ObjectId] = set()
-        for change in self.batch.changes():
+        for known, moved in ((self._heads, self.batch.heads), (self._marks, self.batch.marks)):
+            for actor_id, target in moved.items():
+                if target is None:
+                    known.pop(actor_id, None)
+                else:
+                    known[actor_id] = target
+        for change in self.batch.others:
             space, _, name = change.name.partition("/")
             if space == "gone" and change.new is not None:
-                collected.add(bytes.fromhex(name))
-            known = {"heads": self._heads, "failed": self._marks}.get(space)
-            if known is None:
-                continue
-            if change.new is None:
-                known.pop(bytes.fromhex(name), None)
-            else:
-                known[bytes.fromhex(name)] = change.new
-        self.away |= collected
+                self.away.add(bytes.fromhex(name))
         self.notes.update(self.batch.notes)
         if self.batch.versions is not None:
             before, after = self.batch.versions
