@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gritstone_conformance.model.flow import values
 from gritstone_conformance.model.flow.json_form import NoJsonForm, from_json, to_json
 from gritstone_conformance.model.flow.values import (
     NotAValue,
@@ -22,6 +23,8 @@ from gritstone_conformance.model.flow.values import (
     nesting_of,
     refs_in,
 )
+from gritstone_conformance.planning.suite import load_data
+from selftests.checks.oracle import play_vector
 
 SCALARS: st.SearchStrategy[Value] = (
     st.none()
@@ -211,3 +214,20 @@ def test_json_forms_of_the_spec() -> None:
     assert to_json({"$ref": 1, "a": "é"}) == '{"a":"é","$ref":1}'
     with pytest.raises(NoJsonForm):
         to_json({"$ref": "card"})
+
+
+@pytest.mark.parametrize("topic", ["par", "replan", "wait"])
+def test_model_does_not_change_decoded_values(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[bytes, Value]] = []
+
+    def noted(data: bytes, most: int | None) -> Value:
+        kept.append((data, decoded(data, most)))
+        return kept[-1][1]
+
+    decoded = values._decoded
+    monkeypatch.setattr(values, "_decoded", noted)
+    for case in load_data().vectors.cases():
+        if case.name.startswith(f"flow/{topic}/"):
+            assert play_vector(case) is None
+    assert len(kept) > 100
+    assert all(encode(value) == data for data, value in kept)

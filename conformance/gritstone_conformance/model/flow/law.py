@@ -16,6 +16,7 @@ from gritstone_conformance.model.flow.objects import CODE, document, is_flow
 from gritstone_conformance.model.flow.sending import report, send_report
 from gritstone_conformance.model.flow.successors import CORE, check_core
 from gritstone_conformance.model.flow.trace import canonical_trace, read_state
+from gritstone_conformance.model.flow.values import copy_of
 from gritstone_conformance.model.flow.working import TERMINAL, Flow
 from gritstone_conformance.model.law import Law
 from gritstone_conformance.model.proposals import Proposal
@@ -116,7 +117,8 @@ def _loaded(shelf: Shelf, step: bytes) -> Flow:
     """Return a flow as it is after a step."""
     value = shelf.step(step)
     entries = {name: target for name, target in shelf.names(value.core).items() if name != "state"}
-    state = {name: each for name, each in read_state(shelf, value.core).items() if name not in ("seq", "log")}
+    before = read_state(shelf, value.core).items()
+    state = {name: copy_of(each) for name, each in before if name not in ("seq", "log")}
     return Flow(shelf, value.actor, entries, dict(shelf.mail(value.outbox)), state)
 
 

@@ -9,11 +9,11 @@ Spec: ``flow/metrics``.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 from gritstone_conformance.model.flow.limits import METRICS
@@ -73,7 +73,13 @@ def _entropy(nodes: list[str]) -> int:
 
 
 def _log2(number: Fraction) -> Decimal:
-    return (Decimal(number.numerator).ln() - Decimal(number.denominator).ln()) / Decimal(2).ln()
+    return (_ln(number.numerator) - _ln(number.denominator)) / _ln(2)
+
+
+@lru_cache(maxsize=4096)
+def _ln(number: int) -> Decimal:
+    """Return a natural logarithm with ``_DIGITS`` digits."""
+    return Decimal(number).ln(Context(prec=_DIGITS))
 
 
 def _rounded(number: Decimal) -> int:
@@ -145,18 +151,24 @@ def _change_point(series: list[bool]) -> dict[str, Any] | None:
     length = len(series)
     if not METRICS["least_entries"] <= length <= METRICS["entries"]:
         return None
-    ones, before, inverses = sum(series), 0, []
-    for at in range(1, length):
-        before += series[at - 1]
-        inverses.append(_inverse(at, before) * _inverse(length - at, ones - before))
+    firsts, lasts = _inverses(series), _inverses(series[::-1])[::-1]
+    inverses = [one * other for one, other in zip(firsts[:-1], lasts[1:], strict=True)]
     scale = min(inverses).bit_length() + _KEPT_BITS
     mean = Fraction(sum((1 << scale) // each for each in inverses), len(inverses) << scale)
     with localcontext(Context(prec=_DIGITS)):
-        millibits = _rounded(1000 * _log2(mean * _inverse(length, ones)))
+        millibits = _rounded(1000 * _log2(mean * firsts[-1]))
     detected = millibits >= METRICS["detected_millibits"]
     return {"at": inverses.index(min(inverses)) + 1, "millibits": millibits, "detected": detected}
 
 
-def _inverse(bits: int, ones: int) -> int:
-    """Return 1 divided by the evidence of a segment."""
-    return (bits + 1) * math.comb(bits, ones)
+def _inverses(series: Sequence[bool]) -> list[int]:
+    """Return 1 divided by the evidence of each segment that begins at the first bit, the shortest first.
+
+    One more bit multiplies it by the new length plus 1, and divides it by how many bits are now equal to this one.
+    """
+    found, inverse, counts = [], 1, [0, 0]
+    for length, bit in enumerate(series, 1):
+        counts[bit] += 1
+        inverse = inverse * (length + 1) // counts[bit]
+        found.append(inverse)
+    return found

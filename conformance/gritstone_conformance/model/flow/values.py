@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from gritstone_conformance.model.flow.limits import NAME_BYTES, NESTING, VALUE_BYTES
@@ -25,6 +26,7 @@ __all__ = [
     "NotAValue",
     "Ref",
     "Value",
+    "copy_of",
     "decode",
     "digest",
     "encode",
@@ -42,6 +44,8 @@ LARGEST: Final = (1 << 63) - 1
 
 _NAME: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_BYTES - 1}}}")
 _SIMPLE: Final[dict[int, bool | None]] = {0xF4: False, 0xF5: True, 0xF6: None}
+_KEPT_BYTES: Final = 16_384
+"""Longer encodings are decoded each time."""
 _UINT, _NINT, _BYTES, _TEXT, _LIST, _MAP = range(6)
 
 
@@ -98,6 +102,8 @@ def encode(value: Value) -> bytes:
     Spec: :rule:`flow.value.canonical`.
     """
     match value:
+        case str():
+            return _string(_TEXT, value.encode())
         case None:
             return b"\xf6"
         case bool():
@@ -105,20 +111,23 @@ def encode(value: Value) -> bytes:
         case int():
             assert LEAST <= value <= LARGEST, value
             return _head(_UINT, value) if value >= 0 else _head(_NINT, -1 - value)
-        case str():
-            return _string(_TEXT, value.encode())
         case Ref(name):
             assert is_name(name), name
             return _string(_BYTES, name.encode())
         case list():
             return _head(_LIST, len(value)) + b"".join(map(encode, value))
         case dict():
-            return _head(_MAP, len(value)) + b"".join(encode(key) + encode(value[key]) for key in in_key_order(value))
+            return _head(_MAP, len(value)) + b"".join(_key(key) + encode(value[key]) for key in in_key_order(value))
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> bytes:
+    return encode(name)
 
 
 def in_key_order(keys: Any) -> list[str]:
     """Return texts in key order: by the bytes of their encodings."""
-    return sorted(keys, key=encode)
+    return sorted(keys, key=_key)
 
 
 def equal(one: Value, other: Value) -> bool:
@@ -132,6 +141,17 @@ def equal(one: Value, other: Value) -> bool:
 def digest(value: Value) -> str:
     """Return the digest of a value."""
     return hashlib.sha256(encode(value)).hexdigest()
+
+
+def copy_of(value: Value) -> Value:
+    """Return an equal value that can be changed."""
+    match value:
+        case list():
+            return list(map(copy_of, value))
+        case dict():
+            return {name: copy_of(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def nesting_of(value: Value) -> int:
@@ -164,7 +184,7 @@ def refs_in(value: Value) -> Iterator[str]:
 
 
 def decode(data: bytes, most: int | None = VALUE_BYTES) -> Value:
-    """Return the value that bytes are the encoding of.
+    """Return the value that bytes are the encoding of. It is shared with later calls and must not be changed.
 
     Args:
         data: the bytes.
@@ -175,6 +195,10 @@ def decode(data: bytes, most: int | None = VALUE_BYTES) -> Value:
 
     Spec: :rule:`flow.value.canonical`, :rule:`flow.value.limits`.
     """
+    return _decoded(data, most) if len(data) <= _KEPT_BYTES else _decode(data, most)
+
+
+def _decode(data: bytes, most: int | None) -> Value:
     reader, classes, value = _Reader(data), set[str](), None
     try:
         value = reader.read()
@@ -185,6 +209,9 @@ def decode(data: bytes, most: int | None = VALUE_BYTES) -> Value:
     if classes:
         raise NotAValue(frozenset(classes))
     return value
+
+
+_decoded = lru_cache(maxsize=256)(_decode)
 
 
 def _head(major: int, argument: int) -> bytes:
@@ -266,7 +293,10 @@ class _Reader:
 
     def _item(self) -> Value | _Open:
         """Read a value that is complete, or the head of a list or map."""
-        initial = self._bytes(1)[0]
+        if self.at == len(self.data):
+            raise _Malformed("the bytes end before the value")
+        initial = self.data[self.at]
+        self.at += 1
         if initial in _SIMPLE:
             return _SIMPLE[initial]
         major, argument = self._head_from(initial)
