@@ -284,7 +284,7 @@ class _Reader:
             if isinstance(self.open[-1].value, dict):
                 self._key(self.open[-1])
         if self.at != len(self.data):
-            raise _Malformed("there are bytes after the value")
+            raise _Malformed("the bytes end within the value, or go on after it")
         return item
 
     def _add(self, item: Value) -> None:
@@ -293,8 +293,8 @@ class _Reader:
 
     def _item(self) -> Value | _Open:
         """Read a value that is complete, or the head of a list or map."""
-        if self.at == len(self.data):
-            raise _Malformed("the bytes end before the value")
+        if self.at >= len(self.data):
+            raise _Malformed("the bytes end before the end of the value")
         initial = self.data[self.at]
         self.at += 1
         if initial in _SIMPLE:
@@ -337,11 +337,10 @@ class _Reader:
         return major, argument
 
     def _bytes(self, count: int) -> bytes:
-        found = self.data[self.at : self.at + count]
-        if len(found) < count:
-            raise _Malformed("the bytes end within the value")
+        """Return the next bytes; fewer if the data ends, which the reader finds where it goes on."""
+        start = self.at
         self.at += count
-        return found
+        return self.data[start : self.at]
 
     @staticmethod
     def _int(value: int) -> int:
