@@ -23,7 +23,7 @@ from gritstone_conformance.trial import SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]
 
-_ROUNDS: Final = 12  # of a race
+_RACES: Final = 40  # each for one name
 _UPDATES: Final = 60  # of the writer that readers watch
 _GARBAGE: Final = 3_000  # messages of a chain that is pruned, each with a blob
 _BACK: Final = 60  # references that are set meanwhile, to messages all over the chain
@@ -35,27 +35,35 @@ Line = tuple[str, dict[str, Json], dict[str, Json]]
 
 
 def exactly_one_wins(trial: Trial, fmt: Format) -> None:
-    """Of several updates at once that expect the same target and want different ones, exactly one succeeds."""
+    """Of several updates at once that expect the same target and want different ones, exactly one succeeds.
+
+    Each process sends an update of every name in the same order, without waiting for replies. A lost update writes
+    nothing, so a process that is behind catches up, and from then on the processes compete for every name.
+    """
     pair = open_durable(trial, fmt)
     processes = _processes(trial, pair, fmt)
-    targets = blobs(pair, len(processes) + 1)
-    pair.expect(pair.point("tags/a", targets[-1]))
-    for _ in range(_ROUNDS):
-        old = pair.model.references["tags/a"]
-        wanted = [target for target in targets if target != old]
+    targets = blobs(pair, 2 * len(processes))
+    before: dict[str, bytes | None] = dict.fromkeys(f"tags/{number}" for number in range(_RACES))
+    for wanted in (targets[: len(processes)], targets[len(processes) :]):
         replies = _at_once(
             [
-                (process, [("grit.cas", {"store": handle, "changes": [Change("tags/a", old, target).to_json()]})])
+                (process, [_update(handle, name, old, target) for name, old in before.items()])
                 for (process, handle), target in zip(processes, wanted, strict=True)
             ]
         )
-        won = [target for (reply,), target in zip(replies, wanted, strict=True) if isinstance(reply, Ok)]
-        lost = [reply for (reply,) in replies if isinstance(reply, Refused) and reply.code == "conflict"]
-        if len(won) != 1 or len(won) + len(lost) != len(wanted):
-            seen = [repr(reply)[:120] for (reply,) in replies]
-            trial.fail("exactly one", seen, words="not exactly one update won a race")
-        pair.model.references["tags/a"] = won[0]
+        for number, name in enumerate(before):
+            seen = [of_process[number] for of_process in replies]
+            won = [target for reply, target in zip(seen, wanted, strict=True) if isinstance(reply, Ok)]
+            lost = [reply for reply in seen if isinstance(reply, Refused) and reply.code == "conflict"]
+            if len(won) != 1 or len(won) + len(lost) != len(seen):
+                told = [repr(reply)[:120] for reply in seen]
+                trial.fail("exactly one", told, words="not exactly one update won a race")
+            before[name] = pair.model.references[name] = won[0]
         pair.expect(pair.refs())
+
+
+def _update(handle: str, name: str, old: bytes | None, new: bytes) -> Request:
+    return "grit.cas", {"store": handle, "changes": [Change(name, old, new).to_json()]}
 
 
 def readers_see_whole_updates(trial: Trial, fmt: Format) -> None:
