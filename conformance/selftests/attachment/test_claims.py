@@ -130,6 +130,16 @@ def test_flows_need_external_code() -> None:
     assert [rule for rule, _ in breaches(**{**claimed, "features": ["flow.executor"]})] == ["harness.hello.closed"]
 
 
+def test_guests_of_images_need_both_profiles() -> None:
+    """Spec: :rule:`harness.hello.closed`."""
+    claimed = {"profiles": [*WASM_PROFILES, "image"], "features": ["image.wasm"]}
+    assert breaches(**claimed, limits=WASM_LIMITS) == []
+    for name in ("wasm", "image"):
+        profiles = [each for each in claimed["profiles"] if each != name]
+        lacking = breaches(**{**claimed, "profiles": profiles}, limits=WASM_LIMITS)
+        assert [rule for rule, _ in lacking] == ["harness.hello.closed"]
+
+
 SANDBOX: dict[str, Any] = {
     "formats": [],
     "profiles": ["sandbox"],
@@ -239,7 +249,7 @@ def test_tables_contain_only_known_names() -> None:
     for needs in PROFILES.values():
         assert set(needs) <= PROFILES.keys()
     for needs in FEATURES.values():
-        assert set(needs) <= FEATURES.keys() | set(FORMATS)
+        assert set(needs) <= FEATURES.keys() | PROFILES.keys() | set(FORMATS)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ METRICS = {
     "usage": [{"node": "a", "calls": 1, "tokens": "0"}],
     "change_point": None,
 }
+SHOWN: dict[str, Any] = {
+    "actor": ID,
+    "owner": ID,
+    "core": ID,
+    "caps": [["spawn", ID]],
+    "entry": [["pay", "*"]],
+    "code": ["pay"],
+    "timers": [{"handle": ID, "due": "50", "seq": 5, "index": 0, "mt": "tick"}],
+    "subs": [["spent", ID]],
+}
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("hello", HELLO),
     ("hello", {**HELLO, "profiles": [], "limits": {"window": 1, "frame_bytes": 4 << 20}}),
@@ -101,6 +111,15 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("wasm.adopt", {"step": ID}),
     ("wasm.sign", {"signature": "AA"}),
     ("wasm.verify", {}),
+    ("image.start", {"kernel": ID}),
+    ("image.request", {"seq": 1, "outcome": {"committed": {}}}),
+    ("image.request", {"seq": 1, "outcome": {"failed": {"class": "rejected", "code": "entry"}}}),
+    ("image.clock", {"seq": 1}),
+    ("image.rollback", {"seq": 1, "outcome": {"committed": {}}}),
+    ("image.rollback", {"seq": 1, "outcome": {"failed": {"class": "rejected", "code": "busy"}}}),
+    ("image.list", {"actors": [{"actor": ID}, SHOWN], "more": True}),
+    ("image.log", {"records": ["AA"], "more": False}),
+    ("image.world", {"seq": 0, "root": ID, "refs": [["heads/a", ID]], "more": False}),
     ("session.limits", {}),
     ("session.open", {"session": ID, "message": ID}),
     ("session.prepare", {"session": ID, "turn": ID, "prepared": ""}),
