@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, ObjectId

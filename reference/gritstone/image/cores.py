@@ -1,7 +1,7 @@
 """Cores of actors: the part ``image``, which holds rights, and the checks of a whole core.
 
-``Facts`` reads a core that is valid. ``check_core`` decides whether a core is valid: when an actor is created, when code
-is installed, and when a core is restored.
+``Facts`` reads a core that is valid. ``check_core`` decides whether a core is valid: when an actor is created, when
+code is installed, and when a core is restored.
 
 Spec: :rule:`image.core.closed`, :rule:`image.spawn.valid`.
 """
@@ -9,6 +9,7 @@ Spec: :rule:`image.core.closed`, :rule:`image.spawn.valid`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 from gritstone.errors import InternalError, Refusal
@@ -45,7 +46,6 @@ Timer = tuple[int, int, int, str]
 """Due time in milliseconds, seq, index and type."""
 
 _PARTS = frozenset({"owner", "caps", "entry", "quota", "timers", "subs"})
-_TREES = ("caps", "entry", "timers", "subs")
 _FORBIDDEN = ("frozen", "wit_update")
 
 
@@ -130,7 +130,7 @@ def read_entry(data: bytes) -> tuple[ObjectId, ...] | None:
         return ()
     ids = [read_id(line) for line in data.split(b"\n")]
     found = tuple(one for one in ids if one is not None)
-    if len(found) < len(ids) or any(low >= high for low, high in zip(found, found[1:], strict=False)):
+    if len(found) < len(ids) or any(low >= high for low, high in pairwise(found)):
         return None
     return found
 
@@ -201,31 +201,44 @@ def check_programs(workspace: Workspace, core: Mapping[str, ObjectId]) -> None:
 
 
 def _check_image(workspace: Workspace, image: Mapping[str, ObjectId]) -> None:
+    """Check the part ``image`` of a core, without the names of capabilities."""
     if not image.keys() <= _PARTS:
         raise _malformed("unknown entries of image", got=sorted(image.keys() - _PARTS))
-    owner = _text(workspace, image.get("owner"))
-    if owner is None or (owner != b"self" and read_id(owner) is None):
+    owner = _text(workspace, image.get("owner")) or b""
+    if owner != b"self" and read_id(owner) is None:
         raise _malformed("invalid owner")
     if ("quota" in image) is not (owner == b"self"):
         raise _malformed("a quota is that of a principal")
     if "quota" in image and read_quota(_text(workspace, image["quota"]) or b"") is None:
         raise _malformed("invalid quota")
-    parts = {name: _tree(workspace, image[name], name) for name in _TREES if name in image}
-    for name, target in parts.get("caps", NO_ENTRIES).items():
-        if read_id(_text(workspace, target) or b"") is None:
-            raise _malformed("invalid granter of a capability", got=name)
-    for name, target in parts.get("entry", NO_ENTRIES).items():
-        data = _text(workspace, target)
-        if not is_plain_type(name) or data is None or read_entry(data) is None:
-            raise _malformed("invalid entry table", got=name)
-    for name, target in parts.get("timers", NO_ENTRIES).items():
-        data = _text(workspace, target)
-        if read_id(name.encode()) is None or data is None or read_timer(data) is None:
-            raise _malformed("invalid timer", got=name)
-    for name, target in parts.get("subs", NO_ENTRIES).items():
-        event, _, subscriber = name.partition(".")
-        if not is_event(event) or read_id(subscriber.encode()) is None or not is_empty(_look(workspace, target)):
-            raise _malformed("invalid subscription", got=name)
+    for part, is_valid in _ENTRY_CHECKS.items():
+        for name, target in _tree(workspace, image[part], part).items() if part in image else ():
+            if not is_valid(workspace, name, target):
+                raise _malformed(f"invalid entry of {part}", got=ascii(name))
+
+
+def _is_granted(workspace: Workspace, name: str, target: ObjectId) -> bool:
+    return read_id(_text(workspace, target) or b"") is not None
+
+
+def _is_entry(workspace: Workspace, name: str, target: ObjectId) -> bool:
+    return is_plain_type(name) and read_entry(_text(workspace, target) or b"") is not None
+
+
+def _is_timer(workspace: Workspace, name: str, target: ObjectId) -> bool:
+    handle = read_id(name.encode("ascii", "replace"))
+    return handle is not None and read_timer(_text(workspace, target) or b"") is not None
+
+
+def _is_subscription(workspace: Workspace, name: str, target: ObjectId) -> bool:
+    event, _, subscriber = name.partition(".")
+    named = is_event(event) and read_id(subscriber.encode("ascii", "replace")) is not None
+    return named and is_empty(_look(workspace, target))
+
+
+_ENTRY_CHECKS: Mapping[str, Callable[[Workspace, str, ObjectId], bool]] = MappingProxyType(
+    {"caps": _is_granted, "entry": _is_entry, "timers": _is_timer, "subs": _is_subscription}
+)
 
 
 def _look(workspace: Workspace, target: ObjectId | None) -> Object | None:

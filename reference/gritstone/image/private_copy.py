@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from gritstone.errors import InternalError
-from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
+from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.image.cores import Facts
 from gritstone.image.texts import read_number
 from gritstone.wit.admission import admit
@@ -51,6 +51,9 @@ class Base(Protocol):
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
 
+    def last_position(self, actor: ObjectId) -> Position | None:
+        """Return the position of an actor, also of one that was destroyed; None if it never made a step."""
+
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
 
@@ -70,6 +73,7 @@ class Letter:
         is_root: whether it is a root of the operation.
         handle: the timer that it fires, as id text; None for any other message.
         is_new: whether the agent sends it in the operation.
+        content: the content, if it is new.
     """
 
     sender: ObjectId
@@ -79,6 +83,7 @@ class Letter:
     is_root: bool = False
     handle: str | None = None
     is_new: bool = False
+    content: Blob | Tree | None = None
 
     @property
     def mt(self) -> str:
@@ -140,6 +145,10 @@ class PrivateCopy:
         steps: how many steps each actor made.
         reads: the actors that ``read`` read; not undone.
         borrowed: ids of the store that new objects lead to.
+        sent: the last root of each receiver that the agent sent.
+        last_steps: the last position of each actor that was destroyed.
+        agent: the position of the agent after the operation, once it is made.
+        kernel: that of the kernel actor.
     """
 
     def __init__(self, base: Base) -> None:
@@ -154,6 +163,9 @@ class PrivateCopy:
         self.sent: dict[ObjectId, ObjectId] = {}
         self.reads: dict[ObjectId, None] = {}
         self.borrowed: list[ObjectId] = []
+        self.last_steps: dict[ObjectId, Position] = {}
+        self.agent: Position = cast("Position", None)
+        self.kernel: Position = cast("Position", None)
         self._log: list[tuple[dict[Any, Any], Any, Any]] = []
 
     # --- undoing ---------------------------------------------------------------------------------------
@@ -226,7 +238,7 @@ class PrivateCopy:
         return found
 
     def _stored(self, sender: ObjectId, target: ObjectId) -> tuple[Waiting, ...]:
-        one, other = self.base.position(sender), self.base.position(target)
+        one, other = self.base.last_position(sender), self.base.position(target)
         tip = None if one is None else one.outbox.get(target)
         cursor = None if other is None else other.inbox.get(sender)
         if tip is None or tip == cursor:
@@ -249,6 +261,18 @@ class PrivateCopy:
             raise InternalError("a message is taken before an older one of its channel")
         self._set(self.waiting, key, before[1:])
 
+    def acknowledge(self, sender: ObjectId, message_id: ObjectId) -> None:
+        """Remove the messages to the agent up to one that it acknowledges."""
+        waiting = self.channel(sender, self.base.agent)
+        ids = [one.message_id for one in waiting]
+        count = ids.index(message_id) + 1 if message_id in ids else 0
+        self._set(self.waiting, (sender, self.base.agent), waiting[count:])
+
+    def wait_post(self, target: ObjectId, message_id: ObjectId) -> None:
+        """Add a post that the agent sends."""
+        before = self.channel(self.base.agent, target)
+        self._set(self.waiting, (self.base.agent, target), (*before, Waiting(message_id, POST, 0)))
+
     def is_out_of_order(self, sender: ObjectId, target: ObjectId, frame: int) -> bool:
         """Return whether a join of a frame would overtake a message.
 
@@ -259,7 +283,11 @@ class PrivateCopy:
     def send_root(self, letter: Letter) -> None:
         """Let the agent have sent a root."""
         self.workspace.put(letter.message)
-        self.borrowed += (letter.target, letter.message.content)
+        self.borrowed.append(letter.target)
+        if letter.content is None:
+            self.borrowed.append(letter.message.content)
+        else:
+            self.workspace.put(letter.content)
         self._set(self.sent, letter.target, letter.message_id)
 
     def is_quiet(self, actor: ObjectId, position: Position) -> bool:
@@ -326,4 +354,6 @@ class PrivateCopy:
     def destroy(self, actor: ObjectId, position: Position) -> None:
         """Remove the head of an actor, whose last step was just made."""
         self._set(self.gone, actor, position.step_id)
+        self._set(self.last_steps, actor, position)
         self._set(self.positions, actor, None)
+        self.channel(actor, self.base.agent)  # what is unread there does not count any more

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gritstone.errors import Malformed
 from gritstone.grit.objects import ObjectId
@@ -184,7 +185,7 @@ def decode_record(data: bytes) -> Record:
 def _check(record: Record, outcome: str) -> None:
     """Check the order of the lines, and that operation 0 is the genesis."""
     for actors in ([one.actor for one in record.heads], [one for one, _ in record.reads], list(record.gone)):
-        if any(low >= high for low, high in zip(actors, actors[1:], strict=False)):
+        if any(low >= high for low, high in pairwise(actors)):
             raise _malformed("lines of a record out of order", None)
     if record.is_genesis and record != genesis_record():
         raise _malformed("operation 0 is not the genesis", None)

@@ -41,7 +41,9 @@ class Sender:
         held: the capabilities that count.
     """
 
-    def __init__(self, copy: PrivateCopy, actor: ObjectId, facts: Facts, outbox: Mapping[ObjectId, ObjectId], frame: int):
+    def __init__(
+        self, copy: PrivateCopy, actor: ObjectId, facts: Facts, outbox: Mapping[ObjectId, ObjectId], frame: int
+    ) -> None:
         self.actor = actor
         self.outbox = dict(outbox)
         self.sent: list[Letter] = []

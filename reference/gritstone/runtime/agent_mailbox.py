@@ -15,7 +15,7 @@ from typing import TypeAlias
 from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
 from gritstone.runtime.actors import MessageKey
-from gritstone.runtime.agent import check_injection, signal_is_sent
+from gritstone.runtime.agent import check_injection, distinct_headers, signal_is_sent
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.proposing import unread_channels
 from gritstone.runtime.world import World
@@ -23,7 +23,7 @@ from gritstone.wit.channels import load_message
 from gritstone.wit.closure_cache import Walk
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "resolve"]
+__all__ = ["Answered", "Effect", "acknowledge", "check_message", "effects", "inject", "mail", "resolve"]
 
 _PREFIX = "effect."
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
@@ -91,6 +91,24 @@ def inject(
     return message
 
 
+def check_message(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId) -> Message:
+    """Return the message that the agent would send, behind the last one to its receiver, without sending it.
+
+    Whether the headers are those of a receipt is not checked.
+
+    Raises:
+        Missing, Rejected, Invalid, Exhausted: as ``inject`` does.
+
+    Spec: :rule:`runtime.agent.inject-refused`, :rule:`runtime.agent.limits`.
+    """
+    by_key = distinct_headers(headers)
+    workspace = Workspace(world.objects)
+    _check_closed(workspace, world, to, content)
+    message = Message(last_sent(world, to), by_key, content)
+    workspace.put(message)
+    return message
+
+
 def _check_closed(workspace: Workspace, world: World, to: ObjectId, content: ObjectId) -> None:
     """Check that receiver and content have the right kinds and complete closures; skip what was checked before.
 
@@ -143,7 +161,8 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
     if cursor == message:
         return
     known = world.actors.get(sender)
-    if cursor is None and (known is None or known.head is None):
+    has_head = known is not None and known.head is not None
+    if cursor is None and not has_head and sender not in world.actor(world.agent).mail:
         raise Missing("the sender has no head", rule="runtime.agent.mail", got=sender.hex())
     if (sender, message) not in mail(world):
         raise Rejected("the message is not mail of this sender", rule="runtime.agent.mail", got=message.hex())

@@ -20,6 +20,7 @@ from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.actors import MOST_NESTED, Actor, PendingQuery, Running
 from gritstone.runtime.config import Config
+from gritstone.runtime.operator import Operator
 from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed, needs_mark
 from gritstone.runtime.proposing import choices, key_of, message_keys_of, next_proposal
 from gritstone.runtime.states import Event, State
@@ -51,6 +52,7 @@ class Machine:
         in_progress: runs that wait for something.
         inquiries: queries from outside that have not ended.
         adopted: steps of actors, the agent aside, since the machine began.
+        operator: makes the steps of an image; None in any other store.
     """
 
     def __init__(self, world: World, config: Config, clock_ms: Callable[[], float] | None) -> None:
@@ -68,6 +70,7 @@ class Machine:
         self.in_progress: set[Running] = set()
         self.pending_queries: set[PendingQuery] = set()
         self.adopted = 0
+        self.operator: Operator | None = None
         self._clock_ms = clock_ms
         self._requests: list[Running] = []
         self._delayed: set[Actor] = set()
@@ -79,6 +82,11 @@ class Machine:
     def is_full(self) -> bool:
         """Return whether the number of waiting runs is at its limit."""
         return len(self.in_progress) >= self.config.most_in_progress
+
+    @property
+    def has_work(self) -> bool:
+        """Return whether an actor is ready, or an operation of an image."""
+        return bool(self.world.ready) if self.operator is None else self.operator.has_work
 
     @property
     def due_ms(self) -> int | None:
@@ -123,6 +131,10 @@ class Machine:
 
         Spec: :rule:`runtime.fail.damaged`.
         """
+        if self.operator is not None:
+            adopted = self.operator.work(most_steps)
+            self.adopted += adopted
+            return adopted
         world, most_covered = self.world, self.config.most_covered
         ready = world.ready
         begin = self.adopted

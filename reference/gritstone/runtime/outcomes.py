@@ -198,6 +198,8 @@ def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: En
 
     Spec: :rule:`runtime.agent.changes`.
     """
+    if world.on_agent_step is not None:
+        return world.on_agent_step(workspace, sent, read)
     agent = world.actor(world.agent)
     position = agent_step(workspace, agent_position(world), sent, read)
     _keep(world, workspace)

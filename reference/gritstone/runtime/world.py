@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeAlias
 
 from gritstone.errors import InternalError, Missing
 from gritstone.grit.engine import Table
@@ -19,6 +20,7 @@ from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
+from gritstone.runtime.agent import Entries
 from gritstone.runtime.away import away_actors, away_names, away_step
 from gritstone.runtime.backlogs import Backlogs
 from gritstone.runtime.batch import StepBatch
@@ -35,6 +37,9 @@ __all__ = ["World"]
 _KEPT_BYTES = 8 << 20  # of cached positions of actors
 _POSITION_BYTES = 400  # of a position, approximately
 _ENTRY_BYTES = 200  # of one entry of a mailbox or core, approximately
+
+
+AgentStep: TypeAlias = Callable[[Workspace, Entries, Entries], Position]
 
 
 class World:
@@ -57,6 +62,8 @@ class World:
         backlogs: the unread messages of long channels.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
+        on_agent_step: makes each step of the agent in place of the usual one, from the new objects, the sent and the
+            read messages; None in a store that is not an image.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
@@ -67,6 +74,7 @@ class World:
         self.has_erased = True
         self.notes: dict[Hashable, int] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
+        self.on_agent_step: AgentStep | None = None
         self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_heads=True)
@@ -203,8 +211,8 @@ class World:
         self.enqueue(actor)
 
     def enqueue(self, actor: Actor) -> None:
-        """Put an actor in the queue of ready actors."""
-        if actor.is_queued or actor.running is not None or not actor.mail:
+        """Put an actor in the queue of ready actors; in an image none is ready by itself."""
+        if self.on_agent_step is not None or actor.is_queued or actor.running is not None or not actor.mail:
             return
         if actor.actor_id != self.agent and actor.actor_id not in self.held:
             actor.is_queued = True

@@ -1,0 +1,149 @@
+"""Standing: what an engine knows of an image follows from its heads, and is read here.
+
+Actors whose head did not move since they were read are not read again. Posts that wait are put into their order
+with the journal, which is walked back only as far as they reach.
+
+Spec: :rule:`image.restart.resume`, :ref:`image-posts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from gritstone.grit.objects import ObjectId
+from gritstone.image.journal import Entry, previous_position
+from gritstone.image.ledger import count_posts, standing_of
+from gritstone.image.private_copy import POST, Waiting
+from gritstone.image.queues import Post
+from gritstone.runtime.outcomes import agent_position
+from gritstone.wit.channels import unread
+from gritstone.wit.position import Position, load_position
+from gritstone.wit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gritstone.image.engine import Engine
+
+__all__ = ["read_standing"]
+
+_Mail: TypeAlias = dict[tuple[ObjectId, ObjectId], list[ObjectId]]
+_Order: TypeAlias = tuple[int, ObjectId, int, ObjectId, int]
+
+
+def read_standing(engine: Engine) -> None:
+    """Read the actors whose heads moved, all unread mail, and the timers."""
+    workspace = Workspace(engine.world.objects)
+    _read_gone(engine)
+    _read_actors(engine, workspace)
+    mail = _mail(engine)
+    counts = [
+        (sender, count_posts(workspace, [Waiting(one, POST, -1) for one in messages]))
+        for (sender, _), messages in mail.items()
+    ]
+    engine.ledger.recount(workspace, engine.base.agent, counts)
+    agent = engine.base.agent
+    engine.queues.replace_posts(_ordered(engine, {key: mail[key] for key in mail if key[1] != agent}))
+
+
+def _read_actors(engine: Engine, workspace: Workspace) -> None:
+    ledger, world = engine.ledger, engine.world
+    special = (engine.base.agent, engine.base.kernel)
+    for actor_id in [one for one in ledger.actors if engine.base.position(one) is None]:
+        ledger.place(workspace, actor_id, None)
+    for actor_id, actor in list(world.actors.items()):
+        if actor.head is None or actor_id in special:
+            continue
+        known = ledger.actors.get(actor_id)
+        if known is not None and known.head == actor.head:
+            continue
+        position = load_position(world.objects, actor.head, actor_id)
+        ledger.place(workspace, actor_id, standing_of(workspace, position))
+        engine.add_timers(actor_id, position, workspace, None)
+
+
+def _read_gone(engine: Engine) -> None:
+    """Find the mail to the agent that destroyed actors left."""
+    world = engine.world
+    agent = world.actor(world.agent)
+    inbox = agent_position(world).inbox
+    with world.store.snapshot() as snapshot:
+        gone = list(snapshot.references("gone/"))
+    for name, step in gone:
+        actor_id = bytes.fromhex(name.partition("/")[2])
+        tip = load_position(world.objects, step, actor_id).outbox.get(world.agent)
+        if tip is not None and inbox.get(actor_id) != tip:
+            agent.set_tip(actor_id, tip)
+
+
+def _mail(engine: Engine) -> _Mail:
+    """Return the unread messages of each channel that has some."""
+    found: _Mail = {}
+    load = engine.world.objects.load
+    for actor_id, actor in engine.world.actors.items():
+        if not actor.mail:
+            continue
+        position = engine.base.position(actor_id)
+        for sender, tip in actor.mail.items():
+            cursor = None if position is None else position.inbox.get(sender)
+            found[sender, actor_id] = unread(load, tip, cursor)[0]
+    return found
+
+
+def _ordered(engine: Engine, mail: _Mail) -> list[Post]:
+    """Return posts in their order.
+
+    Spec: :rule:`image.post.order`.
+    """
+    posts = [(sender, receiver, one) for (sender, receiver), messages in mail.items() for one in messages]
+    if len(mail) <= 1:
+        return posts
+    order = _orders(engine, mail, {post[2] for post in posts})
+    return sorted(posts, key=lambda post: order[post[2]])
+
+
+def _orders(engine: Engine, mail: _Mail, wanted: set[ObjectId]) -> dict[ObjectId, _Order]:
+    """Return the order of each post, from the operations that sent them."""
+    found: dict[ObjectId, _Order] = {}
+    senders = {sender for sender, _ in mail}
+    receivers: dict[ObjectId, list[ObjectId]] = {}
+    for sender, receiver in mail:
+        receivers.setdefault(sender, []).append(receiver)
+    back = engine.journal.back(engine.kernel_position(), agent_position(engine.world), engine.seq)
+    for entry in back:
+        if len(found) == len(wanted):
+            break
+        record = entry.record
+        for actor, after, before in _moves(engine, entry):
+            if actor in senders:
+                _note(engine, record.seq, after, before, receivers[actor], found)
+    return {message: order for message, order in found.items() if message in wanted}
+
+
+def _moves(engine: Engine, entry: Entry) -> Iterator[tuple[ObjectId, Position, ObjectId | None]]:
+    """Yield the actors that an operation moved, each with its position after and its step before."""
+    yield engine.base.agent, entry.agent, entry.agent.step.previous
+    for move in entry.record.heads:
+        yield move.actor, load_position(engine.world.objects, move.after, move.actor), move.before
+
+
+def _note(
+    engine: Engine,
+    seq: int,
+    after: Position,
+    before: ObjectId | None,
+    receivers: list[ObjectId],
+    found: dict[ObjectId, _Order],
+) -> None:
+    """Record the order of the messages that the steps of an actor in one operation sent to some receivers."""
+    objects = engine.world.objects
+    at, place = after, 0
+    while True:
+        previous = None if at.step.previous is None else previous_position(objects, at)
+        for receiver in receivers:
+            tip = at.outbox.get(receiver)
+            old = None if previous is None else previous.outbox.get(receiver)
+            for number, message in enumerate(unread(objects.load, tip, old)[0]):
+                found[message] = (seq, at.step.actor, place, receiver, number)
+        if previous is None or previous.step_id == before:
+            return
+        at, place = previous, place - 1
