@@ -140,29 +140,17 @@ def _kernel(tape: Tape, draft: Draft, cast: Cast, before: Sequence[bytes]) -> No
         draft.send(tape.pick((JOIN, SAVE)), to, "image.install", install)
     else:
         word = tape.pick(("grant", "revoke"))
-        draft.send(
-            tape.pick((JOIN, SAVE)), to, f"image.{word}", stage.blob(tape.pick((b"spawn", b"read.*")), ("ct", "s"))
-        )
+        capability = stage.blob(tape.pick((b"spawn", b"read.*")), ("ct", "s"))
+        draft.send(tape.pick((JOIN, SAVE)), to, f"image.{word}", capability)
 
 
 def _typed(tape: Tape, draft: Draft, cast: Cast, before: Sequence[bytes]) -> None:
-    to = tape.pick((*cast.actors, SENDER))
+    receivers: list[bytes | int] = [*cast.actors, SENDER]
+    to = tape.pick(receivers)
     draft.send(tape.pick(_MODES), to, tape.pick((*cast.types, "job")), draft.stage.blob(b"7"))
 
 
 _OPS: Final = (
-    _send,
-    _write,
-    _send,
-    _add,
-    _send,
-    _send,
-    _typed,
-    _reply,
-    _read,
-    _timer,
-    _emit,
-    _subscribe,
-    _spawn,
-    _kernel,
+    *(_send, _write, _send, _add, _send, _send, _typed),
+    *(_reply, _read, _timer, _emit, _subscribe, _spawn, _kernel),
 )
