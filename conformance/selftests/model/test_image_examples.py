@@ -97,7 +97,7 @@ class Golden:
         return self.text("".join(sorted(lines)))
 
     def send(self, actor: Id, headers: Mapping[str, str], content: Id) -> Id:
-        """Let R send a message, and return it."""
+        """Send a message of R, and return it."""
         sent = self.message(self.outbox.get(actor), headers, content)
         self.outbox[actor] = sent
         return sent
