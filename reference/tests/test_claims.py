@@ -36,7 +36,7 @@ def test_default_claims_are_complete() -> None:
         *("wasm.continuation", "wasm.signature"),
         *SANDBOX,
     }
-    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "flow", "sandbox"}
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "flow", "image", "sandbox"}
 
 
 def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:

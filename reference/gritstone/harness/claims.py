@@ -50,7 +50,7 @@ ALL_FEATURES = (
     "sandbox.clock",
     "sandbox.files",
 )
-_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox")
+_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "image", "sandbox")
 _NEEDS = {
     "shared": ("durable",),
     "fault.kill": ("durable",),
@@ -100,7 +100,7 @@ class Claims:
     wasm_pages: int = 4_096  # pages of 64 KiB
 
     def without(self, names: set[str]) -> Claims:
-        """Drop features or one of the profiles ``wasm``, ``session``, ``flow`` and ``sandbox``, and what needs them."""
+        """Drop features, or a profile other than ``grit``, ``wit`` and ``runtime``, and what needs them."""
         lost = set(names)
         if "session.guest" in lost or "external" in lost:
             lost.add("session")

@@ -17,6 +17,7 @@ from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.image import IMAGES
 from gritstone.session import SESSIONS
 from gritstone.wasm.guests import Guests
 from gritstone.wit.admission import admit
@@ -45,13 +46,16 @@ def laws_of(session: Session) -> Laws:
         is_external="external" in claims.features,
         has_sessions="session.guest" in claims.features,
         has_flows="flow.executor" in claims.features,
+        has_images="image" in claims.profiles,
         wasm_pages=pages,
         suspends="wasm.continuation" in claims.features,
     )
 
 
 @cache
-def _laws(*, is_external: bool, has_sessions: bool, has_flows: bool, wasm_pages: int | None, suspends: bool) -> Laws:
+def _laws(
+    *, is_external: bool, has_sessions: bool, has_flows: bool, has_images: bool, wasm_pages: int | None, suspends: bool
+) -> Laws:
     """Return one list for all sessions with the same claims, since it caches compiled modules."""
     laws: list[Law] = []
     if is_external:
@@ -60,6 +64,8 @@ def _laws(*, is_external: bool, has_sessions: bool, has_flows: bool, wasm_pages:
         laws.append(SESSIONS)
     if has_flows:
         laws.append(FLOWS)
+    if has_images:
+        laws.append(IMAGES)
     if wasm_pages is not None:
         laws.append(Guests(most_pages=wasm_pages, suspends=suspends))
     return Laws(*laws)

@@ -117,8 +117,7 @@ class Engine:
         self.clock = 0
         self._generation = -1
         self._next: Letter | None = None
-        runtime.machine.operator = self
-        self.world.on_agent_step = self.agent_step
+        self.world.operator = self
         self.world.ready.clear()
         self.sync()
 
@@ -326,9 +325,7 @@ class Engine:
             self.queues.unblock(actor)
         return Outcome(self.seq, failure), sum(copy.steps.values()) if letters else 0
 
-    def _record(
-        self, operation: Operation, letters: Sequence[Letter], failure: Failure | None, clock: int
-    ) -> Record:
+    def _record(self, operation: Operation, letters: Sequence[Letter], failure: Failure | None, clock: int) -> Record:
         copy = operation.copy
         return Record(
             self.seq + 1,

@@ -28,7 +28,7 @@ from gritstone.wit.position import Position, load_position
 from gritstone.wit.puppet.core import WorkingCore
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Keys", "Request", "Shown", "past_world", "request", "rollback", "set_clock", "shown_actors"]
+__all__ = ["Keys", "Request", "Shown", "newest_seq", "past_world", "request", "rollback", "set_clock", "shown_actors"]
 
 _KEY = re.compile(r"[!-~]{1,64}")
 _MOST_KEYS = 1_000
@@ -150,6 +150,12 @@ def set_clock(engine: Engine, now_ms: int) -> int:
 # --- worlds --------------------------------------------------------------------------------------------
 
 
+def newest_seq(engine: Engine) -> int:
+    """Return the number of the newest operation."""
+    engine.sync()
+    return engine.seq
+
+
 def past_world(engine: Engine, seq: int | None) -> World:
     """Return the world after an operation; the newest one without a number.
 
@@ -252,11 +258,13 @@ class Shown:
         actor: its id.
         position: its position; None if the client may not see more than the id.
         facts: what the part ``image`` of its core holds; None in the same case.
+        code: the types that its code handles.
     """
 
     actor: ObjectId
-    position: Position | None
-    facts: Facts | None
+    position: Position | None = None
+    facts: Facts | None = None
+    code: frozenset[str] = frozenset()
 
 
 def shown_actors(
@@ -286,7 +294,11 @@ def shown_actors(
 
 def _shown(engine: Engine, actor: ObjectId, owner: ObjectId | None) -> Shown:
     if owner is not None and engine.ledger.actors[actor].owner != owner:
-        return Shown(actor, None, None)
+        return Shown(actor)
     position = engine.base.position(actor)
     assert position is not None, "the actor has a head"
-    return Shown(actor, position, Facts(Workspace(engine.world.objects), position.core))
+    workspace = Workspace(engine.world.objects)
+    target = position.core.get("code")
+    tree = None if target is None else workspace.tree(target)
+    code = frozenset() if tree is None else frozenset(tree.entries)
+    return Shown(actor, position, Facts(workspace, position.core), code)

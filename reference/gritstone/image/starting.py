@@ -8,15 +8,17 @@ from __future__ import annotations
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
 from gritstone.grit.snapshot import Snapshot
+from gritstone.grit.store import Store
 from gritstone.image.record import encode_record, genesis_record
 from gritstone.image.refusals import refusal
 from gritstone.image.texts import text_blob
 from gritstone.runtime.agent import agent_step
 from gritstone.runtime.outcomes import agent_position
 from gritstone.runtime.world import World
+from gritstone.wit.objects import Objects
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["KERNEL_CODE", "begin_image", "is_image", "kernel_id", "no_image"]
+__all__ = ["KERNEL_CODE", "begin_image", "is_image", "is_image_store", "kernel_id", "no_image", "refuse_image_store"]
 
 KERNEL_CODE = "external:image-kernel/1"
 """The data of the node of the kernel actor."""
@@ -34,6 +36,25 @@ def is_image(world: World) -> bool:
     """Return whether the store of a world is an image."""
     kernel = world.actors.get(kernel_id(Workspace(world.objects)))
     return kernel is not None and kernel.head is not None
+
+
+def is_image_store(store: Store) -> bool:
+    """Return whether a store is an image."""
+    kernel = kernel_id(Workspace(Objects(store.format, store.limits, store.get)))
+    with store.snapshot() as snapshot:
+        return snapshot.target(f"heads/{kernel.hex()}") is not None
+
+
+def refuse_image_store(store: Store) -> None:
+    """Refuse an operation that an image does not have.
+
+    Raises:
+        Rejected: the store is an image (code ``image``).
+
+    Spec: :rule:`image.runtime.refused`.
+    """
+    if is_image_store(store):
+        raise no_image("the store is an image", "runtime.refused")
 
 
 def begin_image(world: World) -> ObjectId:

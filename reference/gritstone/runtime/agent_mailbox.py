@@ -74,9 +74,13 @@ def inject(
             or the signal is an older message of its channel.
         Invalid: the headers cannot be encoded, or repeat a key.
         Exhausted: the message is too long; or trees are nested too deep.
+        Refusal: the operator of the world refuses it.
 
     Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.limits`.
     """
+    if world.operator is not None:
+        checked = check_message(world, to, headers, content)
+        world.operator.check_injection(to, checked.headers, content, signal=signal)
     by_key = check_injection(headers)
     workspace = Workspace(world.objects)
     if new is not None:

@@ -20,7 +20,6 @@ from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.actors import MOST_NESTED, Actor, PendingQuery, Running
 from gritstone.runtime.config import Config
-from gritstone.runtime.operator import Operator
 from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed, needs_mark
 from gritstone.runtime.proposing import choices, key_of, message_keys_of, next_proposal
 from gritstone.runtime.states import Event, State
@@ -52,7 +51,7 @@ class Machine:
         in_progress: runs that wait for something.
         inquiries: queries from outside that have not ended.
         adopted: steps of actors, the agent aside, since the machine began.
-        operator: makes the steps of an image; None in any other store.
+        holds: whether the operations of an image wait.
     """
 
     def __init__(self, world: World, config: Config, clock_ms: Callable[[], float] | None) -> None:
@@ -70,7 +69,7 @@ class Machine:
         self.in_progress: set[Running] = set()
         self.pending_queries: set[PendingQuery] = set()
         self.adopted = 0
-        self.operator: Operator | None = None
+        self.holds = False
         self._clock_ms = clock_ms
         self._requests: list[Running] = []
         self._delayed: set[Actor] = set()
@@ -86,7 +85,8 @@ class Machine:
     @property
     def has_work(self) -> bool:
         """Return whether an actor is ready, or an operation of an image."""
-        return bool(self.world.ready) if self.operator is None else self.operator.has_work
+        operator = self.world.operator
+        return bool(self.world.ready) if operator is None else not self.holds and operator.has_work
 
     @property
     def due_ms(self) -> int | None:
@@ -131,8 +131,8 @@ class Machine:
 
         Spec: :rule:`runtime.fail.damaged`.
         """
-        if self.operator is not None:
-            adopted = self.operator.work(most_steps)
+        if self.world.operator is not None:
+            adopted = 0 if self.holds else self.world.operator.work(most_steps)
             self.adopted += adopted
             return adopted
         world, most_covered = self.world, self.config.most_covered

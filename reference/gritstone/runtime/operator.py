@@ -1,6 +1,6 @@
-"""The operator: what makes steps in place of the machine, in a store whose actors run in operations.
+"""The operator: makes steps in place of the machine, in a store whose actors run in operations.
 
-A profile implements it. While a machine has an operator, it makes no proposals.
+A profile implements it. While a world has an operator, no actor is proposed.
 
 Spec: :ref:`image-runtime`.
 """
@@ -12,6 +12,9 @@ from typing import Protocol
 
 from gritstone.errors import Rejected
 from gritstone.grit.objects import ObjectId
+from gritstone.runtime.agent import Entries
+from gritstone.wit.position import Position
+from gritstone.wit.workspace import Workspace
 
 __all__ = ["Operator", "refuse_in_image"]
 
@@ -25,6 +28,15 @@ class Operator(Protocol):
 
     def work(self, most_steps: int) -> int:
         """Make steps, in the batch, until there is none or enough were made; return their number."""
+
+    def agent_step(self, workspace: Workspace, sent: Entries, read: Entries) -> Position:
+        """Make a step of the agent, in the batch.
+
+        Args:
+            workspace: the objects that were made for it.
+            sent: changed entries of its outbox.
+            read: changed entries of its inbox.
+        """
 
     def check_injection(self, to: ObjectId, headers: Mapping[str, str], content: ObjectId, *, signal: bool) -> None:
         """Raise a refusal if the agent must not send a message."""

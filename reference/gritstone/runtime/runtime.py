@@ -22,16 +22,7 @@ from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import MessageKey, PendingQuery
-from gritstone.runtime.agent_mailbox import (
-    Answered,
-    Effect,
-    acknowledge,
-    check_message,
-    effects,
-    inject,
-    mail,
-    resolve,
-)
+from gritstone.runtime.agent_mailbox import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
 from gritstone.runtime.collection import collect
@@ -39,14 +30,12 @@ from gritstone.runtime.commit_size import CommitSize
 from gritstone.runtime.config import Config
 from gritstone.runtime.exchange import Exchange
 from gritstone.runtime.machine import Machine
-from gritstone.runtime.operator import refuse_in_image
 from gritstone.runtime.outcomes import adopt_cut
 from gritstone.runtime.proposing import message_keys_of
 from gritstone.runtime.releasing import release
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.summary import RunSummary
 from gritstone.runtime.waiting import Waiting
-from gritstone.runtime.world import World
 from gritstone.wit.code import Ask
 from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
@@ -109,7 +98,6 @@ class Runtime:
         self._at_rest: Callable[[], None] | None = None
         self._size = CommitSize(store.limits, config.commit_objects)
         self._driven = False
-        self._runs = True
         self._stopped = False
 
     @property
@@ -140,30 +128,24 @@ class Runtime:
             return await self._to_rest(max_steps)
 
     async def serve(self) -> None:
-        """Run until stopped; waits without cost while there is nothing to do.
-
-        In an image it only commits what others change: posts and timers wait for ``run``.
+        """Run until stopped; waits without cost while there is nothing to do. Posts of an image wait for ``run``.
 
         Raises:
             Rejected: another caller runs or serves it.
             Exhausted: the medium is full, or the outcome of a run needs more references than the limit.
         """
-        with self._driving():
-            self._runs = self.machine.operator is None
-            try:
-                while not self._stopped:
-                    await self._to_rest(None)
-                    if not self._stopped:  # otherwise the caller that wakes it has done so
-                        await self._waiting.wait(self._next_delay_s())
-            finally:
-                self._runs = True
+        with self._driving(holds=True):
+            while not self._stopped:
+                await self._to_rest(None)
+                if not self._stopped:  # otherwise the caller that wakes it has done so
+                    await self._waiting.wait(self._next_delay_s())
 
     @contextmanager
-    def _driving(self) -> Iterator[None]:
-        """Become the caller that commits the changes of all others."""
+    def _driving(self, *, holds: bool = False) -> Iterator[None]:
+        """Become the caller that commits the changes of all others; ``holds`` is that of the machine."""
         if self._driven:
             raise Rejected("the runtime is running already", rule="runtime.route.rest")
-        self._driven = True
+        self._driven, self.machine.holds = True, holds
         try:
             yield
         finally:
@@ -189,11 +171,11 @@ class Runtime:
         if left is not None and left <= 0:
             return "max-steps" if self._flush() else None
         self._tick()
-        adopted = machine.work(min(self._stride(), left or _STRIDE_STEPS)) if self._runs else 0
+        adopted = machine.work(min(self._stride(), left or _STRIDE_STEPS))
         self._waiting.begin(machine)
         if left is not None and adopted >= left:
             return None  # enough, also if others are still in progress
-        if machine.has_work and self._runs:
+        if machine.has_work:
             if self._commits or self._size.is_reached(world.batch):
                 self._flush()
             if machine.is_full:
@@ -202,7 +184,7 @@ class Runtime:
             return None
         if self._at_rest is not None and not machine.in_progress:
             self._at_rest()
-        if not self._flush() or (machine.has_work and self._runs):
+        if not self._flush() or machine.has_work:
             return None
         return await self._wait_or_end()
 
@@ -365,16 +347,7 @@ class Runtime:
         world, pairs = self.machine.world, list(headers)
         if self.reserved is not None and to == self.agent and dict(pairs).get("mt", "").startswith(self.reserved):
             raise Rejected("the type of the message is reserved", rule="session.notice.reserved", got=self.reserved)
-        return await self.durably(lambda: self._inject(world, to, pairs, content, signal=signal))
-
-    def _inject(
-        self, world: World, to: ObjectId, pairs: list[tuple[str, str]], content: ObjectId, *, signal: bool
-    ) -> ObjectId:
-        operator = self.machine.operator
-        if operator is not None:
-            check_message(world, to, pairs, content)
-            operator.check_injection(to, dict(pairs), content, signal=signal)
-        return inject(world, to, pairs, content, signal=signal)
+        return await self.durably(lambda: inject(world, to, pairs, content, signal=signal))
 
     async def query(self, actor: ObjectId, name: str, args: bytes = b"") -> tuple[ObjectId, ObjectId | None]:
         """Query an actor; return the step that was queried, and the id of the answer or None.
@@ -427,7 +400,6 @@ class Runtime:
 
         Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.seen`.
         """
-        refuse_in_image(self.machine.operator)
         async with self._changing:
             self._check_running()
             while not self._flush():
@@ -439,7 +411,6 @@ class Runtime:
 
         More actors than one update of references may name are released by several steps.
         """
-        refuse_in_image(self.machine.operator)
         world, names = self.machine.world, list(dict.fromkeys(actors))
         most = self.store.limits.cas_names // 2
         dropped: list[ObjectId] = []
@@ -453,7 +424,6 @@ class Runtime:
 
         Spec: :rule:`runtime.cut.step`.
         """
-        refuse_in_image(self.machine.operator)
         world = self.machine.world
         return await self.durably(lambda: adopt_cut(world))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TypeAlias
 
 from gritstone.errors import InternalError, Missing
 from gritstone.grit.engine import Table
@@ -20,10 +19,10 @@ from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
-from gritstone.runtime.agent import Entries
 from gritstone.runtime.away import away_actors, away_names, away_step
 from gritstone.runtime.backlogs import Backlogs
 from gritstone.runtime.batch import StepBatch
+from gritstone.runtime.operator import Operator
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
 from gritstone.wit.laws import Laws
@@ -37,9 +36,6 @@ __all__ = ["World"]
 _KEPT_BYTES = 8 << 20  # of cached positions of actors
 _POSITION_BYTES = 400  # of a position, approximately
 _ENTRY_BYTES = 200  # of one entry of a mailbox or core, approximately
-
-
-AgentStep: TypeAlias = Callable[[Workspace, Entries, Entries], Position]
 
 
 class World:
@@ -62,8 +58,7 @@ class World:
         backlogs: the unread messages of long channels.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
-        on_agent_step: makes each step of the agent in place of the usual one, from the new objects, the sent and the
-            read messages; None in a store that is not an image.
+        operator: makes the steps of an image; None in any other store.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
@@ -74,7 +69,7 @@ class World:
         self.has_erased = True
         self.notes: dict[Hashable, int] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
-        self.on_agent_step: AgentStep | None = None
+        self.operator: Operator | None = None
         self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_heads=True)
@@ -212,7 +207,7 @@ class World:
 
     def enqueue(self, actor: Actor) -> None:
         """Put an actor in the queue of ready actors; in an image none is ready by itself."""
-        if self.on_agent_step is not None or actor.is_queued or actor.running is not None or not actor.mail:
+        if self.operator is not None or actor.is_queued or actor.running is not None or not actor.mail:
             return
         if actor.actor_id != self.agent and actor.actor_id not in self.held:
             actor.is_queued = True
