@@ -28,14 +28,13 @@ from gritstone.image.standing import read_standing
 from gritstone.image.starting import kernel_id
 from gritstone.image.texts import EMPTY, text_blob
 from gritstone.runtime.agent import Entries, agent_step
-from gritstone.runtime.away import gone_name
 from gritstone.runtime.outcomes import agent_position
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
 from gritstone.wit.channels import Roots
 from gritstone.wit.closure_cache import ClosureCache
 from gritstone.wit.objects import Objects
-from gritstone.wit.position import Position, load_position
+from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Engine", "Outcome", "WorldBase"]
@@ -71,16 +70,6 @@ class WorldBase:
         """Return the position of an actor; None if it has no head."""
         known = self._world.actors.get(actor)
         return None if known is None or known.head is None else known.position or self._world.position(known)
-
-    def last_position(self, actor: ObjectId) -> Position | None:
-        """Return the position of an actor, also of one that was destroyed; None if it never made a step."""
-        position = self.position(actor)
-        if position is not None or actor not in self._world.away:
-            return position
-        with self._world.store.snapshot() as snapshot:
-            step = snapshot.target(gone_name(actor))
-        step = self._world.batch.target(gone_name(actor), step)
-        return None if step is None else load_position(self.objects, step, actor)
 
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""

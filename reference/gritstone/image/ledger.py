@@ -231,14 +231,13 @@ class Ledger:
         waiting: tuple[Waiting, ...],
         before: tuple[Waiting, ...],
     ) -> None:
-        """Count the unread messages of a channel; those of an actor without a head do not count."""
-        known = self.actors.get(sender)
+        """Count the unread messages of a channel; an actor that was destroyed has none."""
         owner = copy.owner(sender)
-        principal = owner or (None if known is None else known.owner)
-        if principal is None or (waiting is before and owner is not None):
-            return
-        after = count_posts(copy.workspace, waiting) if owner is not None else 0
-        _change(found, principal, "posts", after - count_posts(copy.workspace, before))
+        known = self.actors.get(sender)
+        principal = owner if owner is not None else None if known is None else known.owner
+        if principal is not None and waiting is not before:
+            change = count_posts(copy.workspace, waiting) - count_posts(copy.workspace, before)
+            _change(found, principal, "posts", change)
 
     def exceeded(self, copy: PrivateCopy, difference: Usage) -> Failure | None:
         """Return the first quota that an operation exceeds.

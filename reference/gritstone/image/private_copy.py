@@ -51,9 +51,6 @@ class Base(Protocol):
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
 
-    def last_position(self, actor: ObjectId) -> Position | None:
-        """Return the position of an actor, also of one that was destroyed; None if it never made a step."""
-
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
 
@@ -238,7 +235,7 @@ class PrivateCopy:
         return found
 
     def _stored(self, sender: ObjectId, target: ObjectId) -> tuple[Waiting, ...]:
-        one, other = self.base.last_position(sender), self.base.position(target)
+        one, other = self.base.position(sender), self.base.position(target)
         tip = None if one is None else one.outbox.get(target)
         cursor = None if other is None else other.inbox.get(sender)
         if tip is None or tip == cursor:
@@ -298,8 +295,7 @@ class PrivateCopy:
         senders = {*self.base.senders(actor), *self.sent, *self.positions} | {self.base.agent}
         if any(self.channel(sender, actor) for sender in sorted(senders) if self._may_send(sender, actor)):
             return False
-        others = (receiver for receiver in position.outbox if receiver != self.base.agent)
-        return not any(self.channel(actor, receiver) for receiver in others)
+        return not any(self.channel(actor, receiver) for receiver in position.outbox)
 
     def _may_send(self, sender: ObjectId, actor: ObjectId) -> bool:
         if (sender, actor) in self.waiting:
@@ -356,4 +352,3 @@ class PrivateCopy:
         self._set(self.gone, actor, position.step_id)
         self._set(self.last_steps, actor, position)
         self._set(self.positions, actor, None)
-        self.channel(actor, self.base.agent)  # what is unread there does not count any more

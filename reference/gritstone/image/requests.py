@@ -31,6 +31,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Keys", "Request", "Shown", "newest_seq", "past_world", "request", "rollback", "set_clock", "shown_actors"]
 
 _KEY = re.compile(r"[!-~]{1,64}")
+_GONE = "gone/"
 _MOST_KEYS = 1_000
 _MOST_ROOTS = 1_000
 _ROLLBACK_FUEL = 1_000
@@ -182,11 +183,10 @@ def _newest_world(engine: Engine) -> World:
     """Return the newest world, also if it is not in the store yet."""
     actors = engine.world.actors
     heads = {actor_id: actor.head for actor_id, actor in actors.items() if actor.head is not None}
-    gone: dict[ObjectId, ObjectId] = {}
-    for actor_id in engine.world.away:
-        position = engine.base.last_position(actor_id)
-        if position is not None:
-            gone[actor_id] = position.step_id
+    with engine.world.store.snapshot() as snapshot:
+        stored = dict(snapshot.references(_GONE))
+    changed = {one.name: one.new for one in engine.world.batch.others if one.name.startswith(_GONE)}
+    gone = {bytes.fromhex(name[len(_GONE) :]): step for name, step in {**stored, **changed}.items() if step is not None}
     return World(heads, gone)
 
 

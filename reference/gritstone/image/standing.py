@@ -33,7 +33,6 @@ _Order: TypeAlias = tuple[int, ObjectId, int, ObjectId, int]
 def read_standing(engine: Engine) -> None:
     """Read the actors whose heads moved, all unread mail, and the timers."""
     workspace = Workspace(engine.world.objects)
-    _read_gone(engine)
     _read_actors(engine, workspace)
     mail = _mail(engine)
     counts = [
@@ -59,20 +58,6 @@ def _read_actors(engine: Engine, workspace: Workspace) -> None:
         position = load_position(world.objects, actor.head, actor_id)
         ledger.place(workspace, actor_id, standing_of(workspace, position))
         engine.add_timers(actor_id, position, workspace, None)
-
-
-def _read_gone(engine: Engine) -> None:
-    """Find the mail to the agent that destroyed actors left."""
-    world = engine.world
-    agent = world.actor(world.agent)
-    inbox = agent_position(world).inbox
-    with world.store.snapshot() as snapshot:
-        gone = list(snapshot.references("gone/"))
-    for name, step in gone:
-        actor_id = bytes.fromhex(name.partition("/")[2])
-        tip = load_position(world.objects, step, actor_id).outbox.get(world.agent)
-        if tip is not None and inbox.get(actor_id) != tip:
-            agent.set_tip(actor_id, tip)
 
 
 def _mail(engine: Engine) -> _Mail:

@@ -165,8 +165,7 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
     if cursor == message:
         return
     known = world.actors.get(sender)
-    has_head = known is not None and known.head is not None
-    if cursor is None and not has_head and sender not in world.actor(world.agent).mail:
+    if cursor is None and (known is None or known.head is None):
         raise Missing("the sender has no head", rule="runtime.agent.mail", got=sender.hex())
     if (sender, message) not in mail(world):
         raise Rejected("the message is not mail of this sender", rule="runtime.agent.mail", got=message.hex())
