@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.graph import Tombstone
-from gritstone_conformance.model.image.contents import LARGEST, text_of
+from gritstone_conformance.model.image.contents import LARGEST, id_of, text_of
 from gritstone_conformance.model.image.denial import Denied
 from gritstone_conformance.model.image.validity import quota_of
 from gritstone_conformance.model.image.views import View, image_entries, image_entry, owner_in
@@ -58,6 +58,7 @@ class Books:
         self._unowned = (agent, kernel)
         self._shares: dict[bytes, tuple[bytes, Usage]] = {}
         self._holders: dict[bytes, set[bytes]] = {}
+        self._senders: dict[bytes, set[bytes]] = {}
         self._sizes: dict[bytes, int] = {}
         self._erased: set[bytes] = set()
         self._owners: dict[bytes, bytes | None] = {}
@@ -73,10 +74,13 @@ class Books:
 
     def take(self, view: View, changed: Iterable[bytes]) -> None:
         """Count what differs in a view, which becomes the world."""
-        affected = self._affected(view, changed)
-        for principal, delta in self.deltas(view, affected).items():
-            total = self.totals.get(principal, NOTHING).plus(delta)
-            self.totals[principal] = total
+        moved = list(changed)
+        affected = self._affected(view, moved)
+        for principal, delta in self.deltas(view, moved).items():
+            self.totals[principal] = self.totals.get(principal, NOTHING).plus(delta)
+        for actor in moved:
+            for receiver in view.outbox(actor):
+                self._senders.setdefault(receiver, set()).add(actor)
         for actor in affected:
             share = self._share(view, actor)
             self._note(view, actor)
@@ -101,11 +105,14 @@ class Books:
                     return Denied("exhausted", name)
         return None
 
+    def senders_to(self, view: View, receiver: bytes) -> set[bytes]:
+        """Return the actors, R included, that may have sent a message to an actor in a view."""
+        return self._senders.get(receiver, set()) | view.changed() | {view.agent}
+
     def has_others(self, view: View, principal: bytes) -> bool:
-        """Return whether an actor with a head other than a principal has it as its owner."""
-        return self.totals.get(principal, NOTHING).actors + self.deltas(view, view.changed()).get(
-            principal, NOTHING
-        ).actors > 0
+        """Return whether an actor with a head, other than the principal itself, has it as its owner."""
+        delta = self.deltas(view, view.changed()).get(principal, NOTHING)
+        return self.totals.get(principal, NOTHING).actors + delta.actors > 0
 
     def is_vague(self, principal: bytes) -> bool:
         """Return whether the bytes of a principal depend on when blobs were erased."""
@@ -129,8 +136,8 @@ class Books:
         owner = None if core is None else self._owner(actor, core)
         if core is None or owner is None:
             return None
-        subs = (name.rpartition(".")[2] for name in image_entries(self._shelf, core, "subs"))
-        there = sum(1 for subscriber in subs if _has_head(view, subscriber))
+        subs = (_subscriber(name) for name in image_entries(self._shelf, core, "subs"))
+        there = sum(1 for each in subs if each is not None and view.head(each) is not None)
         timers = len(image_entries(self._shelf, core, "timers"))
         return owner, Usage(int(owner != actor), self._bytes(core), self._posts(view, actor), there, timers)
 
@@ -146,9 +153,9 @@ class Books:
         if core is None:
             return
         for name in image_entries(self._shelf, core, "subs"):
-            subscriber = name.rpartition(".")[2]
-            if len(subscriber) == 64:
-                self._holders.setdefault(bytes.fromhex(subscriber), set()).add(actor)
+            subscriber = _subscriber(name)
+            if subscriber is not None:
+                self._holders.setdefault(subscriber, set()).add(actor)
         if core in self._erased:
             self.vague.add(actor)
         else:
@@ -200,5 +207,6 @@ def limits_of(view: View, principal: bytes) -> dict[str, int] | None:
     return None if core is None else quota_of(text_of(view.shelf, image_entry(view.shelf, core, "quota")))
 
 
-def _has_head(view: View, digits: str) -> bool:
-    return len(digits) == 64 and view.head(bytes.fromhex(digits)) is not None
+def _subscriber(name: str) -> bytes | None:
+    """Return the subscriber in the name of a subscription, or None for another name."""
+    return id_of(name.rpartition(".")[2].encode())

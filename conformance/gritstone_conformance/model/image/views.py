@@ -67,15 +67,14 @@ class View:
 
     def outbox(self, actor: bytes) -> Mapping[bytes, bytes]:
         """Return the outbox of the newest step of an actor; that of R with what it has sent since."""
-        step = self.last_step(actor)
-        found = {} if step is None else self.shelf.mail(self.shelf.step(step).outbox)
+        found = self._outbox(actor)
         return {**found, **self.sent} if actor == self.agent and self.sent else found
 
     def last_sent(self, sender: bytes, receiver: bytes) -> bytes | None:
         """Return the last message of a channel, or None."""
         if sender == self.agent and receiver in self.sent:
             return self.sent[receiver]
-        return self.outbox(sender).get(receiver)
+        return self._outbox(sender).get(receiver)
 
     def unread(self, sender: bytes, receiver: bytes) -> tuple[bytes, ...]:
         """Return the unread messages of a channel, oldest first."""
@@ -89,6 +88,10 @@ class View:
     def is_principal(self, actor: bytes) -> bool:
         """Return whether an actor with a head is a principal."""
         return self.owner(actor) == actor
+
+    def _outbox(self, actor: bytes) -> Mapping[bytes, bytes]:
+        step = self.last_step(actor)
+        return {} if step is None else self.shelf.mail(self.shelf.step(step).outbox)
 
     def mark(self) -> Mark:
         """Return what is to be restored if a savepoint fails."""
