@@ -8,7 +8,7 @@ Invariant: reading never changes what is underneath; an id that is absent or of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from gritstone_conformance.model.formats import Format
@@ -162,9 +162,13 @@ class Shelf:
         self.added = {}
 
     def flush_reached(self, store: Store, root: bytes | None) -> None:
-        """Return the added objects that an id reaches, and forget the rest, which need not be stored."""
+        """Hand over the added objects that an id reaches, and forget the rest, which need not be stored."""
+        self.flush_all_reached(store, [] if root is None else [root])
+
+    def flush_all_reached(self, store: Store, roots: Iterable[bytes]) -> None:
+        """Hand over the added objects that ids reach, and forget the rest."""
         reached: dict[bytes, bytes] = {}
-        waiting = [] if root is None else [root]
+        waiting = list(roots)
         while waiting:
             identity = waiting.pop()
             value = self._values.get(identity)

@@ -16,7 +16,19 @@ from gritstone_conformance.model.image.views import View, image_entry, is_princi
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Headers, Message, Tree
 
-__all__ = ["ROLLBACK_FUEL", "Begin", "Post", "Root", "Timer", "fuel_limit", "of_requests", "of_rollback", "of_timer", "with_timers"]
+__all__ = [
+    "ROLLBACK_FUEL",
+    "Begin",
+    "Post",
+    "Root",
+    "Timer",
+    "fuel_limit",
+    "of_post",
+    "of_requests",
+    "of_rollback",
+    "of_timer",
+    "with_timers",
+]
 
 ROLLBACK_FUEL: Final = 1000  # units
 """The fuel limit of a rollback."""
@@ -93,6 +105,12 @@ def of_timer(view: View, timer: Timer) -> Begin:
     return Begin(roots, sends, fuel_limit(view, roots))
 
 
+def of_post(view: View, post: Post) -> Begin:
+    """Return the beginning of the operation that reads a post."""
+    roots = (Root(post.sender, post.target, post.message),)
+    return Begin(roots, {}, fuel_limit(view, roots))
+
+
 def of_rollback(view: View, wanted: Mapping[bytes, bytes], seq: int, others: Iterable[bytes]) -> Begin:
     """Return the beginning of a rollback.
 
@@ -115,8 +133,9 @@ def of_rollback(view: View, wanted: Mapping[bytes, bytes], seq: int, others: Ite
                 content = shelf.put(Tree((("core", core),)))
                 messages.append((actor, (("mt", "image.revert"), ("world", str(seq))), content))
     later = [actor for actor in actors if actor not in wanted]
-    for actor in (*(one for one in later if not view.is_principal(one)), *filter(view.is_principal, later)):
-        messages.append((actor, (("mt", "image.destroy"), ("world", str(seq))), shelf.put(EMPTY)))
+    destroyed = (*(one for one in later if not view.is_principal(one)), *filter(view.is_principal, later))
+    headers = (("mt", "image.destroy"), ("world", str(seq)))
+    messages += [(actor, headers, shelf.put(EMPTY)) for actor in destroyed]
     roots, sends = _sent(view, messages)
     return Begin(roots, sends, ROLLBACK_FUEL)
 
@@ -145,9 +164,7 @@ def fuel_limit(view: View, roots: Sequence[Root]) -> int:
     return 0 if limits is None else limits["fuel"]
 
 
-def _sent(
-    view: View, messages: Sequence[tuple[bytes, Headers, bytes]]
-) -> tuple[tuple[Root, ...], dict[bytes, bytes]]:
+def _sent(view: View, messages: Sequence[tuple[bytes, Headers, bytes]]) -> tuple[tuple[Root, ...], dict[bytes, bytes]]:
     """Store messages of R, each behind the last one to its receiver; return them, and the newest to each receiver."""
     roots, sends = [], dict[bytes, bytes]()
     for to, headers, content in messages:

@@ -116,8 +116,8 @@ def answer_kernel(turn: KernelTurn, word: str) -> bytes:
     return _ANSWERS[word](turn)
 
 
-def _need(holds_: bool, kind: str, code: str) -> None:  # noqa: FBT001 - the condition of a row of the table
-    if not holds_:
+def _need(condition: bool, kind: str, code: str) -> None:
+    if not condition:
         raise Denied(kind, code)
 
 

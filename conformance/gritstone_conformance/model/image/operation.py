@@ -19,7 +19,7 @@ from gritstone_conformance.model.image.denial import Denied, Ended, Unknowable, 
 from gritstone_conformance.model.image.frames import Frame, Meter, Sending
 from gritstone_conformance.model.image.kernel import KernelTurn, answer_kernel
 from gritstone_conformance.model.image.programs import Program, program_in
-from gritstone_conformance.model.image.record import COMMITTED, Failed, Record
+from gritstone_conformance.model.image.record import COMMITTED, Failed, Record, RootLine
 from gritstone_conformance.model.image.running import Turn, run_program
 from gritstone_conformance.model.image.sending import Letter, Outgoing
 from gritstone_conformance.model.image.state import State
@@ -88,7 +88,7 @@ class _Run:
     meter: Meter = field(default_factory=Meter)
     taken: int = 0
     timers: int = 0
-    savepoints: list[tuple[tuple[bytes, bytes, bytes], Failed]] = field(default_factory=list)
+    savepoints: list[tuple[RootLine, Failed]] = field(default_factory=list)
     reads: set[bytes] = field(default_factory=set)
     steps: list[bytes] = field(default_factory=list)
     handles: dict[Sending, str] = field(default_factory=dict)
@@ -176,7 +176,8 @@ class _Run:
             return []
         self.view.restore(mark)
         del self.steps[made:]
-        self.savepoints.append((tuple(sending), Failed(why.kind, why.code)))
+        line = sending.sender, sending.target, sending.message
+        self.savepoints.append((line, Failed(why.kind, why.code)))
         return self._failure_step(frame, sending, why)
 
     def _failure_step(self, frame: Frame, sending: Sending, why: Denied) -> list[Sending]:
@@ -257,7 +258,10 @@ class _Run:
         return []
 
     def _program(self, actor: bytes, message: Message) -> Program | None:
-        """Return the program that answers a message, or None if it is only read. Spec: :rule:`image.program.handler`."""
+        """Return the program that answers a message, or None if it is only read.
+
+        Spec: :rule:`image.program.handler`.
+        """
         mt, pinned = message_type(message), self._pinned(actor)
         if self.view.has_guests and (node_data(self.view.shelf, pinned, "wit") or CODE) != CODE:
             raise Unknowable("a guest runs")

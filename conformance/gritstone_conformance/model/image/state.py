@@ -121,7 +121,7 @@ class State:
         Spec: :rule:`image.request.once`.
         """
         seq, outcome = self._keys.get(key, (-1, ""))
-        if not 0 <= seq or seq <= self.seq - KEY_RECORDS:
+        if seq < 0 or seq <= self.seq - KEY_RECORDS:
             return None
         return seq, outcome if isinstance(outcome, Failed) else None
 
@@ -174,9 +174,7 @@ class State:
     def _note_timers(self, view: View, actors: Iterator[bytes]) -> None:
         for actor in actors:
             before, core = self.view().core(actor), view.core(actor)
-            old, new = (
-                {} if one is None else image_entries(self.shelf, one, "timers") for one in (before, core)
-            )
+            old, new = ({} if one is None else image_entries(self.shelf, one, "timers") for one in (before, core))
             for handle in old.keys() - new.keys():
                 self._timers.pop((actor, handle), None)
             for handle in new.keys() - old.keys():
@@ -226,8 +224,7 @@ class State:
         heads = tuple(
             (actor, self.world.heads.get(actor), step)
             for actor, step in {**wanted.heads, **wanted.gone}.items()
-            if actor not in (self.agent, self.kernel)
-            and {**self.world.heads, **self.world.gone}.get(actor) != step
+            if actor not in (self.agent, self.kernel) and {**self.world.heads, **self.world.gone}.get(actor) != step
         )
         gone = tuple(actor for actor in wanted.gone if actor not in self.world.gone)
         if heads or gone:

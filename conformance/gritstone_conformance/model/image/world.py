@@ -16,7 +16,16 @@ from gritstone_conformance.model.refusals import Defect, Refusal, missing
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Message, Step, Tree
 
-__all__ = ["FIRST_RECORD", "Entry", "World", "first_entry", "kernel_actor", "kernel_chain", "read_record", "worlds_up_to"]
+__all__ = [
+    "FIRST_RECORD",
+    "Entry",
+    "World",
+    "first_entry",
+    "kernel_actor",
+    "kernel_chain",
+    "read_record",
+    "worlds_up_to",
+]
 
 FIRST_RECORD: Final = Record(0, 0, outcome="genesis")
 """The record of operation 0."""
