@@ -8,7 +8,7 @@ Spec: :rule:`image.restart.resume`, :ref:`image-posts`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from gritstone.grit.objects import ObjectId
@@ -82,26 +82,24 @@ def _ordered(engine: Engine, mail: _Mail) -> list[Post]:
     posts = [(sender, receiver, one) for (sender, receiver), messages in mail.items() for one in messages]
     if len(mail) <= 1:
         return posts
-    order = _orders(engine, mail, {post[2] for post in posts})
-    return sorted(posts, key=lambda post: order[post[2]])
+    order = _orders(engine, mail, set(posts))
+    return sorted(posts, key=lambda post: order[post])
 
 
-def _orders(engine: Engine, mail: _Mail, wanted: set[ObjectId]) -> dict[ObjectId, _Order]:
+def _orders(engine: Engine, mail: _Mail, wanted: set[Post]) -> dict[Post, _Order]:
     """Return the order of each post, from the operations that sent them."""
-    found: dict[ObjectId, _Order] = {}
-    senders = {sender for sender, _ in mail}
+    found: dict[Post, _Order] = {}
     receivers: dict[ObjectId, list[ObjectId]] = {}
     for sender, receiver in mail:
         receivers.setdefault(sender, []).append(receiver)
-    back = engine.journal.back(engine.kernel_position(), agent_position(engine.world), engine.seq)
-    for entry in back:
+    for entry in engine.journal.back(engine.kernel_position(), agent_position(engine.world), engine.seq):
         if len(found) == len(wanted):
             break
-        record = entry.record
         for actor, after, before in _moves(engine, entry):
-            if actor in senders:
-                _note(engine, record.seq, after, before, receivers[actor], found)
-    return {message: order for message, order in found.items() if message in wanted}
+            for post, order in _sent(engine, after, before, receivers.get(actor, ())):
+                if post in wanted:
+                    found[post] = (entry.seq, *order)
+    return found
 
 
 def _moves(engine: Engine, entry: Entry) -> Iterator[tuple[ObjectId, Position, ObjectId | None]]:
@@ -111,24 +109,19 @@ def _moves(engine: Engine, entry: Entry) -> Iterator[tuple[ObjectId, Position, O
         yield move.actor, load_position(engine.world.objects, move.after, move.actor), move.before
 
 
-def _note(
-    engine: Engine,
-    seq: int,
-    after: Position,
-    before: ObjectId | None,
-    receivers: list[ObjectId],
-    found: dict[ObjectId, _Order],
-) -> None:
-    """Record the order of the messages that the steps of an actor in one operation sent to some receivers."""
+def _sent(
+    engine: Engine, after: Position, before: ObjectId | None, receivers: Sequence[ObjectId]
+) -> Iterator[tuple[Post, tuple[ObjectId, int, ObjectId, int]]]:
+    """Yield the messages that the steps of an actor in one operation sent to some receivers, each with its order."""
     objects = engine.world.objects
     at, place = after, 0
-    while True:
+    while receivers:
         previous = None if at.step.previous is None else previous_position(objects, at)
         for receiver in receivers:
             tip = at.outbox.get(receiver)
             old = None if previous is None else previous.outbox.get(receiver)
             for number, message in enumerate(unread(objects.load, tip, old)[0]):
-                found[message] = (seq, at.step.actor, place, receiver, number)
+                yield (at.step.actor, receiver, message), (at.step.actor, place, receiver, number)
         if previous is None or previous.step_id == before:
             return
         at, place = previous, place - 1
