@@ -71,6 +71,11 @@ class WorldBase:
         known = self._world.actors.get(actor)
         return None if known is None or known.head is None else known.position or self._world.position(known)
 
+    def has_head(self, actor: ObjectId) -> bool:
+        """Return whether an actor has a head."""
+        known = self._world.actors.get(actor)
+        return known is not None and known.head is not None
+
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
         return actor in self._world.away
@@ -100,7 +105,7 @@ class Engine:
         self.kernel = kernel_id(Workspace(self.world.objects))
         self.base = WorldBase(self.world, self.kernel)
         self.journal = Journal(self.world.objects)
-        self.ledger = Ledger()
+        self.ledger = Ledger(self.world.reading)
         self.queues = Queues()
         self.seq = 0
         self.clock = 0
@@ -355,12 +360,19 @@ class Engine:
         self.queues.add_posts(post for _, post in sorted(posts))
         for actor, position in copy.positions.items():
             if position is not None:
-                self.add_timers(actor, position, copy.workspace, self.base.position(actor))
+                before = self.base.position(actor)
+                self.add_timers(actor, position.core, copy.workspace, None if before is None else before.core)
 
-    def add_timers(self, actor: ObjectId, position: Position, workspace: Workspace, before: Position | None) -> None:
-        """Queue the timers of an actor that it did not have before."""
-        facts = Facts(workspace, position.core)
-        old = None if before is None else Facts(workspace, before.core)
+    def add_timers(
+        self,
+        actor: ObjectId,
+        core: Mapping[str, ObjectId],
+        workspace: Workspace,
+        before: Mapping[str, ObjectId] | None,
+    ) -> None:
+        """Queue the timers of an actor that it did not have in the core before."""
+        facts = Facts(workspace, core)
+        old = None if before is None else Facts(workspace, before)
         if facts.image.get("timers") == (None if old is None else old.image.get("timers")):
             return
         known = {} if old is None else old.part("timers")

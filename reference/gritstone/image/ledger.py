@@ -8,11 +8,12 @@ Spec: :ref:`image-usage`, :rule:`image.quota.hard`, :rule:`image.quota.recount`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gritstone.grit.objects import Blob, Message, ObjectId, Tree
+from gritstone.grit.objects import Blob, Message, ObjectId, Step, Tree
 from gritstone.image.cores import QUOTA, Facts
 from gritstone.image.private_copy import PrivateCopy, Waiting
 from gritstone.image.refusals import Failure
@@ -37,22 +38,28 @@ class Standing:
 
     Attributes:
         head: the head at which it was read.
+        core: the id of its core.
         owner: its owner.
         timers: the id of its tree of timers; None without timers.
         subs: the id of its tree of subscriptions; None without subscriptions.
     """
 
     head: ObjectId
+    core: ObjectId
     owner: ObjectId
     timers: ObjectId | None
     subs: ObjectId | None
 
 
-def standing_of(workspace: Workspace, position: Position) -> Standing:
-    """Return what the ledger knows of an actor at a position."""
-    facts = Facts(workspace, position.core)
-    owner = facts.owner or position.step.actor
-    return Standing(position.step_id, owner, facts.image.get("timers"), facts.image.get("subs"))
+def standing_of(workspace: Workspace, head: ObjectId, step: Step, core: Mapping[str, ObjectId]) -> Standing:
+    """Return what the ledger knows of an actor at a step with a core."""
+    facts = Facts(workspace, core)
+    image = facts.image
+    return Standing(head, step.core, facts.owner or step.actor, image.get("timers"), image.get("subs"))
+
+
+def _standing_at(workspace: Workspace, position: Position | None) -> Standing | None:
+    return None if position is None else standing_of(workspace, position.step_id, position.step, position.core)
 
 
 def subscriber_of(name: str) -> ObjectId:
@@ -112,7 +119,13 @@ class Ledger:
         sizes: the sizes of cores.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reading: Callable[[], AbstractContextManager[None]]) -> None:
+        """Create an empty ledger.
+
+        Args:
+            reading: begins to read many objects; see ``World.reading``.
+        """
+        self._reading = reading
         self.actors: dict[ObjectId, Standing] = {}
         self.owned: dict[ObjectId, set[ObjectId]] = {}
         self.sizes = Sizes()
@@ -181,8 +194,13 @@ class Ledger:
         return self._counts[resource].get(principal, 0)
 
     def _count_bytes(self, copy: PrivateCopy, principal: ObjectId) -> int:
-        positions = (copy.base.position(actor) for actor in (principal, *self.owned.get(principal, ())))
-        return sum(self.sizes.core(copy.workspace, one.core) for one in positions if one is not None)
+        total = 0
+        with self._reading():
+            for actor in (principal, *self.owned.get(principal, ())):
+                known = self.actors.get(actor)
+                if known is not None:
+                    total += self.sizes.core(copy.workspace, _names(copy.workspace, known.core))
+        return total
 
     # --- operations ------------------------------------------------------------------------------------
 
@@ -206,8 +224,7 @@ class Ledger:
 
     def _add_core(self, copy: PrivateCopy, found: Usage, before: Position | None, after: Position | None) -> None:
         workspace = copy.workspace
-        old = None if before is None else standing_of(workspace, before)
-        new = None if after is None else standing_of(workspace, after)
+        old, new = _standing_at(workspace, before), _standing_at(workspace, after)
         known = new or old
         if known is None:
             return
@@ -266,7 +283,7 @@ class Ledger:
                 if resource != "actors" and (resource != "bytes" or principal in self._counts["bytes"]):
                     self._add(resource, principal, change)
         for actor, position in copy.positions.items():
-            self.place(copy.workspace, actor, None if position is None else standing_of(copy.workspace, position))
+            self.place(copy.workspace, actor, _standing_at(copy.workspace, position))
             if position is None:
                 self._counts["bytes"].pop(actor, None)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from gritstone.grit.objects import ObjectId
+from gritstone.errors import InternalError
+from gritstone.grit.objects import ObjectId, Step
 from gritstone.image.journal import Entry, previous_position
 from gritstone.image.ledger import count_posts, standing_of
 from gritstone.image.private_copy import POST, Waiting
@@ -47,17 +48,19 @@ def read_standing(engine: Engine) -> None:
 def _read_actors(engine: Engine, workspace: Workspace) -> None:
     ledger, world = engine.ledger, engine.world
     special = (engine.base.agent, engine.base.kernel)
-    for actor_id in [one for one in ledger.actors if engine.base.position(one) is None]:
+    for actor_id in [one for one in ledger.actors if not engine.base.has_head(one)]:
         ledger.place(workspace, actor_id, None)
-    for actor_id, actor in list(world.actors.items()):
-        if actor.head is None or actor_id in special:
-            continue
-        known = ledger.actors.get(actor_id)
-        if known is not None and known.head == actor.head:
-            continue
-        position = load_position(world.objects, actor.head, actor_id)
-        ledger.place(workspace, actor_id, standing_of(workspace, position))
-        engine.add_timers(actor_id, position, workspace, None)
+    with world.reading():
+        for actor_id, actor in world.actors.items():
+            known = ledger.actors.get(actor_id)
+            if actor.head is None or actor_id in special or (known is not None and known.head == actor.head):
+                continue
+            step = world.objects.load(actor.head)
+            core = workspace.tree(step.core) if isinstance(step, Step) else None
+            if not isinstance(step, Step) or core is None:
+                raise InternalError("the head of an actor is not a step with a core")
+            ledger.place(workspace, actor_id, standing_of(workspace, actor.head, step, core.entries))
+            engine.add_timers(actor_id, core.entries, workspace, None)
 
 
 def _mail(engine: Engine) -> _Mail:

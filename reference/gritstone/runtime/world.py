@@ -10,7 +10,8 @@ Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from gritstone.errors import InternalError, Missing
 from gritstone.grit.engine import Table
@@ -83,11 +84,24 @@ class World:
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
+        self._snapshot: Snapshot | None = None
         self._version: bytes | None = None  # of the references that were read; None if it is unknown
 
     def _fetch(self, object_id: ObjectId) -> bytes:
         data = self.batch.objects.get(object_id)
-        return self.store.get(object_id) if data is None else data
+        if data is not None:
+            return data
+        return self.store.get(object_id) if self._snapshot is None else self._snapshot.get(object_id)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read objects from one snapshot of the store, which is faster for many of them."""
+        with self.store.snapshot() as snapshot:
+            self._snapshot = snapshot
+            try:
+                yield
+            finally:
+                self._snapshot = None
 
     # --- actors ----------------------------------------------------------------------------------------
 
@@ -392,30 +406,44 @@ class World:
         Spec: :rule:`runtime.fail.damaged`.
         """
         tips: dict[ObjectId, list[tuple[ObjectId, ObjectId]]] = {}
-        for sender, head in self._heads.items():
-            for receiver_id, tip in self._readable_mailboxes(sender, head)[1].items():
-                tips.setdefault(receiver_id, []).append((sender, tip))
-        for actor_id, channels in tips.items():
-            receiver = self.actor(actor_id)
-            inbox = NO_IDS if receiver.head is None else self._readable_mailboxes(actor_id, receiver.head)[0]
-            for sender, tip in channels:
-                if inbox.get(sender) != tip:
-                    receiver.set_tip(sender, tip)
+        inboxes: dict[ObjectId, ObjectId | None] = {}
+        with self.reading():
+            for sender, head in self._heads.items():
+                step = self._readable_step(sender, head)
+                if step is not None:
+                    inboxes[sender] = step.inbox
+                    for receiver_id, tip in self._readable_entries(step.outbox).items():
+                        tips.setdefault(receiver_id, []).append((sender, tip))
+            for actor_id, channels in tips.items():
+                receiver = self.actor(actor_id)
+                inbox = self._readable_entries(inboxes.get(actor_id))
+                for sender, tip in channels:
+                    if inbox.get(sender) != tip:
+                        receiver.set_tip(sender, tip)
 
-    def _readable_mailboxes(
-        self, actor_id: ObjectId, head: ObjectId
-    ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
+    def _readable_step(self, actor_id: ObjectId, head: ObjectId) -> Step | None:
+        """Return the step of a head; None if the head or one of its mailboxes cannot be read."""
         try:
-            return self._mailboxes(actor_id, head)
+            return self._step(actor_id, head)
         except Missing:
-            return NO_IDS, NO_IDS
+            return None
+
+    def _readable_entries(self, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
+        try:
+            return entries_of(self.objects, mailbox)
+        except Missing:
+            return NO_IDS
+
+    def _step(self, actor_id: ObjectId, head: ObjectId) -> Step:
+        step = self.objects.load(head)
+        if not isinstance(step, Step) or step.actor != actor_id:
+            raise InternalError("the target of a head is not a step of its actor")
+        return step
 
     def _mailboxes(
         self, actor_id: ObjectId, head: ObjectId
     ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
-        step = self.objects.load(head)
-        if not isinstance(step, Step) or step.actor != actor_id:
-            raise InternalError("the target of a head is not a step of its actor")
+        step = self._step(actor_id, head)
         return entries_of(self.objects, step.inbox), entries_of(self.objects, step.outbox)
 
 
