@@ -34,7 +34,7 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
     implementation: { name: "gritstone-javascript", version: "0.3.0", language: "javascript" },
     spec: ["0.6"],
     formats: [...FORMATS.keys()],
-    profiles: ["grit", "wit", "runtime", "wasm", "session", "flow"],
+    profiles: ["grit", "wit", "runtime", "wasm", "session", "flow", "image"],
     features: [...features],
     limits: { ...LIMITS, window: Math.min(window, WINDOW), frame_bytes: Math.min(frame_bytes, FRAME_BYTES) },
   };

@@ -1,0 +1,98 @@
+// The journal: the chain of the kernel actor next to that of the agent, one step of each for each operation.
+
+import { headName } from "../runtime/agent.js";
+import { missing } from "../refusal.js";
+import { readStep } from "../wit/steps.js";
+import { entriesOf } from "./cores.js";
+import { readRecord } from "./record.js";
+
+/** One operation of the past: the step of the kernel actor, its record, and the step of the agent that sent it. */
+class Entry {
+  #record = null;
+
+  constructor(read, step, after, before) {
+    Object.assign(this, { read, step, after, before });
+  }
+
+  /** The object of the record; null if it was erased. */
+  get object() {
+    return this.read(entriesOf(this.read(this.step.core)).get("op"));
+  }
+
+  /** The record, read. Throws Refusal missing/erased. */
+  get record() {
+    if (this.#record === null) {
+      const { object } = this;
+      if (object === null) throw missing("the record was erased", "erased");
+      this.#record = readRecord(object);
+    }
+    return this.#record;
+  }
+
+  get isErased() {
+    return this.object === null;
+  }
+
+  /** The heads that the operation moved: [{actor, before, after, isGone}, ...], of steps. */
+  get moved() {
+    const { heads, gone } = this.record;
+    const ended = new Set(gone);
+    const stepOf = (id) => (id === null ? null : readStep(this.read, id));
+    return heads.map(([actor, before, after]) => ({
+      actor,
+      before: stepOf(before),
+      after: stepOf(after),
+      isGone: ended.has(actor),
+    }));
+  }
+}
+
+export class Journal {
+  #seen = null; // the step of the kernel actor up to which the entries were given
+
+  constructor(store, agent, kernel) {
+    Object.assign(this, { store, agent, kernel });
+  }
+
+  read = (id) => this.store.read(id);
+
+  #head(actor) {
+    return readStep(this.read, this.store.backend.references.target(headName(actor)));
+  }
+
+  /** The entry of the newest operation. */
+  get newest() {
+    return this.back().next().value;
+  }
+
+  /** The entries of all operations, the newest first. Throws Refusal missing. */
+  *back() {
+    let after = this.#head(this.agent);
+    for (let step = this.#head(this.kernel); ; step = readStep(this.read, step.previous)) {
+      const message = step.inbox.get(this.agent);
+      while (after.outbox.get(this.kernel) !== message) after = this.#before(after);
+      const before = this.#before(after);
+      yield new Entry(this.read, step, after, before);
+      if (step.previous === null) return;
+      after = before;
+    }
+  }
+
+  #before({ previous }) {
+    if (previous === null) throw missing("the chain of the agent does not hold the journal");
+    return readStep(this.read, previous);
+  }
+
+  /** The entries since this was last called, the oldest first; null if they do not follow on what was there then. */
+  catchUp() {
+    const seen = this.#seen;
+    const entries = [];
+    this.#seen = this.store.backend.references.target(headName(this.kernel));
+    if (seen === null) return null;
+    for (const entry of this.back()) {
+      if (entry.step.id === seen) return entries.reverse();
+      entries.push(entry);
+    }
+    return null;
+  }
+}

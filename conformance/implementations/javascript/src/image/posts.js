@@ -1,0 +1,89 @@
+// Posts: the unread messages that are roots of later operations, in the order in which they run.
+
+import { changedKeys } from "../maps.js";
+import { findUnread } from "../wit/channels.js";
+import { readStep } from "../wit/steps.js";
+import { headerOf } from "./forms.js";
+
+const NONE = new Map();
+
+/** The steps of an actor after one, null for its first, up to another, the oldest first: [[outbox before, step], ...]. */
+function stepsBetween(read, before, after) {
+  const steps = [];
+  for (let step = after; step.id !== before?.id; step = readStep(read, step.previous)) {
+    steps.push(step);
+    if (step.previous === null) break;
+  }
+  steps.reverse();
+  return steps.map((step, i) => [i > 0 ? steps[i - 1].outbox : (before?.outbox ?? NONE), step]);
+}
+
+const keyOf = ({ sender, target, id }) => sender + target + id;
+
+export class Posts {
+  #queue = []; // {sender, target, id, message}, the next one first
+  #next = 0;
+
+  constructor(journal, view, agent, kernel) {
+    Object.assign(this, { view, agent, kernel });
+    const unread = this.#unread();
+    const batches = [];
+    for (const entry of unread.size === 0 ? [] : journal.back()) {
+      const posts = entry.isErased ? [] : this.#postsOf(entry).filter((post) => unread.delete(keyOf(post)));
+      batches.push(posts);
+      if (unread.size === 0) break;
+    }
+    for (const batch of batches.reverse()) this.#queue.push(...batch);
+  }
+
+  /** The names of all posts to actors with a head. */
+  #unread() {
+    const { mail, heads, read } = this.view;
+    const keys = new Set();
+    for (const [target, channels] of mail) {
+      if (target === this.agent || !heads.has(target)) continue;
+      for (const [sender, channel] of channels)
+        for (const { id } of channel.all(read)) keys.add(keyOf({ sender, target, id }));
+    }
+    return keys;
+  }
+
+  /** What an operation has sent, in the order of posts. Spec: image.post.order. */
+  #postsOf(entry) {
+    const { read, record, moved, before, after } = entry;
+    const ofAgent = record.roots.length > 0 ? [] : [{ before, after }];
+    return [...moved, ...ofAgent].flatMap((each) =>
+      stepsBetween(read, each.before, each.after).flatMap(([outbox, step]) => this.#postsOfStep(read, outbox, step)),
+    );
+  }
+
+  #postsOfStep(read, outbox, step) {
+    const receivers = [...changedKeys(outbox, step.outbox)].filter((to) => to !== this.agent && to !== this.kernel);
+    return receivers.sort().flatMap((target) => {
+      const { messages } = findUnread(read, step.outbox.get(target), outbox.get(target) ?? null);
+      const posts = messages.filter(({ message }) => headerOf(message, "op") === null);
+      return posts.map(({ id, message }) => ({ sender: step.actor, target, id, message }));
+    });
+  }
+
+  /** Take the posts of an operation that came after all before. */
+  take(entry) {
+    this.#queue.push(...this.#postsOf(entry));
+  }
+
+  #isUnread({ sender, target, id }) {
+    const { heads, read } = this.view;
+    const channel = heads.has(target) ? this.view.mailTo(target).get(sender) : undefined;
+    return channel !== undefined && channel.count(read) > 0 && channel.at(read, 0).id === id;
+  }
+
+  /** The post that runs next, or null. */
+  next() {
+    while (this.#next < this.#queue.length && !this.#isUnread(this.#queue[this.#next])) this.#next += 1;
+    if (this.#next > 1024 && this.#next * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#next);
+      this.#next = 0;
+    }
+    return this.#queue[this.#next] ?? null;
+  }
+}
