@@ -43,6 +43,7 @@ class State:
         clock: the clock, in milliseconds.
         books: the usage of principals.
         left: joins and savepoints that are unread; there are none in a legal image.
+        is_blurred: whether what follows from the world depends on blobs that were erased.
     """
 
     def __init__(self, shelf: Shelf, agent: bytes, kernel: bytes, *, has_guests: bool = False) -> None:
@@ -54,6 +55,7 @@ class State:
         self.clock = 0
         self.books = Books(shelf, agent, kernel)
         self.left: set[tuple[bytes, bytes, bytes]] = set()
+        self.is_blurred = False
         self._has_guests = has_guests
         self._keys: dict[str, tuple[int, Outcome]] = {}
         self._posts: set[tuple[bytes, bytes, bytes]] = set()
@@ -84,7 +86,7 @@ class State:
 
     def advance(self, entry: Entry) -> None:
         """Take over an operation: its record is applied, and all that follows from the world is brought up to date."""
-        record, view = entry.record, self.view()
+        record, view, erased = entry.record, self.view(), set(self.shelf.erased)
         moves = {actor: self._moved(actor, new) for actor, _, new in record.heads}
         moves[self.agent], moves[self.kernel] = [entry.agent_step], [entry.kernel_step]
         for actor, steps in moves.items():
@@ -99,6 +101,8 @@ class State:
         self.world.apply(record)
         self.world.heads |= {self.agent: entry.agent_step, self.kernel: entry.kernel_step}
         self.seq, self.clock = record.seq, record.clock
+        self.is_blurred |= self.shelf.erased != erased
+        self.shelf.erased = erased
 
     def next_root(self) -> Timer | Post | None:
         """Return the next root of the world, or None at rest.
@@ -111,9 +115,9 @@ class State:
         """Return a timer, or None if the actor has none with the handle."""
         return self._timers.get((actor, handle))
 
-    def is_post(self, sender: bytes, target: bytes, message: bytes) -> bool:
-        """Return whether a message is an unread post to an actor."""
-        return (sender, target, message) in self._posts
+    def is_unread(self, sender: bytes, target: bytes, message: bytes) -> bool:
+        """Return whether a message to an actor is unread."""
+        return (sender, target, message) in self._posts or (sender, target, message) in self.left
 
     def recorded(self, key: str) -> tuple[int, Failed | None] | None:
         """Return the number and the failure of the operation that has a key, or None if the key is not recorded.
