@@ -61,7 +61,6 @@ class Keys:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[str, Outcome] = {}
-        self._seq = -1
         self._kernel: ObjectId | None = None
 
     def outcome(self, key: str) -> Outcome | None:
@@ -75,20 +74,19 @@ class Keys:
         engine = self._engine
         engine.sync()
         newest = engine.kernel_position()
+        oldest = engine.seq - _MOST_KEYS
         found: list[tuple[str, Outcome]] = []
+        is_continued = False
         for entry in engine.journal.back(newest, agent_position(engine.world), engine.seq):
-            if entry.kernel.step_id == self._kernel or len(found) >= _MOST_KEYS:
+            is_continued = entry.kernel.step_id == self._kernel
+            if is_continued or entry.seq <= oldest:
                 break
-            record = entry.record
-            if record.seq <= engine.seq - _MOST_KEYS:
-                break
-            found += self._keyed(record)
-        else:
-            self._known.clear()  # the chain is another
+            found += self._keyed(entry.record)
+        if not is_continued:
+            self._known.clear()  # what was read before is older, or was discarded
         for key, outcome in reversed(found):
             self._known.pop(key, None)
             self._known[key] = outcome
-        oldest = engine.seq - _MOST_KEYS
         for key in [key for key, outcome in self._known.items() if outcome.seq <= oldest]:
             del self._known[key]
         self._kernel = newest.step_id

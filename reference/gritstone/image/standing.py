@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from gritstone.errors import InternalError
-from gritstone.grit.objects import ObjectId, Step
+from gritstone.grit.objects import ObjectId, Step, Tree
 from gritstone.image.journal import Entry, previous_position
 from gritstone.image.ledger import count_posts, standing_of
 from gritstone.image.private_copy import POST, Waiting
@@ -55,12 +55,14 @@ def _read_actors(engine: Engine, workspace: Workspace) -> None:
             known = ledger.actors.get(actor_id)
             if actor.head is None or actor_id in special or (known is not None and known.head == actor.head):
                 continue
-            step = world.objects.load(actor.head)
-            core = workspace.tree(step.core) if isinstance(step, Step) else None
-            if not isinstance(step, Step) or core is None:
+            step = world.objects.load_once(actor.head)
+            core = world.objects.load_once(step.core) if isinstance(step, Step) else None
+            if not isinstance(step, Step) or not isinstance(core, Tree):
                 raise InternalError("the head of an actor is not a step with a core")
-            ledger.place(workspace, actor_id, standing_of(workspace, actor.head, step, core.entries))
-            engine.add_timers(actor_id, core.entries, workspace, None)
+            standing = standing_of(workspace, actor.head, step, core.entries)
+            ledger.place(workspace, actor_id, standing)
+            if standing.timers is not None:
+                engine.add_timers(actor_id, core.entries, workspace, None)
 
 
 def _mail(engine: Engine) -> _Mail:

@@ -429,13 +429,16 @@ class World:
             return None
 
     def _readable_entries(self, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
+        if mailbox is None:
+            return NO_IDS
         try:
-            return entries_of(self.objects, mailbox)
+            value = self.objects.load_once(mailbox)
         except Missing:
             return NO_IDS
+        return value.entries if isinstance(value, Mailbox) else NO_IDS
 
     def _step(self, actor_id: ObjectId, head: ObjectId) -> Step:
-        step = self.objects.load(head)
+        step = self.objects.load_once(head)
         if not isinstance(step, Step) or step.actor != actor_id:
             raise InternalError("the target of a head is not a step of its actor")
         return step
