@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from gritstone.grit.objects import ObjectId
 from gritstone.image.cores import CODE
 from gritstone.image.values import Put, Storable, Value
 
-__all__ = ["Actor", "Letter", "Quota", "admitted", "first_core"]
+__all__ = ["Actor", "Letter", "Parts", "Quota", "admitted", "first_core"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,43 +96,48 @@ class Quota:
         return "".join(f"{one.name} {getattr(self, one.name)}\n" for one in fields(self))
 
 
-def first_core(  # noqa: PLR0913 - keywords
+class Parts(TypedDict, total=False):
+    """What the first core of an actor may have.
+
+    ``caps``: what the actor may do, for example ``shop.may_send("buy")``. ``entry``: the senders that it admits, by
+    type: actors, or ``*`` for all. ``code``: its programs, by the type of the message. ``state``: further entries.
+    """
+
+    caps: Iterable[str]
+    entry: Mapping[str, Iterable[Actor] | str]
+    code: Mapping[str, Storable]
+    state: Mapping[str, Value]
+
+
+def first_core(
+    name: str | None,
+    granter: ObjectId,
     *,
-    name: str | None = None,
     owner: ObjectId | None = None,
     quota: Quota | None = None,
-    granter: ObjectId | None = None,
-    caps: Iterable[str] = (),
-    entry: Mapping[str, Iterable[Actor] | str] | None = None,
-    code: Mapping[str, Storable] | None = None,
-    state: Mapping[str, Value] | None = None,
+    **parts: Unpack[Parts],
 ) -> Mapping[str, Value]:
     """Return the first core of an actor.
 
     Args:
-        name: its name, by which people find it.
+        name: its name, by which people find it; None for none.
+        granter: who grants the capabilities.
         owner: the principal that owns it; None for a principal.
         quota: the limits of a principal; None for an actor that is not one.
-        granter: who grants the capabilities.
-        caps: what the actor may do.
-        entry: the senders that it admits, by type: actors, or ``*`` for all.
-        code: its programs, by the type of the message.
-        state: further entries of the core.
+        parts: see ``Parts``.
     """
     image: dict[str, Any] = {"owner": "self" if owner is None else owner.hex()}
     if quota is not None:
         image["quota"] = str(quota)
-    granted = {one: granter.hex() for one in caps} if granter is not None else {}
-    if granted:
-        image["caps"] = granted
-    if entry:
-        image["entry"] = {mt: admitted(senders) for mt, senders in entry.items()}
+    caps = {one: granter.hex() for one in parts.get("caps", ())}
+    entry = {mt: admitted(senders) for mt, senders in parts.get("entry", {}).items()}
+    image |= {part: entries for part, entries in (("caps", caps), ("entry", entry)) if entries}
     node = CODE.decode()
-    core: dict[str, Any] = {**(state or {}), "wit": node, "wit_query": node, "image": image}
+    core: dict[str, Any] = {**parts.get("state", {}), "wit": node, "wit_query": node, "image": image}
     if name is not None:
         core["name"] = name
-    if code:
-        core["code"] = dict(code)
+    if parts.get("code"):
+        core["code"] = dict(parts["code"])
     return core
 
 

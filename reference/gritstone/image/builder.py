@@ -35,7 +35,7 @@ class Program:
 
     def __init__(self, ops: Iterable[Op] = ()) -> None:
         """Begin with operations; without any, the program only reads its message."""
-        self._ops = list(ops)
+        self._ops = [_plain_op(op) for op in ops]
 
     @classmethod
     def parse(cls, text: str, names: Names | Mapping[str, Value] | None = None) -> Program:
@@ -98,9 +98,7 @@ class Program:
         return put(Tree({"program": put(Blob({}, data)), **operands}))
 
     def _with(self, name: str, *operands: Any) -> Program:
-        refs = [kind == "ref" for kind in OPS[name][1]]
-        same = [_plain(value) if is_ref else value for value, is_ref in zip(operands, refs, strict=True)]
-        self._ops.append(check_op(Op(name, tuple(same))))
+        self._ops.append(check_op(_plain_op(Op(name, operands))))
         return self
 
     # --- state -----------------------------------------------------------------------------------------
@@ -181,6 +179,12 @@ def _lookup(names: Mapping[str, Value]) -> Names:
         return names[name]
 
     return find
+
+
+def _plain_op(op: Op) -> Op:
+    kinds = OPS[op.name][1]
+    values = zip(kinds, op.operands, strict=True)
+    return Op(op.name, tuple([_plain(value) if kind == "ref" else value for kind, value in values]))
 
 
 def _plain(value: Any) -> Any:

@@ -96,9 +96,10 @@ def _parse_line(line: str, names: Names) -> Op:
     word, *words = _tokens(line)
     if word == "timer":
         _check_count(word, words, ("delay", "mt"))
-        if _TIMER_TEXT.fullmatch(" ".join(words)) is None:
-            raise malformed("invalid timer: expected a delay in milliseconds and a type", got=ascii(" ".join(words)[:80]))
-        return check_op(Op("send", (Place.SELF, "join", _TIMER, " ".join(words))))
+        content = " ".join(words)
+        if _TIMER_TEXT.fullmatch(content) is None:
+            raise malformed("invalid timer: expected a delay in milliseconds and a type", got=ascii(content[:80]))
+        return check_op(Op("send", (Place.SELF, "join", _TIMER, content)))
     if word == "emit":
         _check_count(word, words, ("event", "ref"))
         return check_op(Op("send", (Place.SELF, "join", _EMIT + words[0], _ref(words[1], names))))

@@ -1,13 +1,15 @@
 """What an image looks like to people: actors, operations and worlds, and actors found by name.
 
 The name of an actor is ``name`` in its first core, which never changes. ``alice`` is a principal, and
-``alice/tool`` an actor that it owns.
+``alice/tool`` an actor that it owns. Only the outside makes principals, so an actor cannot take the name of another
+owner.
 
 Spec: :ref:`image-list`, :ref:`image-log`, :ref:`image-past`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,9 +22,10 @@ from gritstone.image.refusals import Failure, refusal
 from gritstone.image.requests import Shown
 from gritstone.wit.objects import Objects
 
-__all__ = ["Mail", "OperationFailed", "Outcome", "View", "WorldView", "find_actor", "name_of", "view_of"]
+__all__ = ["Mail", "OperationFailed", "Outcome", "View", "WorldView", "find_actor", "is_name", "name_of", "view_of"]
 
 _DIGITS = frozenset("0123456789abcdef")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class OperationFailed(GritstoneError):  # noqa: N818 - the word of the spec
@@ -157,6 +160,11 @@ def view_of(objects: Objects, shown: Shown) -> View:
     )
 
 
+def is_name(text: str) -> bool:
+    """Return whether a text can be the name of an actor: up to 64 letters, digits and ``_.-``."""
+    return _NAME.fullmatch(text) is not None
+
+
 def name_of(objects: Objects, actor: ObjectId) -> str:
     """Return the name of an actor, with that of its owner before it; the id if the actor has none.
 
@@ -166,12 +174,12 @@ def name_of(objects: Objects, actor: ObjectId) -> str:
     core = _tree(objects, actor)
     name = _text(objects, core.get("name"))
     owner = _text(objects, _tree(objects, core.get("image")).get("owner"))
-    if name is None or owner is None:
+    if name is None or owner is None or not is_name(name):
         return actor.hex()
     if owner == "self":
         return name
     above = _text(objects, _tree(objects, bytes.fromhex(owner)).get("name"))
-    return actor.hex() if above is None else f"{above}/{name}"
+    return actor.hex() if above is None or not is_name(above) else f"{above}/{name}"
 
 
 def _tree(objects: Objects, target: ObjectId | None) -> Mapping[str, ObjectId]:
