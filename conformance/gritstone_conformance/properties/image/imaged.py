@@ -80,17 +80,23 @@ class Imaged(LockstepModel):
         """Start the runtime, for the first time or again."""
         runtime = super().start(rule=rule)
         self.image = Image(runtime)
+        self._serve()
         return runtime
+
+    def _serve(self) -> None:
+        """Let each step of R be an operation, once the store is an image."""
+        if self.image.is_image:
+            self.model.agent = self.image.agent
 
     # --- requests --------------------------------------------------------------------------------------
 
     def begin(self, *, rule: str | None = None) -> bool:
         """Make an image of the store; return whether it became one."""
-        return self._both("start", {}, lambda: ok(kernel=self.image.start().hex()), rule)
+        began = self._both("start", {}, lambda: ok(kernel=self.image.start().hex()), rule)
+        self._serve()
+        return began
 
-    def request(
-        self, *letters: Letter, key: str | None = None, ends: str = COMMITTED, rule: str | None = None
-    ) -> str:
+    def operate(self, *letters: Letter, key: str | None = None, ends: str = COMMITTED, rule: str | None = None) -> str:
         """Make a request; return how it ended: ``committed``, ``class/code`` or ``refused class/code``.
 
         Args:
@@ -105,27 +111,23 @@ class Imaged(LockstepModel):
         messages = [(each.to, each.headers, each.content) for each in letters]
         return self._operation("request", args, lambda: self.image.request(messages, key), ends, rule)
 
-    def tell(  # type: ignore[override]  # an image has its own way to send
-        self, to: bytes, mt: str, content: bytes, ends: str = COMMITTED, *, rule: str | None = None
-    ) -> str:
+    def say(self, to: bytes, mt: str, content: bytes, ends: str = COMMITTED, *, rule: str | None = None) -> str:
         """Make a request of one message."""
-        return self.request(letter(to, mt, content), ends=ends, rule=rule)
+        return self.operate(letter(to, mt, content), ends=ends, rule=rule)
 
     def order(self, to: bytes, draft: Draft, ends: str = COMMITTED, *, rule: str | None = None) -> str:
         """Make a request of one message ``run``."""
-        return self.tell(to, "run", draft.seal(), ends, rule=rule)
+        return self.say(to, "run", draft.seal(), ends, rule=rule)
 
-    def play(
-        self, actors: Mapping[str, bytes], text: str, ends: str = COMMITTED, *, rule: str | None = None
-    ) -> str:
+    def play(self, actors: Mapping[str, bytes], text: str, ends: str = COMMITTED, *, rule: str | None = None) -> str:
         """Make a request of messages in the notation, with ``;`` between them."""
         told = [parse(self.stage, actors, each) for each in text.split(";")]
         roots = [letter(actors[each.actor], "run", each.program) for each in told]
-        return self.request(*roots, ends=ends, rule=rule)
+        return self.operate(*roots, ends=ends, rule=rule)
 
     def create(self, *cores: bytes, ends: str = COMMITTED, rule: str | None = None) -> str:
         """Make a request of the genesis of actors."""
-        return self.request(*(letter(core, "genesis", core) for core in cores), ends=ends, rule=rule)
+        return self.operate(*(letter(core, "genesis", core) for core in cores), ends=ends, rule=rule)
 
     def cast(self, *names: str, **limits: int) -> dict[str, bytes]:
         """Create principals that may send each other anything, admit ``run``, and count notices in ``f``."""
@@ -143,6 +145,11 @@ class Imaged(LockstepModel):
     def rollback(self, to: int, ends: str = COMMITTED, *, rule: str | None = None) -> str:
         """Return to an earlier world; return how it ended."""
         return self._operation("rollback", {"to": to}, lambda: self.image.rollback(to), ends, rule)
+
+    def close(self) -> None:
+        """Close the store, and send what waits."""
+        self._waiting.append(self.pair.close())
+        self.flush()
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -265,7 +272,7 @@ class Imaged(LockstepModel):
         """Acknowledge mail."""
 
         def work() -> dict[str, Json]:
-            self.image.acknowledge(sender, message)
+            self.image.agent.acknowledge(sender, message)
             return ok()
 
         self._asked("runtime.ack", {"sender": sender.hex(), "message": message.hex()}, work, rule)
@@ -279,7 +286,7 @@ class Imaged(LockstepModel):
         """Answer an effect."""
 
         def work() -> dict[str, Json]:
-            self.image.resolve(name, outcome, data)
+            self.image.agent.resolve(name, outcome, data)
             return ok()
 
         value = to_base64(data) if outcome == "ok" else data.decode()
@@ -344,4 +351,3 @@ class Imaged(LockstepModel):
 
 def _outcome(failed: Failed | None) -> dict[str, Json]:
     return {"committed": {}} if failed is None else {"failed": {"class": failed.kind, "code": failed.code}}
-
