@@ -60,8 +60,7 @@ export class Act {
   isOutOfOrder(target, mode) {
     if (mode === "post") return false;
     const { actor, x, copy, frame } = this;
-    const isRead = x.sender === actor && target === actor ? 1 : 0;
-    const waiting = copy.unread(actor, target) - isRead - frame.queued(actor, target);
+    const waiting = copy.unread(actor, target, x) - frame.queued(actor, target);
     return waiting + (this.#posts.get(target) ?? 0) > 0;
   }
 

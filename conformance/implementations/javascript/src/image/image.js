@@ -294,8 +294,9 @@ export class Image {
     const next = this.#schedule.next(this.journal.newest.record.clock);
     if (next === null) return null;
     const workspace = new Scratch(this.store);
-    const [root] = next.post === undefined ? this.#rootsOf(workspace, [timerRoot(workspace, next.timer)]) : [next.post];
-    return this.#operate(workspace, [{ mode: "post", timer: null, ...root }]).steps;
+    const [root] =
+      next.post === undefined ? this.#rootsOf(workspace, [timerRoot(workspace, next.timer)]) : [rootOfPost(next.post)];
+    return this.#operate(workspace, [root]).steps;
   }
 
   // ---- reading
@@ -334,6 +335,8 @@ export class Image {
 function recordBytes(entry) {
   return (entry.object ?? entry.record).data.toString("base64url"); // which refuses what was erased
 }
+
+const rootOfPost = (post) => ({ ...post, mode: "post", timer: null, isOld: true });
 
 function timerRoot(workspace, { actor, handle, mt }) {
   const headers = Object.entries({ mt, timer: handle });

@@ -89,10 +89,10 @@ function demand(condition, fault) {
 const demandSelf = (m) => demand(m.from === m.to, rejected("capability"));
 
 /** Throws Fault rejected/busy. Spec: image.gone.quiet. */
-function demandQuiet({ act, copy, to, from, last, operation }) {
-  const isOwn = from === to;
-  const unreadSent = [...last.outbox.keys()].reduce((sum, receiver) => sum + copy.unread(to, receiver), 0);
-  const isQuiet = copy.inbound(to) === 1 && unreadSent === (isOwn ? 1 : 0); // the message itself counts as read
+function demandQuiet({ act, copy, to, last, operation }) {
+  const { x } = act; // which counts as read
+  const isRead = (receiver) => copy.unread(to, receiver, x) === 0;
+  const isQuiet = copy.inbound(to, x) === 0 && [...last.outbox.keys()].every(isRead);
   const owns = () => isPrincipal(act.workspace.read, last.core) && operation.ownsOthers(to);
   if (!isQuiet || owns()) throw rejected("busy");
 }

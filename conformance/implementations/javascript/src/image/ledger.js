@@ -85,7 +85,9 @@ export class Ledger {
 
   /** All timers, as [[actor, timers], ...]. */
   get timers() {
-    return [...this.#accounts].filter(([, { timers }]) => timers.size > 0).map(([actor, { timers }]) => [actor, timers]);
+    return [...this.#accounts]
+      .filter(([, { timers }]) => timers.size > 0)
+      .map(([actor, { timers }]) => [actor, timers]);
   }
 
   // ---- usage
@@ -96,7 +98,11 @@ export class Ledger {
     if (resource === "timers") return BigInt(actors.reduce((sum, each) => sum + this.timersOf(each).size, 0));
     if (resource === "subs") return BigInt(actors.reduce((sum, each) => sum + this.#subscriptions(each), 0));
     const [sums, measure] = resource === "bytes" ? [this.#bytes, this.#bytesOf] : [this.#posts, this.#postsOf];
-    if (!sums.has(principal)) sums.set(principal, actors.reduce((sum, each) => sum + measure(each), 0n));
+    if (!sums.has(principal))
+      sums.set(
+        principal,
+        actors.reduce((sum, each) => sum + measure(each), 0n),
+      );
     return sums.get(principal);
   }
 
@@ -104,8 +110,7 @@ export class Ledger {
     return this.#accounts.get(actor).subscribers.filter((each) => this.view.heads.has(each)).length;
   }
 
-  #bytesOf = (actor) => 
-    this.#sizes.differenceOfCores(this.view.read, null, this.view.heads.get(actor).core);
+  #bytesOf = (actor) => this.#sizes.differenceOfCores(this.view.read, null, this.view.heads.get(actor).core);
 
   #postsOf = (actor) => {
     const { heads, read } = this.view;

@@ -191,7 +191,7 @@ export class Operation {
     const proposal = { kind: last === undefined ? "genesis" : "ordinary", covered: [x] };
     admit(this.workspace, { actor, last: last ?? null, proposal }, id);
     this.copy.move({ id, ...fields });
-    this.copy.noteRead(x.sender, actor);
+    this.copy.noteRead(x);
     for (const { target, mode, id: message, message: object } of sent) {
       this.copy.noteSent(actor, target);
       if (mode !== "post") frame.add({ sender: actor, target, id: message, message: object, mode, timer: null });

@@ -1,15 +1,18 @@
-// The private copy of the references of a world in which an operation runs, with how much is unread on each channel. Changes since
-// a mark can be undone.
+// The private copy of the references of a world in which an operation runs, with what is unread on each channel. Changes since a
+// mark can be undone. What was unread before is never walked over.
 
 import { goneName } from "../runtime/agent.js";
 
 const ABSENT = Symbol("absent");
 
+const isOn = (message, sender, receiver) => message.sender === sender && message.target === receiver;
+
 export class PrivateCopy {
   #heads = new Map(); // actor -> step, null if it is gone
   #gone = new Map(); // actor -> its last step
-  #unread = new Map(); // sender and receiver -> count
-  #inbound = new Map(); // receiver -> count, of all senders
+  #sent = new Map(); // sender and receiver -> how many messages of the operation are unread
+  #sentTo = new Map(); // receiver -> the same, of all senders
+  #read = new Map(); // sender and receiver -> the message read last of those that were there before
   #undo = []; // [map, key, value before]
 
   constructor(store, view) {
@@ -45,40 +48,46 @@ export class PrivateCopy {
     return this.#gone.has(actor) || this.store.backend.references.target(goneName(actor)) !== null;
   }
 
-  /** How many messages of a sender to a receiver are unread. */
-  unread(sender, receiver) {
-    return this.#unread.get(sender + receiver) ?? this.#unreadBefore(sender, receiver);
+  /** Whether a message is unread that was there before the operation; `read` counts as read. */
+  #waits(sender, receiver, read) {
+    const isThere = this.view.heads.has(receiver); // else its channels have ended with it, or have not begun
+    const channel = isThere ? this.view.mailTo(receiver).get(sender) : undefined;
+    if (channel === undefined) return false;
+    const last = isOn(read, sender, receiver) && read.isOld ? read.id : this.#read.get(sender + receiver);
+    return channel.tip !== last;
   }
 
-  #unreadBefore(sender, receiver) {
-    if (!this.view.heads.has(receiver)) return 0; // its channels ended with it, or have not begun
-    return this.view.mailTo(receiver).get(sender)?.count(this.view.read) ?? 0;
+  /**
+   * How many messages on a channel are unread that the operation has sent; Infinity if there are older ones. The message `read`,
+   * which is being answered, counts as read.
+   */
+  unread(sender, receiver, read) {
+    if (this.#waits(sender, receiver, read)) return Infinity;
+    const isOwn = isOn(read, sender, receiver) && !read.isOld;
+    return (this.#sent.get(sender + receiver) ?? 0) - (isOwn ? 1 : 0);
   }
 
-  /** How many messages to an actor are unread. */
-  inbound(receiver) {
-    return this.#inbound.get(receiver) ?? this.#inboundBefore(receiver);
-  }
-
-  #inboundBefore(receiver) {
-    if (!this.view.heads.has(receiver)) return 0;
-    let count = 0;
-    for (const channel of this.view.mailTo(receiver).values()) count += channel.count(this.view.read);
-    return count;
+  /** As unread(), of all messages to an actor. */
+  inbound(receiver, read) {
+    const senders = this.view.heads.has(receiver) ? [...this.view.mailTo(receiver).keys()] : [];
+    if (senders.some((sender) => this.#waits(sender, receiver, read))) return Infinity;
+    return (this.#sentTo.get(receiver) ?? 0) - (read.target === receiver && !read.isOld ? 1 : 0);
   }
 
   #count(sender, receiver, change) {
-    const [unread, inbound] = [this.unread(sender, receiver), this.inbound(receiver)];
-    this.#set(this.#unread, sender + receiver, unread + change);
-    this.#set(this.#inbound, receiver, inbound + change);
+    const key = sender + receiver;
+    this.#set(this.#sent, key, (this.#sent.get(key) ?? 0) + change);
+    this.#set(this.#sentTo, receiver, (this.#sentTo.get(receiver) ?? 0) + change);
   }
 
   noteSent(sender, receiver) {
     this.#count(sender, receiver, 1);
   }
 
-  noteRead(sender, receiver) {
-    this.#count(sender, receiver, -1);
+  /** A message was read; `isOld`: it was sent before the operation. */
+  noteRead({ sender, target, id, isOld }) {
+    if (isOld) this.#set(this.#read, sender + target, id);
+    else this.#count(sender, target, -1);
   }
 
   move(step) {

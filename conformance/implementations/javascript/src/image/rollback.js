@@ -27,8 +27,8 @@ export class Rollback {
     Object.assign(this, { view, workspace, seq: world.seq });
     const isActor = (actor) => actor !== agent && actor !== kernel;
     const heads = world.refs.filter(([name]) => name.startsWith(PREFIX));
-    this.then = new Map(heads.map(([name, target]) => [name.slice(PREFIX.length), target]));
-    this.now = [...view.heads.keys()].filter(isActor).sort();
+    this.earlier = new Map(heads.map(([name, target]) => [name.slice(PREFIX.length), target]));
+    this.present = [...view.heads.keys()].filter(isActor).sort();
   }
 
   #message(mt, to, content) {
@@ -40,8 +40,8 @@ export class Rollback {
   #revert(actor) {
     const { workspace, view } = this;
     const now = view.heads.get(actor);
-    if (this.then.get(actor) === now.id) return null;
-    const { core } = readStep(workspace.read, this.then.get(actor));
+    if (this.earlier.get(actor) === now.id) return null;
+    const { core } = readStep(workspace.read, this.earlier.get(actor));
     if (core === now.core || withTimers(workspace, core, now.core) === now.core) return null;
     return this.#message("image.revert", actor, workspace.write({ kind: "tree", entries: [["core", core]] }));
   }
@@ -53,7 +53,9 @@ export class Rollback {
   /** The roots [{to, headers, content}, ...] in their order. Spec: image.world.rollback. */
   get messages() {
     const { read } = this.view;
-    const [kept, later] = [true, false].map((isKept) => this.now.filter((each) => this.then.has(each) === isKept));
+    const [kept, later] = [true, false].map((isKept) =>
+      this.present.filter((each) => this.earlier.has(each) === isKept),
+    );
     const isRoot = (actor) => isPrincipal(read, this.view.heads.get(actor).core);
     const ended = [...later.filter((each) => !isRoot(each)), ...later.filter(isRoot)];
     const reverts = kept.map((actor) => this.#revert(actor)).filter((message) => message !== null);

@@ -81,9 +81,7 @@ export class Runtime {
   }
 
   acknowledge(sender, message) {
-    this.#worker.within(() =>
-      acknowledge(this.store, this.#view, this.agent, { sender, message }, this.#advance),
-    );
+    this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, { sender, message }, this.#advance));
   }
 
   /** How the agent makes steps: in an image, in operations. */
