@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gritstone_conformance.attachment.target import Target
-from gritstone_conformance.auditing.histories import history_outcomes, history_words
+from gritstone_conformance.auditing.histories import history_outcomes, history_words, touched_profiles
 from gritstone_conformance.auditing.objects import audit_outcomes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
 from gritstone_conformance.errors import UsageError
@@ -63,7 +63,8 @@ def run_command(options: argparse.Namespace) -> int:
             asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
             found = history_outcomes(verdict, OutcomeBuilder(data.book), **asked)
             outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
-            summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
+            summary = history_words(judged, verdict, **asked)
+            profiles = ["grit", "wit", "runtime", *sorted(touched_profiles(verdict))]
         bundle.data = b""  # the map is closed with this block
     header = header_line(data.book, data.vectors.digest, context, iut, started)
     header |= {"lenient": True} if options.lenient else {}

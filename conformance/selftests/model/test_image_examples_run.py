@@ -284,7 +284,7 @@ def test_posts_run_in_the_order_of_the_example(fmt: Format) -> None:
     order = []
     while (root := scene.image.state.next_root()) is not None:
         assert not hasattr(root, "handle")
-        order.append((root.sender, root.target))  # type: ignore[union-attr]
+        order.append((root.sender, root.target))
         scene.image.run(1)
     assert order == [(d, a), (a, c), (a, d), (b, c)]
     assert note in scene.store.objects

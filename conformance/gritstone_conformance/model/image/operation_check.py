@@ -31,7 +31,7 @@ from gritstone_conformance.model.proposals import header
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
 
-__all__ = ["FAULTS", "MOST_REQUESTS", "Operations", "check_operations"]
+__all__ = ["FAULTS", "MOST_REQUESTS", "OPERATION_RULES", "Operations", "check_operations"]
 
 FAULTS: Final = {
     "crowded": "image.op.step",
@@ -62,6 +62,9 @@ _NARROWED: Final = {
     **{f"exhausted/{limit}": "image.op.limits" for limit in ("steps", "depth", "heads")},
 }
 """The failure that one side has and the other does not, to the rule of the fault ``outcome``."""
+
+OPERATION_RULES: Final = tuple(dict.fromkeys([*FAULTS.values(), "image.timer.due", *_NARROWED.values()]))
+"""The rules that the check can name."""
 
 
 @dataclass(slots=True)
