@@ -1,0 +1,53 @@
+"""The vectors of images: what the model makes of requests, by the tables of the text.
+
+    python -m selftests.vectors.image_cases
+
+writes ``vectors/image``. A test compares the files with what this module makes. Each script states how its operations
+end, and making the files fails if the model ends them in another way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_tables import table_drafts
+
+__all__ = ["image_files"]
+
+
+def image_files() -> list[VectorFile]:
+    """Return all files of vectors of the profile."""
+    topics: dict[str, list[Case]] = {}
+    for draft in _drafts():
+        for fmt in FORMATS.values():
+            topics.setdefault(draft.name.split("/")[0], []).append(case_of_image(draft, fmt))
+    return [
+        VectorFile(f"image/{topic}.json", "0.6", "image", topic, "accept", {}, tuple(cases))
+        for topic, cases in sorted(topics.items())
+    ]
+
+
+def _drafts() -> Iterator[ImageDraft]:
+    for drafts in (table_drafts,):
+        for name, rules, script in drafts():
+            yield ImageDraft(name, tuple(rules.split()), script)
+
+
+def main(root: Path) -> int:
+    """Write the files."""
+    for file in image_files():
+        (root / file.path).parent.mkdir(exist_ok=True)
+        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
+        print(f"{file.path}: {len(file.cases)} cases")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(vectors_dir()))
