@@ -18,6 +18,7 @@ export const FEATURES = Object.freeze([
   "files",
   "flow.executor",
   "flow.metrics",
+  "image.wasm",
   "schedule",
   "session.guest",
   "shared",

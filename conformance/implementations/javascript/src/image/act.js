@@ -4,7 +4,7 @@ import { WorkingCore } from "../wit/core.js";
 import { gainsFrom, hasCover, readOf, sendOf } from "./capabilities.js";
 import { capsIn, entriesOf, ownerIn, treeAt } from "./cores.js";
 import { malformed, missing, rejected } from "./fault.js";
-import { TEXT, isPlain, readKernelType, textOf } from "./forms.js";
+import { TEXT, headerOf, isPlain, readKernelType, textOf } from "./forms.js";
 
 const SELF_KINDS = ["timer", "cancel", "emit"];
 const GIVEN_BY_NONE = ["quota", "timers", "subs"];
@@ -41,6 +41,13 @@ export class Act {
     return hasCover((name) => this.caps.has(name) || this.#gained.has(name), capability);
   }
 
+  /** A message was made that the step sends. */
+  note({ target, mode, id, message }) {
+    this.outbox.set(target, id);
+    this.sent.push({ target, mode, id, message });
+    if (mode === "post") this.#posts.set(target, (this.#posts.get(target) ?? 0) + 1);
+  }
+
   /** Send a message without any condition. */
   post(target, mode, headers, content) {
     const op = mode === "post" ? [] : [["op", mode]];
@@ -50,10 +57,7 @@ export class Act {
       headers: [...headers, ...op],
       content,
     };
-    const id = this.workspace.write(message);
-    this.outbox.set(target, id);
-    this.sent.push({ target, mode, id, message });
-    if (mode === "post") this.#posts.set(target, (this.#posts.get(target) ?? 0) + 1);
+    this.note({ target, mode, id: this.workspace.write(message), message });
   }
 
   /** Spec: image.op.order. */
@@ -64,13 +68,17 @@ export class Act {
     return waiting + (this.#posts.get(target) ?? 0) > 0;
   }
 
-  /** Spec: image.message.type, image.message.mode. */
-  #checkForm({ target, type, mode, content }) {
+  /** Throws Fault malformed/mt. Spec: image.message.type. */
+  checkType({ target, type, content }) {
     const isGenesis = type === "genesis";
-    const isKernel = readKernelType(type) !== null;
-    if (!isGenesis && !isKernel && !isPlain(type)) throw malformed("mt");
+    if (!isGenesis && readKernelType(type) === null && !isPlain(type)) throw malformed("mt");
     if (isGenesis !== (content === target)) throw malformed("mt");
-    if ((isGenesis && mode !== "join") || (isKernel && mode === "post")) throw malformed("mode");
+  }
+
+  /** Spec: image.message.mode. */
+  #checkMode({ type, mode }) {
+    const isBad = type === "genesis" ? mode !== "join" : readKernelType(type) !== null && mode === "post";
+    if (isBad) throw malformed("mode");
   }
 
   #checkReceiver({ target, type, mode }) {
@@ -112,21 +120,42 @@ export class Act {
 
   /** Spec: image.spawn.gains. */
   #gain(target) {
-    const granter = this.workspace.writeBlob(Buffer.from(this.actor), TEXT);
-    for (const capability of gainsFrom(target)) {
-      this.core.put(["image", "caps", capability], granter);
-      this.#gained.add(capability);
-    }
+    for (const capability of gainsFrom(target)) this.#gained.add(capability);
     this.#created.add(target);
+    if (this.core !== null) this.putGains();
   }
 
-  /** Send a message of a program. Throws Fault. Spec: image.cap.order. */
-  send(message, headers = []) {
-    this.#checkForm(message);
+  /** Put the capabilities that it has gained into the working core. */
+  putGains() {
+    const granter = this.workspace.writeBlob(Buffer.from(this.actor), TEXT);
+    for (const capability of this.#gained) this.core.put(["image", "caps", capability], granter);
+  }
+
+  /** Check a message {target, type, mode, content} of a type that may be sent. Throws Fault. Spec: image.cap.order. */
+  check(message) {
+    this.#checkMode(message);
     this.#checkReceiver(message);
     this.#checkRight(message);
+  }
+
+  /** Send a message of a program. Throws Fault. */
+  send(message) {
+    this.checkType(message);
+    this.check(message);
     const { target, type, mode, content } = message;
-    this.post(target, mode, [["mt", type], ...headers], content);
+    this.post(target, mode, [["mt", type]], content);
+  }
+
+  /** Check a reply of a guest. Throws Fault. */
+  checkReply({ target, message }) {
+    const { sender, id } = this.x;
+    const isReply = target === sender && headerOf(message, "reply") === id && message.content !== target;
+    if (!isReply || headerOf(message, "op") !== (this.#replyMode === "join" ? "join" : null)) throw malformed("mt");
+    this.#checkReceiver({ target, type: "reply", mode: this.#replyMode });
+  }
+
+  get #replyMode() {
+    return this.x.mode === "post" ? "post" : "join";
   }
 
   /** Send the message of an emission. Throws Fault. Spec: image.event.inside. */
@@ -138,8 +167,8 @@ export class Act {
 
   /** Send a reply to x. Throws Fault. Spec: image.message.type. */
   reply(content) {
-    const { sender, id, mode: answered } = this.x;
-    const mode = answered === "post" ? "post" : "join";
+    const { sender, id } = this.x;
+    const mode = this.#replyMode;
     if (content === sender) throw malformed("mt");
     this.#checkReceiver({ target: sender, type: "reply", mode });
     this.post(

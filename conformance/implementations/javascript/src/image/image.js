@@ -156,6 +156,7 @@ export class Image {
       seq: seq + 1,
       clock,
       fuel,
+      transitionMs: this.#worker.transitionMs,
     };
     const operation = new Operation(context, roots);
     const fault = operation.run();

@@ -26,7 +26,7 @@ export class Operation {
   #reads = new Map(); // actor -> its head before
 
   /**
-   * `context` is {workspace, view, store, agent, kernel, ledger, seq, clock, fuel: the limit}; `roots` are {sender, target, id,
+   * `context` is {workspace, view, store, agent, kernel, ledger, seq, clock, fuel: the limit, transitionMs}; `roots` are {sender, target, id,
    * message, mode, timer}, where timer is the handle of a timer that fires, or null.
    */
   constructor(context, roots) {
@@ -159,6 +159,11 @@ export class Operation {
     const { last } = act;
     act.coreBefore = last === undefined ? null : withoutTimer(this.workspace, last.core, x.timer);
     return act;
+  }
+
+  /** When a guest that begins now has to end. */
+  get deadline() {
+    return this.transitionMs === 0 ? Infinity : performance.now() + this.transitionMs;
   }
 
   /** The core whose code an actor runs. Spec: image.code.pinned. */

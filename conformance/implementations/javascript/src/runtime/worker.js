@@ -126,8 +126,12 @@ export class Worker {
 
   /** A run of an actor from its head, which has not begun. */
   newRun(actor, proposal, memo = new Memo()) {
-    const ms = this.clock.isSuite ? 0 : this.config.transition_ms;
-    return new Run(this.store, this.view, actor, proposal, memo, ms);
+    return new Run(this.store, this.view, actor, proposal, memo, this.transitionMs);
+  }
+
+  /** How long a transition may take, 0 for any time. */
+  get transitionMs() {
+    return this.clock.isSuite ? 0 : this.config.transition_ms;
   }
 
   #begin(actor, proposal) {
