@@ -66,10 +66,9 @@ class Player:
         self.scene = scene = Scene(fmt)
         handler = scene.program(op.add("t", 1))
         quota = {"fuel": 60, "posts": 4, "bytes": 2000, "timers": 2, "subs": 2, "actors": 1}
-        parts: dict[str, Any] = {"code": {"t": handler, "on.e": handler}, "entry": {"t": "*"}, "quota": quota}
-        self.people = {
-            name: scene.open_core(name, **{key: dict(value) for key, value in parts.items()}) for name in NAMES
-        }
+        parts: Any = {"code": {"t": handler, "on.e": handler}, "entry": {"t": "*"}, "quota": quota}
+        cores: Any = {name: {key: dict(value) for key, value in parts.items()} for name in NAMES}
+        self.people = {name: scene.open_core(name, **core) for name, core in cores.items()}
         scene.born(*self.people.values())
         self.spawned = 0
 
@@ -91,7 +90,8 @@ class Player:
         self.scene.request(self.people[name], "run", self.scene.play(self._named(listed)))
 
     def _send(self, name: str, listed: list[tuple[str, str, str, str]]) -> None:
-        scene, sends, operands = self.scene, [], {}
+        scene, sends = self.scene, []
+        operands: dict[str, bytes] = {}
         for number, (to, mode, mt, text) in enumerate(listed):
             receiver = self.people[to]
             operands |= {f"o{2 * number:02x}": receiver, f"o{2 * number + 1:02x}": self._content(receiver, mt, text)}
