@@ -21,20 +21,22 @@ Spec: ``image``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, Unpack
 
+from gritstone.errors import Missing
 from gritstone.grit.export import export_bundle
-from gritstone.grit.objects import Blob, Message, ObjectId
+from gritstone.grit.objects import Blob, Message, ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.image.actors import Actor, Letter, Parts, Quota, admitted, first_core
 from gritstone.image.builder import Program
 from gritstone.image.code import IMAGES
 from gritstone.image.cores import Facts
 from gritstone.image.forking import agent_name, copy_world
+from gritstone.image.programs import is_reserved
 from gritstone.image.record import Record
 from gritstone.image.refusals import refusal
 from gritstone.image.requests import Request, Shown, newest_seq
@@ -60,9 +62,15 @@ from gritstone.wit.paths import find
 from gritstone.wit.position import load_position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Image", "Together"]
+__all__ = ["KERNEL", "OUTSIDE", "Image", "Together"]
 
 _AGENT = "image"
+OUTSIDE = "outside"
+"""The name of the agent."""
+
+KERNEL = "kernel"
+"""The name of the kernel actor."""
+
 _PAGE = 256
 _MOST_STEPS = 100_000
 
@@ -289,6 +297,20 @@ class Image:
         """
         return find_actor(self._objects, self._ids(), text)
 
+    def name(self, actor: ObjectId) -> str:
+        """Return the name of an actor, also one that is gone; ``outside`` for the agent; else the id."""
+        if actor in (self.agent, self._fresh().engine.kernel):
+            return OUTSIDE if actor == self.agent else KERNEL
+        return name_of(self._objects, actor)
+
+    def parse(self, text: str) -> Program:
+        """Return the program of a text, in which ``@alice`` is an actor, and ``@outside`` the agent.
+
+        Raises:
+            LineDefect: a line is not an operation (code ``program``).
+        """
+        return Program.parse(text, lambda name: self.agent if name == OUTSIDE else self.actor(name))
+
     def install(self, actor: Actor, code: Mapping[str, Storable] | None = None, **more: Storable) -> Outcome:
         """Install programs in an actor, by the type of the message that they handle. The next operation runs them."""
         return self.request(actor.message("image.install", {"code": {**(code or {}), **more}}))
@@ -414,6 +436,36 @@ class Image:
             assert isinstance(message, Message), "a channel has messages"
             found.append(Mail(Actor(sender), message_id, message.headers, message.content))
         return found
+
+    def roots(self, record: Record) -> Sequence[tuple[str, str, str]]:
+        """Return sender, receiver and type of each root of an operation, with names of actors.
+
+        The type of a root that was not sent is ``genesis``: it is one to an actor that was not created.
+        """
+        found = []
+        for root in record.roots:
+            try:
+                message = self._objects.load(root.message)
+            except Missing:
+                message = None
+            mt = message.headers.get("mt", "") if isinstance(message, Message) else "genesis"
+            found.append((self.name(root.sender), self.name(root.target), mt))
+        return found
+
+    def items(self, actor: Actor, *, at: int | None = None) -> Iterator[tuple[str, bytes | None]]:
+        """Yield each path of the core of an actor with its data, ascending; None for an erased blob.
+
+        Rights, code and nodes are not among them; see ``list``.
+        """
+        core = self._core(actor, at)
+        waiting = [(name, target) for name, target in sorted(core.items(), reverse=True) if not is_reserved((name,))]
+        while waiting:
+            path, target = waiting.pop()
+            value = self._objects.look(target)
+            if isinstance(value, Tree):
+                waiting += [(f"{path}/{name}", one) for name, one in sorted(value.entries.items(), reverse=True)]
+            else:
+                yield path, value.data if isinstance(value, Blob) else None
 
     def text(self, mail: Mail) -> str | None:
         """Return the content of a message as a text; None if it is a tree or was erased."""
