@@ -215,6 +215,18 @@ test("posts run in their order, also after a restart", async () => {
   }
 });
 
+test("posts of the outside run one after another", async () => {
+  const play = Play.begun(framed);
+  const a = play.born(play.principal("1"));
+  const content = play.program([ops.add("n", 1)]);
+  play.bench.workspace.keep();
+  const inject = () => play.runtime.inject({ to: a, headers: [["mt", "run"]], content, mode: "queue" });
+  const ids = [inject(), inject(), inject()];
+  assert.deepEqual(await play.rest(), { cause: "rest", steps: 3, parked: [] });
+  assert.deepEqual([play.at(a, "n"), play.head(a).inbox.get(play.agent)], ["4", ids[2]]);
+  assert.equal(play.head(play.agent).outbox.get(a), ids[2]);
+});
+
 test("fuel is counted exactly", () => {
   const cast = Cast.of("AB");
   const quota = (fuel) => cast.request(cast.A, "image.quota", cast.text(spellFuel(fuel)));

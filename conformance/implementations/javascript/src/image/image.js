@@ -127,7 +127,7 @@ export class Image {
       const message = { kind: "message", previous: last.get(to) ?? null, headers, content };
       const id = workspace.write(message);
       last.set(to, id);
-      return { sender: this.agent, target: to, id, message, mode: "post", timer };
+      return { sender: this.agent, target: to, id, message, mode: "post", timer, isOld: false };
     });
   }
 
@@ -162,7 +162,7 @@ export class Image {
     const fault = operation.run();
     const { spent, savepoints, copy, reads, steps } = operation;
     const record = { seq: seq + 1, clock, roots, fuel: spent, fault, savepoints, moved: copy.moved, reads };
-    const sent = operation.roots.filter(({ sender, isSent = true }) => sender === this.agent && isSent);
+    const sent = operation.roots.filter(({ isOld, isSent = true }) => !isOld && isSent);
     this.#commit(workspace, record, { outbox: sent.map(({ target, id }) => [target, id]) });
     const outcome = fault === null ? { committed: {} } : { failed: { class: fault.faultClass, code: fault.code } };
     return { seq: seq + 1, outcome, steps };

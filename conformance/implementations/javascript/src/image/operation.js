@@ -26,8 +26,9 @@ export class Operation {
   #reads = new Map(); // actor -> its head before
 
   /**
-   * `context` is {workspace, view, store, agent, kernel, ledger, seq, clock, fuel: the limit, transitionMs}; `roots` are {sender, target, id,
-   * message, mode, timer}, where timer is the handle of a timer that fires, or null.
+   * `context` is {workspace, view, store, agent, kernel, ledger, seq, clock, fuel: the limit, transitionMs}; `roots` are
+   * {sender, target, id, message, mode, timer, isOld}, where timer is the handle of a timer that fires, or null, and isOld says that
+   * the message was sent before.
    */
   constructor(context, roots) {
     Object.assign(this, context);
@@ -39,10 +40,15 @@ export class Operation {
 
   /** Run it: its failure, or null. */
   run() {
-    for (const root of this.roots) if (root.sender === this.agent) this.copy.noteSent(root.sender, root.target);
+    for (const root of this.roots) this.#sendRoot(root);
     const fault = this.#runRoots();
     if (fault !== null) this.#fail(fault);
     return fault;
+  }
+
+  /** The agent has sent a root in the private copy, unless that was a post. */
+  #sendRoot({ sender, target, isOld }) {
+    if (!isOld) this.copy.noteSent(sender, target);
   }
 
   #runRoots() {
@@ -66,7 +72,7 @@ export class Operation {
     this.roots = this.roots.map((root) => ({ ...root, isSent: this.copy.head(root.target) !== undefined }));
     const frame = new Frame([], null, 0n);
     for (const root of this.roots.filter(({ isSent }) => isSent)) {
-      if (root.sender === this.agent) this.copy.noteSent(root.sender, root.target);
+      this.#sendRoot(root);
       this.#failureStep(frame, root, fault, "post");
     }
   }

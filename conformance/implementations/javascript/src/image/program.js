@@ -42,8 +42,13 @@ class Reader extends ProgramReader {
     return BigInt.asIntN(64, (BigInt(this.u32()) << 32n) | BigInt(this.u32()));
   }
 
+  /** Bytes that become a type, whatever they are: a sending judges it. */
+  type() {
+    return this.sized().toString("latin1");
+  }
+
   code() {
-    const text = this.text();
+    const text = this.sized().toString("latin1");
     return demand(CODE.test(text) ? text : undefined);
   }
 }
@@ -59,7 +64,7 @@ const OPS = new Map([
   [0x63, ["count", (r) => [r.path(), r.sign()]]],
   [0x78, ["expect", (r) => [r.path(), r.data()]]],
   [0x72, ["read", (r) => [r.ref(), r.path(), r.path()]]],
-  [0x73, ["send", (r) => [r.ref(), r.mode(), r.text(), r.ref()]]],
+  [0x73, ["send", (r) => [r.ref(), r.mode(), r.type(), r.ref()]]],
   [0x79, ["reply", (r) => [r.ref()]]],
   [0x6e, ["spin", (r) => [r.u32()]]],
   [0x66, ["fail-with", (r) => [r.code()]]],
