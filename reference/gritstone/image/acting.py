@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from gritstone.errors import Missing, Refusal
+from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, ObjectId
 from gritstone.image.capabilities import covered, read_capability
-from gritstone.image.private_copy import Letter, PrivateCopy
+from gritstone.image.mail import Letter
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.programs import Program, is_reserved
 from gritstone.image.refusals import refusal
 from gritstone.image.sending import Sender
@@ -163,7 +164,8 @@ class Acting:
             if not covered(self.sender.held, read_capability(target)):
                 raise refusal("rejected/capability", "no capability covers the read", "program.read", got=target.hex())
             copy.reads[target] = None
-        assert position is not None, "it was checked"
+        if position is None:
+            raise InternalError("an actor without a head is read")
         found = find(copy.workspace, position.core, source)
         if found is None:
             self.core.delete(path)

@@ -21,7 +21,8 @@ from gritstone.grit.objects import ObjectId
 from gritstone.image.acting import Acting
 from gritstone.image.cores import NO_ENTRIES, Facts, check_first_core
 from gritstone.image.kernel import Kernel, apply
-from gritstone.image.private_copy import Letter, PrivateCopy
+from gritstone.image.mail import Letter
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.programs import Program, program_of
 from gritstone.image.refusals import Failure, refusal
 from gritstone.image.sending import Sender
@@ -164,7 +165,7 @@ def failure_step(copy: PrivateCopy, letter: Letter, failure: Failure, frame: int
     sender = Sender(copy, letter.target, copy.facts(last), last.outbox, _NO_FRAME if frame is None else frame)
     if letter.sender != copy.base.agent and letter.mt != "failed":
         headers = {"class": failure.kind, "code": failure.code, "mt": "failed", "reply": letter.message_id.hex()}
-        if frame is not None and not copy.is_out_of_order(letter.target, letter.sender, frame):
+        if frame is not None and not copy.mail.is_out_of_order(letter.target, letter.sender, frame):
             headers["op"] = "join"
         sender.notify(headers, letter.sender, copy.workspace.put(EMPTY))
     copy.advance(letter, core.store(), sender.outbox if sender.has_sent else None)

@@ -18,9 +18,10 @@ from gritstone.image.adopting import adopt
 from gritstone.image.cores import Facts, read_timer
 from gritstone.image.journal import Journal
 from gritstone.image.ledger import Ledger, Usage
+from gritstone.image.mail import Letter
 from gritstone.image.operation import MOST_HEADS, Operation
 from gritstone.image.outside import OutsideChecks
-from gritstone.image.private_copy import Letter, PrivateCopy
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.queues import DueTimer, Post, Queues
 from gritstone.image.record import HeadMove, Record, Root, decode_record, encode_record
 from gritstone.image.refusals import Failure
@@ -80,10 +81,10 @@ class WorldBase:
         """Return whether an actor was destroyed."""
         return actor in self._world.away
 
-    def senders(self, actor: ObjectId) -> Iterable[ObjectId]:
-        """Return the actors with unread mail to an actor."""
+    def mail(self, actor: ObjectId) -> Mapping[ObjectId, ObjectId]:
+        """Return the newest message by sender, of each channel to an actor that has unread messages."""
         known = self._world.actors.get(actor)
-        return () if known is None else known.mail
+        return _NOTHING if known is None else known.mail
 
 
 class Engine:
@@ -231,15 +232,12 @@ class Engine:
             message,
             is_root=True,
             handle=headers.get("timer"),
-            is_new=True,
             content=new,
         )
 
     def owns(self, copy: PrivateCopy, principal: ObjectId) -> bool:
         """Return whether a principal owns another actor that has a head in a private copy."""
-        if any(copy.has_head(actor) for actor in self.ledger.owned.get(principal, ())):
-            return True
-        return any(actor != principal and copy.owner(actor) == principal for actor in copy.positions)
+        return len(self.ledger.owned.get(principal, ())) + copy.owned.get(principal, 0) > 0
 
     def _run(self, letters: Sequence[Letter], fuel_limit: int | None) -> tuple[Outcome, int]:
         copy = PrivateCopy(self.base)
@@ -303,10 +301,10 @@ class Engine:
         copy = operation.copy
         for sender, message in read.items():
             if message is not None:
-                copy.acknowledge(sender, message)
+                copy.acknowledge(sender, message, agent_position(self.world).inbox.get(sender))
         for to, message in sent.items():
             if message is not None:
-                copy.wait_post(to, message)
+                copy.post(to, message)
         if difference is None:
             difference = self.ledger.difference(copy)
         record = self._record(operation, letters, failure, self.clock if clock is None else clock)
@@ -351,13 +349,8 @@ class Engine:
 
         Spec: :ref:`image-posts`.
         """
-        posts: list[tuple[tuple[ObjectId, int, ObjectId, int], Post]] = []
-        for (sender, receiver), waiting in copy.waiting.items():
-            if receiver != self.base.agent:
-                for at, one in enumerate(waiting):
-                    if one.place >= 0:
-                        posts.append(((sender, one.place, receiver, at), (sender, receiver, one.message_id)))
-        self.queues.add_posts(post for _, post in sorted(posts))
+        sent = (one for one in sorted(copy.mail.sent_posts) if one[2] != self.base.agent)
+        self.queues.add_posts((sender, receiver, message) for sender, _, receiver, _, message in sent)
         for actor, position in copy.positions.items():
             if position is not None:
                 before = self.base.position(actor)
@@ -396,7 +389,7 @@ class Engine:
         message = self.world.objects.load(message_id)
         if not isinstance(message, Message):
             raise InternalError("a post is not a message")
-        return Letter(sender, receiver, message_id, message, is_root=True)
+        return Letter(sender, receiver, message_id, message, is_root=True, is_stored=True)
 
     def _timer_root(self, timer: DueTimer) -> Letter:
         _, _, _, actor, handle = timer
@@ -414,7 +407,7 @@ class Engine:
         return entry is not None and entry[:3] == timer[:3]
 
     def _is_blocked(self, actor: ObjectId) -> bool:
-        return self.base.agent in self.base.senders(actor)
+        return self.base.agent in self.base.mail(actor)
 
     def _is_unread(self, post: Post) -> bool:
         sender, receiver, message_id = post
@@ -427,7 +420,7 @@ class Engine:
 def _moves(copy: PrivateCopy) -> Iterable[HeadMove]:
     for actor, position in copy.positions.items():
         before = copy.base.position(actor)
-        after = copy.gone[actor] if position is None else position.step_id
+        after = (position or copy.gone[actor]).step_id
         yield HeadMove(actor, None if before is None else before.step_id, after)
 
 

@@ -15,7 +15,8 @@ from gritstone.errors import Refusal
 from gritstone.grit.objects import Object, ObjectId, Tree
 from gritstone.image.capabilities import covered, is_capability
 from gritstone.image.cores import Facts, check_core, read_entry, read_quota
-from gritstone.image.private_copy import Letter, PrivateCopy
+from gritstone.image.mail import Letter
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.refusals import refusal
 from gritstone.image.sending import Sender
 from gritstone.image.texts import EMPTY, MOST_NUMBER, is_empty, is_plain_type, read_id, read_number, text_blob, text_of

@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gritstone.grit.objects import Blob, Message, ObjectId, Step, Tree
+from gritstone.grit.objects import Blob, ObjectId, Step, Tree
 from gritstone.image.cores import QUOTA, Facts
-from gritstone.image.private_copy import PrivateCopy, Waiting
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.refusals import Failure
 from gritstone.image.texts import MOST_NUMBER
 from gritstone.wit.bounded_cache import BoundedCache
@@ -213,8 +213,12 @@ class Ledger:
                 self._add_birth(copy, found, actor, 1 if before is None else -1)
             if before is None or after is None or before.step.core != after.step.core:
                 self._add_core(copy, found, before, after)
-        for (sender, _), waiting in copy.waiting.items():
-            self._add_posts(copy, found, sender, waiting, copy.before[sender, _])
+        for sender, change in copy.mail.posts.items():
+            owner = copy.owner(sender)
+            known = self.actors.get(sender)
+            principal = owner if owner is not None or known is None else known.owner
+            if principal is not None:
+                _change(found, principal, "posts", change)
         return found
 
     def _add_birth(self, copy: PrivateCopy, found: Usage, actor: ObjectId, step: int) -> None:
@@ -239,22 +243,6 @@ class Ledger:
                 _change(found, owner, "subs", step * _count_subs(copy, standing))
         cores = [{} if one is None else one.core for one in (before, after)]
         _change(found, owner, "bytes", self.sizes.change(workspace, cores[0], cores[1]))
-
-    def _add_posts(
-        self,
-        copy: PrivateCopy,
-        found: Usage,
-        sender: ObjectId,
-        waiting: tuple[Waiting, ...],
-        before: tuple[Waiting, ...],
-    ) -> None:
-        """Count the unread messages of a channel; an actor that was destroyed has none."""
-        owner = copy.owner(sender)
-        known = self.actors.get(sender)
-        principal = owner if owner is not None else None if known is None else known.owner
-        if principal is not None and waiting is not before:
-            change = count_posts(copy.workspace, waiting) - count_posts(copy.workspace, before)
-            _change(found, principal, "posts", change)
 
     def exceeded(self, copy: PrivateCopy, difference: Usage) -> Failure | None:
         """Return the first quota that an operation exceeds.
@@ -286,16 +274,6 @@ class Ledger:
             self.place(copy.workspace, actor, _standing_at(copy.workspace, position))
             if position is None:
                 self._counts["bytes"].pop(actor, None)
-
-
-def count_posts(workspace: Workspace, waiting: Iterable[Waiting]) -> int:
-    """Return how many unread messages are not notices."""
-    return sum(not _is_notice(workspace, one.message_id) for one in waiting)
-
-
-def _is_notice(workspace: Workspace, message_id: ObjectId) -> bool:
-    message = workspace.load(message_id)
-    return type(message) is Message and message.headers.get("mt") == "failed"
 
 
 def _change(found: Usage, principal: ObjectId, resource: str, change: int) -> None:

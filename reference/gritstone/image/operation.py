@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from gritstone.errors import Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.image.answering import Answering, failure_step
-from gritstone.image.private_copy import Letter, Mark, PrivateCopy
+from gritstone.image.changes import Mark
+from gritstone.image.mail import Letter
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.record import Root, Undone
 from gritstone.image.refusals import Failure, failure_of
 
@@ -151,9 +153,8 @@ class Operation:
 
     def _send(self, root: Letter) -> None:
         """Let the agent have sent a root; any other root is sent already."""
-        if root.sender == self.copy.base.agent and root.is_new:
+        if not root.is_stored:
             self.copy.send_root(root)
-            self.copy.wait(root, self._numbers)
 
     def _push(self, queue: deque[Letter], begin: Letter | None, fuel_limit: int | None) -> None:
         end = None if fuel_limit is None else self.fuel + fuel_limit

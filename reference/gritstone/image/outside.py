@@ -65,5 +65,5 @@ class OutsideChecks:
                 raise refusal("missing/actor", "the receiver has no head", "outside.refused", got=to.hex())
         if is_runtime:
             raise refusal("rejected/location", "the agent and the kernel are not sent messages", "outside.refused")
-        if not is_post and copy.channel(base.agent, to):
+        if not is_post and copy.mail.is_unread(base.agent, to):
             raise refusal("rejected/order", "a message to the receiver is unread", "outside.refused", got=to.hex())

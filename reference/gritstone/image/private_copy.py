@@ -1,21 +1,20 @@
-"""The private copy of an operation: heads, unread mail and new objects, which only the operation sees.
+"""The private copy of an operation: heads, mail and new objects, which only the operation sees.
 
-Changes are kept in a log, so that a savepoint that fails is undone at the cost of what it did. Everything that was not
-touched is read from the world.
+Everything that was not touched is read from the world.
 
-Spec: :rule:`image.op.atomic`, :rule:`image.op.savepoint`, :rule:`image.op.no-half`.
+Spec: :rule:`image.op.atomic`, :rule:`image.op.savepoint`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 from gritstone.errors import InternalError
-from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
+from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
+from gritstone.image.changes import Changes, Mark
 from gritstone.image.cores import Facts
-from gritstone.image.texts import read_number
+from gritstone.image.mail import POST, Letter, Mail, Tips
 from gritstone.wit.admission import admit
 from gritstone.wit.channels import Roots, unread
 from gritstone.wit.closure_cache import ClosureCache
@@ -25,24 +24,14 @@ from gritstone.wit.position import NO_IDS, Position
 from gritstone.wit.proposals import MessageKind, Proposal
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["POST", "Base", "Channel", "Letter", "Mark", "PrivateCopy", "Waiting"]
-
-POST = -1
-"""The frame of posts: they are read in no frame of the operation."""
-
-Channel: TypeAlias = tuple[ObjectId, ObjectId]
-"""A sender and a receiver."""
-
-Mark: TypeAlias = tuple[int, int, int, int]
-"""A moment of a private copy, to which it can return."""
+__all__ = ["Base", "PrivateCopy", "is_notice"]
 
 _UNKNOWN: Any = object()
 
 
-class Base(Protocol):
+class Base(Tips, Protocol):
     """The world from which an operation begins."""
 
-    agent: ObjectId
     kernel: ObjectId
     objects: Objects
     closures: ClosureCache
@@ -51,67 +40,11 @@ class Base(Protocol):
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
 
+    def has_head(self, actor: ObjectId) -> bool:
+        """Return whether an actor has a head."""
+
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
-
-    def senders(self, actor: ObjectId) -> Iterable[ObjectId]:
-        """Return the actors with unread mail to an actor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A message on its way.
-
-    Attributes:
-        sender: the actor that sent it.
-        target: its receiver.
-        message_id: its id.
-        message: the message.
-        is_root: whether it is a root of the operation.
-        handle: the timer that it fires, as id text; None for any other message.
-        is_new: whether the agent sends it in the operation.
-        content: the content, if it is new.
-    """
-
-    sender: ObjectId
-    target: ObjectId
-    message_id: ObjectId
-    message: Message
-    is_root: bool = False
-    handle: str | None = None
-    is_new: bool = False
-    content: Blob | Tree | None = None
-
-    @property
-    def mt(self) -> str:
-        """Return the type."""
-        return self.message.headers.get("mt", "")
-
-    @property
-    def mode(self) -> str | None:
-        """Return the header ``op``."""
-        return self.message.headers.get("op")
-
-    @property
-    def fuel_limit(self) -> int | None:
-        """Return the header ``fuel`` of a savepoint; None if there is none."""
-        fuel = self.message.headers.get("fuel")
-        return None if fuel is None else read_number(fuel.encode("ascii", "replace"))
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An unread message.
-
-    Attributes:
-        message_id: its id.
-        frame: the frame in whose queue it is, or ``POST``.
-        place: the number of the step of its sender in the operation that sent it, from 0; -1 if it was sent before.
-    """
-
-    message_id: ObjectId
-    frame: int
-    place: int
 
 
 class _Closures:
@@ -133,62 +66,46 @@ class PrivateCopy:
 
     Attributes:
         base: the world.
+        changes: undoes what a savepoint did.
+        mail: the unread messages.
         workspace: the new objects.
         closures: the ids that are known to be complete.
         positions: the actors that moved; None for those that were destroyed.
-        gone: the last steps of the actors that were destroyed.
-        waiting: the unread messages of each channel that was looked at.
-        before: the same in the world.
+        gone: the last positions of the actors that were destroyed.
+        owned: by how many actors each principal owns more than before.
         steps: how many steps each actor made.
+        sent: the last root of each receiver that the agent sent.
         reads: the actors that ``read`` read; not undone.
         borrowed: ids of the store that new objects lead to.
-        sent: the last root of each receiver that the agent sent.
-        last_steps: the last position of each actor that was destroyed.
         agent: the position of the agent after the operation, once it is made.
         kernel: that of the kernel actor.
     """
 
     def __init__(self, base: Base) -> None:
         self.base = base
+        self.changes = Changes()
+        self.mail = Mail(base, self.changes)
         self.workspace = Workspace(base.objects)
         self.closures: Any = _Closures(base.closures)
         self.positions: dict[ObjectId, Position | None] = {}
-        self.gone: dict[ObjectId, ObjectId] = {}
-        self.waiting: dict[Channel, tuple[Waiting, ...]] = {}
-        self.before: dict[Channel, tuple[Waiting, ...]] = {}
+        self.gone: dict[ObjectId, Position] = {}
+        self.owned: dict[ObjectId, int] = {}
         self.steps: dict[ObjectId, int] = {}
         self.sent: dict[ObjectId, ObjectId] = {}
         self.reads: dict[ObjectId, None] = {}
         self.borrowed: list[ObjectId] = []
-        self.last_steps: dict[ObjectId, Position] = {}
         self.agent: Position = cast("Position", None)
         self.kernel: Position = cast("Position", None)
-        self._log: list[tuple[dict[Any, Any], Any, Any]] = []
-
-    # --- undoing ---------------------------------------------------------------------------------------
+        for table in (self.workspace.made, self.workspace.encodings, self.closures.own, self.borrowed):
+            self.changes.track(table)
 
     def mark(self) -> Mark:
         """Return the present moment."""
-        return len(self._log), len(self.workspace.made), len(self.closures.own), len(self.borrowed)
+        return self.changes.mark()
 
     def undo(self, mark: Mark) -> None:
         """Return to an earlier moment."""
-        changes, made, closed, borrowed = mark
-        while len(self._log) > changes:
-            table, key, value = self._log.pop()
-            if value is _UNKNOWN:
-                del table[key]
-            else:
-                table[key] = value
-        workspace = self.workspace
-        for table, count in ((workspace.made, made), (workspace.encodings, made), (self.closures.own, closed)):
-            while len(table) > count:
-                table.popitem()  # the newest: a dictionary keeps the order of its first insertions
-        del self.borrowed[borrowed:]
-
-    def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        self._log.append((table, key, table.get(key, _UNKNOWN)))
-        table[key] = value
+        self.changes.undo(mark)
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -199,7 +116,8 @@ class PrivateCopy:
 
     def has_head(self, actor: ObjectId) -> bool:
         """Return whether an actor has a head."""
-        return self.position(actor) is not None
+        found = self.positions.get(actor, _UNKNOWN)
+        return self.base.has_head(actor) if found is _UNKNOWN else found is not None
 
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
@@ -226,56 +144,17 @@ class PrivateCopy:
 
     # --- mail ------------------------------------------------------------------------------------------
 
-    def channel(self, sender: ObjectId, target: ObjectId) -> tuple[Waiting, ...]:
-        """Return the unread messages of a channel, oldest first."""
-        key = sender, target
-        found = self.waiting.get(key)
-        if found is None:
-            found = self.before[key] = self.waiting[key] = self._stored(sender, target)
-        return found
-
-    def _stored(self, sender: ObjectId, target: ObjectId) -> tuple[Waiting, ...]:
-        one, other = self.base.position(sender), self.base.position(target)
-        tip = None if one is None else one.outbox.get(target)
-        cursor = None if other is None else other.inbox.get(sender)
-        if tip is None or tip == cursor:
-            return ()
-        messages, _ = unread(self.workspace.load, tip, cursor)
-        return tuple(Waiting(message, POST, -1) for message in messages)
-
-    def wait(self, letter: Letter, frame: int) -> None:
+    def send(self, letter: Letter) -> None:
         """Add a message that was sent."""
-        key = letter.sender, letter.target
-        place = self.steps.get(letter.sender, 0)
-        before = self.channel(*key)
-        self._set(self.waiting, key, (*before, Waiting(letter.message_id, frame, place)))
+        self.mail.send(letter, self.steps.get(letter.sender, 0))
 
     def take(self, letter: Letter) -> None:
         """Remove the message that is being answered, which is the oldest of its channel."""
-        key = letter.sender, letter.target
-        before = self.channel(*key)
-        if not before or before[0].message_id != letter.message_id:
+        position = self.position(letter.target)
+        cursor = None if position is None else position.inbox.get(letter.sender)
+        if letter.message.previous != cursor:
             raise InternalError("a message is taken before an older one of its channel")
-        self._set(self.waiting, key, before[1:])
-
-    def acknowledge(self, sender: ObjectId, message_id: ObjectId) -> None:
-        """Remove the messages to the agent up to one that it acknowledges."""
-        waiting = self.channel(sender, self.base.agent)
-        ids = [one.message_id for one in waiting]
-        count = ids.index(message_id) + 1 if message_id in ids else 0
-        self._set(self.waiting, (sender, self.base.agent), waiting[count:])
-
-    def wait_post(self, target: ObjectId, message_id: ObjectId) -> None:
-        """Add a post that the agent sends."""
-        before = self.channel(self.base.agent, target)
-        self._set(self.waiting, (self.base.agent, target), (*before, Waiting(message_id, POST, 0)))
-
-    def is_out_of_order(self, sender: ObjectId, target: ObjectId, frame: int) -> bool:
-        """Return whether a join of a frame would overtake a message.
-
-        Spec: :rule:`image.op.order`.
-        """
-        return any(one.frame != frame for one in self.channel(sender, target))
+        self.mail.take(letter)
 
     def send_root(self, letter: Letter) -> None:
         """Let the agent have sent a root."""
@@ -285,23 +164,28 @@ class PrivateCopy:
             self.borrowed.append(letter.message.content)
         else:
             self.workspace.put(letter.content)
-        self._set(self.sent, letter.target, letter.message_id)
+        self.changes.set(self.sent, letter.target, letter.message_id)
+        self.send(letter)
+
+    def post(self, target: ObjectId, message_id: ObjectId) -> None:
+        """Add a post that the agent sends."""
+        message = self.workspace.message(message_id)
+        self.send(Letter(self.base.agent, target, message_id, message, frame=POST))
+
+    def acknowledge(self, sender: ObjectId, message_id: ObjectId, cursor: ObjectId | None) -> None:
+        """Let the agent have read the messages of an actor after a cursor up to one."""
+        load = self.workspace.load
+        messages, _ = unread(load, message_id, cursor)
+        self.mail.acknowledge(sender, sum(not is_notice(load(one)) for one in messages))
 
     def is_quiet(self, actor: ObjectId, position: Position) -> bool:
         """Return whether an actor has no unread mail and all that it sent was read.
 
         Spec: :rule:`image.gone.quiet`.
         """
-        senders = {*self.base.senders(actor), *self.sent, *self.positions} | {self.base.agent}
-        if any(self.channel(sender, actor) for sender in sorted(senders) if self._may_send(sender, actor)):
+        if self.mail.has_mail(actor):
             return False
-        return not any(self.channel(actor, receiver) for receiver in position.outbox)
-
-    def _may_send(self, sender: ObjectId, actor: ObjectId) -> bool:
-        if (sender, actor) in self.waiting:
-            return True
-        position = self.base.position(sender)
-        return position is not None and actor in position.outbox
+        return not any(self.mail.is_unread(actor, receiver) for receiver in position.outbox)
 
     # --- steps -----------------------------------------------------------------------------------------
 
@@ -332,9 +216,16 @@ class PrivateCopy:
         admitted = admit(self._run(letter, last), step, self.closures, self.base.roots, trust_heads=True)
         self.closures.own.update(admitted.ranks)
         self.borrowed += admitted.borrowed
-        self._set(self.positions, actor, admitted.position)
-        self._set(self.steps, actor, self.steps.get(actor, 0) + 1)
+        self.changes.set(self.positions, actor, admitted.position)
+        self.changes.add(self.steps, actor, 1)
+        if last is None:
+            self._count_owned(admitted.position, 1)
         return admitted.position
+
+    def _count_owned(self, position: Position, amount: int) -> None:
+        owner = self.facts(position).owner
+        if owner is not None:
+            self.changes.add(self.owned, owner, amount)
 
     def _run(self, letter: Letter, last: Position | None) -> Run:
         covered = ((letter.sender, (letter.message_id,)),)
@@ -349,6 +240,11 @@ class PrivateCopy:
 
     def destroy(self, actor: ObjectId, position: Position) -> None:
         """Remove the head of an actor, whose last step was just made."""
-        self._set(self.gone, actor, position.step_id)
-        self._set(self.last_steps, actor, position)
-        self._set(self.positions, actor, None)
+        self.changes.set(self.gone, actor, position)
+        self.changes.set(self.positions, actor, None)
+        self._count_owned(position, -1)
+
+
+def is_notice(value: object) -> bool:
+    """Return whether an object is a notice, which counts for no quota."""
+    return isinstance(value, Message) and value.headers.get("mt") == "failed"

@@ -16,8 +16,8 @@ from gritstone.errors import Invalid, Missing
 from gritstone.grit.objects import Blob, Message, ObjectId, Tree
 from gritstone.image.cores import Facts
 from gritstone.image.engine import Engine, Outcome
+from gritstone.image.mail import Letter
 from gritstone.image.outside import OutsideChecks
-from gritstone.image.private_copy import Letter
 from gritstone.image.record import Record
 from gritstone.image.refusals import refusal
 from gritstone.image.texts import EMPTY, MOST_NUMBER
@@ -206,7 +206,7 @@ def rollback(engine: Engine, seq: int) -> Outcome:
     if len(letters) > _MOST_ROOTS:
         raise refusal("exhausted/steps", "too many actors to return", "world.rollback-refused", got=len(letters))
     copy = engine.copy()
-    if any(copy.channel(engine.base.agent, letter.target) for letter in letters):
+    if any(copy.mail.is_unread(engine.base.agent, letter.target) for letter in letters):
         raise refusal("rejected/order", "a message to an actor is unread", "world.rollback-refused")
     return engine.operate(letters, _ROLLBACK_FUEL)
 

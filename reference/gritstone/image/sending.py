@@ -18,7 +18,8 @@ from gritstone.errors import Refusal
 from gritstone.grit.objects import Message, ObjectId
 from gritstone.image.capabilities import SPAWN, covered, send_capability
 from gritstone.image.cores import Facts
-from gritstone.image.private_copy import POST, Letter, PrivateCopy
+from gritstone.image.mail import POST, Letter
+from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.refusals import refusal
 from gritstone.image.spawning import escalates, gains_of
 from gritstone.image.texts import is_kernel_type, is_plain_type
@@ -110,11 +111,12 @@ class Sender:
     def _add(self, target: ObjectId, headers: Mapping[str, str], content: ObjectId) -> None:
         message = Message(self.outbox.get(target), headers, content)
         message_id = self._copy.workspace.put(message)
-        letter = Letter(self.actor, target, message_id, message)
+        frame = POST if "op" not in headers else self._frame
+        letter = Letter(self.actor, target, message_id, message, frame)
         self.outbox[target] = message_id
         self.has_sent = True
-        self._copy.wait(letter, POST if letter.mode is None else self._frame)
-        if letter.mode is not None:
+        self._copy.send(letter)
+        if frame != POST:
             self.sent.append(letter)
 
     # --- checks ----------------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ class Sender:
         self._check_order(target, mode)
 
     def _check_order(self, target: ObjectId, mode: str | None) -> None:
-        if mode is not None and self._copy.is_out_of_order(self.actor, target, self._frame):
+        if mode is not None and self._copy.mail.is_out_of_order(self.actor, target, self._frame):
             raise refusal("rejected/order", "the message would overtake another", "op.order", got=target.hex())
 
     def _check_spawn(self, target: ObjectId) -> None:

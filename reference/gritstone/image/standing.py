@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from gritstone.errors import InternalError
 from gritstone.grit.objects import ObjectId, Step, Tree
 from gritstone.image.journal import Entry, previous_position
-from gritstone.image.ledger import count_posts, standing_of
-from gritstone.image.private_copy import POST, Waiting
+from gritstone.image.ledger import standing_of
+from gritstone.image.private_copy import is_notice
 from gritstone.image.queues import Post
 from gritstone.runtime.outcomes import agent_position
 from gritstone.wit.channels import unread
@@ -36,10 +36,8 @@ def read_standing(engine: Engine) -> None:
     workspace = Workspace(engine.world.objects)
     _read_actors(engine, workspace)
     mail = _mail(engine)
-    counts = [
-        (sender, count_posts(workspace, [Waiting(one, POST, -1) for one in messages]))
-        for (sender, _), messages in mail.items()
-    ]
+    load = engine.world.objects.load
+    counts = [(sender, sum(not is_notice(load(one)) for one in messages)) for (sender, _), messages in mail.items()]
     engine.ledger.recount(workspace, engine.base.agent, counts)
     agent = engine.base.agent
     engine.queues.replace_posts(_ordered(engine, {key: mail[key] for key in mail if key[1] != agent}))

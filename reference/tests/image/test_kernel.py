@@ -280,3 +280,46 @@ def test_subscription_of_destroyed_actor_does_not_count(stage: Stage) -> None:
     assert ask(stage, owner, "image.subscribe.e", stage.blob(b"")) == "committed"
     stage.open()
     assert stage.engine.ledger.usage(stage.engine.copy(), owner, "subs") == 1
+
+
+# --- cost ----------------------------------------------------------------------------------------------
+
+
+def reads_of(stage: Stage, monkeypatch: pytest.MonkeyPatch, actor: ObjectId, program: Program) -> int:
+    """Return how many objects an operation reads from the store if nothing is cached."""
+    get, count = stage.store.get, 0
+
+    def counting(object_id: ObjectId) -> bytes:
+        nonlocal count
+        count += 1
+        return get(object_id)
+
+    content = stage.program(program)
+    stage.engine.world.forget()
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.store, "get", counting)
+        assert stage.ask(actor, "run", content).failure is None
+    return count
+
+
+def test_operation_does_not_read_what_waits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota = {"posts": 20_000}
+    receiver = stage.born(name="receiver", quota=quota)
+    sender = stage.born(name="sender", quota=quota, caps={"send.*.*": stage.agent, "send.*.image.*": stage.agent})
+    note = stage.text("n")
+    one = Program().send(receiver, "p", "x", note)
+    counts = []
+    for posts in (1, 2_000):
+        many = Program()
+        for _ in range(min(posts, 500)):
+            many.send(receiver, "p", "x", note)
+        for _ in range(max(1, posts // 500)):
+            assert run(stage, sender, many) == "committed"
+        others = [
+            run(stage, sender, Program().send(receiver, "j", "image.grant", stage.text("spawn"))),
+            ask(stage, receiver, "image.destroy", stage.blob(b"")),
+        ]
+        assert others == ["rejected/order", "rejected/busy"]
+        counts.append(reads_of(stage, monkeypatch, sender, one))
+    assert counts[0] == counts[1]
+    assert stage.engine.ledger.usage(stage.engine.copy(), sender, "posts") == 2_003

@@ -251,7 +251,9 @@ def test_timers_fire_by_due_time_and_order_of_setting(stage: Stage) -> None:
     assert stage.engine.seq == first + 2
     stage.clock(100)
     stage.rest()
-    fired = [stage.record_text(seq).splitlines()[3] for seq in range(first + 2, stage.engine.seq + 1) if seq != first + 3]
+    fired = [
+        stage.record_text(seq).splitlines()[3] for seq in range(first + 2, stage.engine.seq + 1) if seq != first + 3
+    ]
     assert len(fired) == 4
     assert all("missing/handler" in stage.record_text(seq) for seq in (first + 2, first + 4, first + 5, first + 6))
     assert stage.engine.has_work is False

@@ -223,9 +223,7 @@ def test_requests_that_wait_share_updates(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_durable_image_is_the_same_after_a_restart(
-    name: str, tmp_path: Path, loop: asyncio.AbstractEventLoop
-) -> None:
+def test_durable_image_is_the_same_after_a_restart(name: str, tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
     def opened(*, create: bool) -> Stage:
         return Stage(loop, FORMATS[name], Store.open(LmdbEngine(tmp_path / "s", create=create), FORMATS[name]))
 
