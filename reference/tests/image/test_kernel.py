@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gritstone.grit import ObjectId
+from gritstone.grit import ObjectId, Tree
 
 from .stage import QUOTA, Program, Stage
 
@@ -182,7 +182,8 @@ def test_cancelled_timer_does_not_fire(stage: Stage) -> None:
     timers = stage.engine.ledger.actors[actor].timers
     assert timers is not None
     tree = stage.engine.world.objects.load(timers)
-    handle = stage.text(min(tree.entries))  # type: ignore[union-attr] # it is a tree
+    assert isinstance(tree, Tree)
+    handle = stage.text(min(tree.entries))
     cancel = Program().send(0xF0, "j", "image.cancel", handle)
     assert run(stage, actor, cancel) == "committed"
     assert run(stage, actor, cancel) == "missing/timer"
