@@ -20,7 +20,7 @@ from gritstone_conformance.properties.runtime.judging import StoreFacts, check_e
 from gritstone_conformance.properties.runtime.lockstep import MOST_STEPS, LockstepModel, StartOptions
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
-from gritstone_conformance.strategies.image.cores import ImageStage
+from gritstone_conformance.strategies.image.cores import ImageStage, quota_text
 from gritstone_conformance.strategies.image.notation import parse
 from gritstone_conformance.strategies.image.ops import Draft
 from gritstone_conformance.trial import Trial
@@ -137,6 +137,10 @@ class Imaged(LockstepModel):
         actors = {name: self.stage.actor(name, caps=caps, entry=entry, code=code, limits=limits) for name in names}
         self.create(*actors.values())
         return actors
+
+    def limit(self, actor: bytes, *, rule: str | None = None, **limits: int) -> None:
+        """Change the quota of a principal; what is not given has the limit of ``LIMITS``."""
+        self.say(actor, "image.quota", self.stage.text(quota_text(**limits)), rule=rule)
 
     def clock(self, now_ms: int, *, rule: str | None = None) -> bool:
         """Move the clock; return whether it was moved."""
