@@ -173,7 +173,7 @@ def past_world(engine: Engine, seq: int | None) -> World:
             world.heads[engine.kernel] = entry.kernel.step_id
             world.heads[engine.base.agent] = entry.agent.step_id
             break
-        take_back(world, entry.record)
+        take_back(world, entry.data)
     return world
 
 

@@ -1,22 +1,27 @@
 """Worlds: the references of an image after each of its operations.
 
 Applying a record moves the heads that it lists; a record can also be taken back, because it lists the heads before,
-too. An earlier world is computed from the newest one by taking back the records after it.
+too. An earlier world is computed from the newest one by taking back the records after it. Only the lines of a record
+that move heads are read, and the record is known to be well-formed.
 
 Spec: :ref:`image-world`, :rule:`image.world.root`, :rule:`image.world.past`.
 """
 
 from __future__ import annotations
 
+import re
+from binascii import unhexlify
 from collections.abc import Iterable, Mapping
 
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
-from gritstone.image.record import Record
 from gritstone.image.texts import text_blob
 
 __all__ = ["World", "apply_record", "fold", "take_back", "world_root"]
+
+_MOVE = re.compile(rb"\nhead (\w{64}) (-|\w{64}) (\w{64})")
+_GONE = re.compile(rb"\ngone (\w{64})")
 
 
 class World:
@@ -39,31 +44,34 @@ class World:
         return gone + [(f"heads/{actor.hex()}", step) for actor, step in sorted(self.heads.items())]
 
 
-def apply_record(world: World, record: Record) -> None:
+def apply_record(world: World, data: bytes) -> None:
     """Apply a record to the world before it; the heads of the agent and the kernel actor are not in it."""
     heads = world.heads
-    for move in record.heads:
-        heads[move.actor] = move.after
-    for actor in record.gone:
+    for actor, _, after in _MOVE.findall(data):
+        heads[unhexlify(actor)] = unhexlify(after)
+    for digits in _GONE.findall(data):
+        actor = unhexlify(digits)
         world.gone[actor] = heads.pop(actor)
 
 
-def take_back(world: World, record: Record) -> None:
+def take_back(world: World, data: bytes) -> None:
     """Return to the world before a record."""
-    for actor in record.gone:
-        world.heads[actor] = world.gone.pop(actor)
-    for move in record.heads:
-        if move.before is None:
-            del world.heads[move.actor]
+    heads = world.heads
+    for digits in _GONE.findall(data):
+        actor = unhexlify(digits)
+        heads[actor] = world.gone.pop(actor)
+    for actor, before, _ in _MOVE.findall(data):
+        if before == b"-":
+            del heads[unhexlify(actor)]
         else:
-            world.heads[move.actor] = move.before
+            heads[unhexlify(actor)] = unhexlify(before)
 
 
-def fold(records: Iterable[Record]) -> World:
+def fold(records: Iterable[bytes]) -> World:
     """Return the world that records give from operation 0 on, without the heads of the agent and the kernel actor."""
     world = World({}, {})
-    for record in records:
-        apply_record(world, record)
+    for data in records:
+        apply_record(world, data)
     return world
 
 

@@ -60,7 +60,17 @@ def test_text_that_is_no_path_is_refused(stage: Stage, at: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"Z", b"Wx", b"W\x01a\x00\x05v", b"P\x01a\xf4", b"s\xf0q\x01a\xf0", b"c\x01n*", b"f\x00", b"f\x02A!", b"n\x00\x00"],
+    [
+        b"Z",
+        b"Wx",
+        b"W\x01a\x00\x05v",
+        b"P\x01a\xf4",
+        b"s\xf0q\x01a\xf0",
+        b"c\x01n*",
+        b"f\x00",
+        b"f\x02A!",
+        b"n\x00\x00",
+    ],
 )
 def test_program_is_parsed_before_it_runs(stage: Stage, data: bytes) -> None:
     actor = stage.born(n="1")

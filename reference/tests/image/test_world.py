@@ -100,7 +100,7 @@ def test_fold_of_records_gives_the_references(stage: Stage) -> None:
     texts = [stage.record_text(seq) for seq in range(stage.engine.seq + 1)]
     records = [decode_record(text.encode()) for text in texts]
     assert [encode_record(record) for record in records] == texts
-    world = fold(records)
+    world = fold(text.encode() for text in texts)
     newest = past_world(stage.engine, None)
     for actor in (stage.agent, stage.engine.kernel):
         world.heads[actor] = newest.heads[actor]
