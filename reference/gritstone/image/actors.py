@@ -121,7 +121,7 @@ def first_core(
 
     Args:
         name: its name, by which people find it; None for none.
-        granter: who grants the capabilities.
+        granter: the actor that grants the capabilities.
         owner: the principal that owns it; None for a principal.
         quota: the limits of a principal; None for an actor that is not one.
         parts: see ``Parts``.

@@ -9,7 +9,7 @@ Spec: :ref:`image-programs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gritstone.errors import Missing
@@ -75,7 +75,24 @@ class Program:
         Raises:
             TypeError: a ref is a tree, a blob or another program, which have no text.
         """
-        return "".join(f"{print_op(op, _label)}\n" for op in self._ops)
+        return self.text(bytes.hex)
+
+    def text(self, label: Callable[[ObjectId], str]) -> str:
+        """Return the text of the program.
+
+        Args:
+            label: returns the word for an id, for example ``@alice``.
+
+        Raises:
+            TypeError: a ref is a tree, a blob or another program, which have no text.
+        """
+
+        def word(value: Any) -> str:
+            if not isinstance(value, bytes):
+                raise TypeError(f"the ref has no text: {type(value).__name__}")
+            return label(value)
+
+        return "".join(f"{print_op(op, word)}\n" for op in self._ops)
 
     def store(self, put: Put) -> ObjectId:
         """Add the objects of the program tree; return its id.
@@ -192,12 +209,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return str(value)
     return value.id if isinstance(value, Actor) else value
-
-
-def _label(value: Any) -> str:
-    if not isinstance(value, bytes):
-        raise TypeError(f"the ref has no text: {type(value).__name__}")
-    return value.hex()
 
 
 def _read_op(workspace: Workspace, byte: int, operands: tuple[Any, ...], entries: Mapping[str, ObjectId]) -> Op:

@@ -21,6 +21,7 @@ from gritstone.image.actors import Actor, Parts, Quota
 from gritstone.image.builder import Program
 from gritstone.image.image import OUTSIDE, Image
 from gritstone.image.printing import item_line, record_lines, view_line, view_lines
+from gritstone.image.record import encode_record
 from gritstone.image.views import Outcome
 from gritstone.image.worlds import fold
 
@@ -225,7 +226,7 @@ def _show(options: argparse.Namespace) -> None:
     with _opened(options.dir) as image:
         actor = image.actor(options.actor)
         if options.mt is not None:
-            sys.stdout.write(str(image.program(actor, options.mt)))
+            sys.stdout.write(image.text_of(image.program(actor, options.mt)))
             return
         if options.at is None:
             (view,) = [one for one in image.list() if one.actor == actor]
@@ -255,7 +256,7 @@ def _check(options: argparse.Namespace) -> None:
         return
     with _opened(options.dir) as image:
         records = list(image.log())
-        folded, world = fold(records), image.world()
+        folded, world = fold(encode_record(one).encode() for one in records), image.world()
         listed = dict(folded.references())
         others = {name: step for name, step in world.references if listed.get(name) != step}
         print(f"world {world.seq}, root {world.root.hex()}")

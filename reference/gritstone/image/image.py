@@ -266,7 +266,7 @@ class Image:
         return actor
 
     def spawn(self, by: Actor, name: str, **parts: Unpack[Parts]) -> Actor:
-        """Let an actor create another one, with the same owner and a part of its rights.
+        """Create an actor by another one, with the same owner and a part of its rights.
 
         Raises:
             ValueError: the name is not of its form.
@@ -311,12 +311,21 @@ class Image:
         """
         return Program.parse(text, lambda name: self.agent if name == OUTSIDE else self.actor(name))
 
+    def text_of(self, program: Program) -> str:
+        """Return the text of a program, in which actors have their names, as ``parse`` reads it."""
+
+        def label(value: ObjectId) -> str:
+            name = OUTSIDE if value == self.agent else name_of(self._objects, value)
+            return name if name == value.hex() else f"@{name}"
+
+        return program.text(label)
+
     def install(self, actor: Actor, code: Mapping[str, Storable] | None = None, **more: Storable) -> Outcome:
         """Install programs in an actor, by the type of the message that they handle. The next operation runs them."""
         return self.request(actor.message("image.install", {"code": {**(code or {}), **more}}))
 
     def grant(self, actor: Actor, capability: str) -> Outcome:
-        """Let an actor do something, for example ``shop.may_send("buy")``."""
+        """Grant an actor a right, for example ``shop.may_send("buy")``."""
         return self.request(actor.message("image.grant", capability))
 
     def revoke(self, actor: Actor, capability: str) -> Outcome:

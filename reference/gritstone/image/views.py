@@ -1,4 +1,4 @@
-"""What an image looks like to people: actors, operations and worlds, and actors found by name.
+"""What an image looks like to people: actors, operations and worlds, and actors by name.
 
 The name of an actor is ``name`` in its first core, which never changes. ``alice`` is a principal, and
 ``alice/tool`` an actor that it owns. Only the outside makes principals, so an actor cannot take the name of another

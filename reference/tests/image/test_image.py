@@ -261,6 +261,12 @@ def test_the_program_of_a_type_is_read_back(image: Image, alice: Actor) -> None:
     assert caught.value.code == "handler"
 
 
+def test_a_printed_program_names_actors(image: Image, alice: Actor) -> None:
+    text = 'send @alice join run core\nsend @outside post hello "there"\n'
+    assert image.text_of(image.parse(text)) == text
+    assert image.parse(text) == image.parse(text.replace("@alice", str(alice)))
+
+
 def test_a_store_with_other_actors_is_no_image() -> None:
     store = empty_store()
     blob = store.put(CBOR_BLAKE3.encode(Blob({}, b"x"), store.limits))

@@ -117,8 +117,8 @@ def test_the_table_is_that_of_the_specification() -> None:
         ("timer 5", "wrong number of operands: expected timer DELAY MT"),
         ("timer soon tick", "invalid timer"),
         ("emit spent", "wrong number of operands: expected emit EVENT REF"),
-        ("put x nobody", "invalid ref"),
-        ("put x @nobody", "unknown name"),
+        ("put x thing", "invalid ref"),
+        ("put x @absent", "unknown name"),
     ],
 )
 def test_a_defect_has_its_line_and_reason(line: str, reason: str) -> None:
