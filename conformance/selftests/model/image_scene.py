@@ -131,7 +131,7 @@ class Scene:
     def play(self, steps: Sequence[Any]) -> bytes:
         """Return the program of a list of steps.
 
-        A step is bytes, which are ops; or (mode, receiver, steps of its program).
+        A step is bytes, which are ops; or (mode, receiver, steps of its program); or ("read", actor).
         """
         ops: list[bytes] = []
         operands: dict[str, bytes] = {}
@@ -139,8 +139,12 @@ class Scene:
             if isinstance(step, bytes):
                 ops.append(step)
                 continue
-            mode, to, inner = step
             first = len(operands)
+            if step[0] == "read":
+                operands[f"o{first:02x}"] = step[1]
+                ops.append(spelling.read(first, "x", "seen"))
+                continue
+            mode, to, inner = step
             operands |= {f"o{first:02x}": to, f"o{first + 1:02x}": self.play(inner)}
             ops.append(spelling.send(first, mode, "run", first + 1))
         return self.program(*ops, **operands)

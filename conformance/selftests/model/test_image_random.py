@@ -41,7 +41,12 @@ ops = st.one_of(
 modes = st.sampled_from(("join", "save", "post"))
 steps = st.recursive(
     st.lists(ops, max_size=2),
-    lambda inner: st.lists(st.one_of(ops, st.tuples(modes, st.sampled_from(NAMES), inner)), max_size=4),
+    lambda inner: st.lists(
+        st.one_of(
+            ops, st.tuples(modes, st.sampled_from(NAMES), inner), st.tuples(st.just("read"), st.sampled_from(NAMES))
+        ),
+        max_size=4,
+    ),
     max_leaves=6,
 )
 letters = st.tuples(
@@ -53,6 +58,9 @@ moves = st.one_of(
     st.tuples(st.just("kernel"), st.sampled_from(NAMES), st.sampled_from(KERNEL), st.sampled_from(TEXTS)),
     st.tuples(st.just("inject"), st.sampled_from(NAMES), st.sampled_from(("t", "run"))),
     st.tuples(st.just("spawn"), st.sampled_from(NAMES), st.sampled_from(("spawn", "send.*.*", "nonsense"))),
+    st.tuples(st.just("many"), st.lists(st.tuples(st.sampled_from(NAMES), steps), min_size=2, max_size=4)),
+    st.tuples(st.just("install"), st.sampled_from((*NAMES, "R")), st.sampled_from(NAMES), st.booleans()),
+    st.tuples(st.just("headers"), st.sampled_from(NAMES), st.sampled_from(("expect", "key", "op", "other"))),
     st.tuples(st.just("clock"), st.integers(0, 20)),
     st.tuples(st.just("rest"), st.integers(1, 5)),
     st.tuples(st.just("back"), st.integers(0, 8)),
@@ -68,7 +76,16 @@ class Player:
         quota = {"fuel": 60, "posts": 4, "bytes": 2000, "timers": 2, "subs": 2, "actors": 1}
         parts: Any = {"code": {"t": handler, "on.e": handler}, "entry": {"t": "*"}, "quota": quota}
         cores: Any = {name: {key: dict(value) for key, value in parts.items()} for name in NAMES}
-        self.people = {name: scene.open_core(name, **core) for name, core in cores.items()}
+        a, b = (scene.open_core(name, **cores[name]) for name in "AB")
+        rights = {
+            f"send.{a.hex()}.*": a.hex(),
+            f"read.{b.hex()}": a.hex(),
+            "send.*.t": b.hex(),
+            "send.*.image.e*": b.hex(),
+        }
+        c = scene.core("C", a, caps=rights, entry={"run": a.hex()}, code=cores["C"]["code"])
+        d = scene.core("D", b, caps=dict.fromkeys((f"send.{c.hex()}.*", "spawn"), b.hex()), code=cores["D"]["code"])
+        self.people = dict(zip(NAMES, (a, b, c, d), strict=True))
         scene.born(*self.people.values())
         self.spawned = 0
 
@@ -82,7 +99,7 @@ class Player:
     def _named(self, listed: list[Any]) -> list[Any]:
         """Return steps with actors in the place of names."""
         return [
-            (each[0], self.people[each[1]], self._named(each[2])) if isinstance(each, tuple) else each
+            (each[0], self.people[each[1]], *map(self._named, each[2:])) if isinstance(each, tuple) else each
             for each in listed
         ]
 
@@ -116,6 +133,26 @@ class Player:
         child = scene.core(f"child {self.spawned}", creator, caps={cap: creator.hex()})
         again = [op.send(0, "join", "genesis", 0), op.send(0, "join", "t", 1), op.read(0, "name", "seen")]
         scene.run(creator, *again[:2], *again[2:][: self.spawned % 2], o00=child, o01=scene.blob())
+
+    def _many(self, listed: list[tuple[str, list[Any]]]) -> None:
+        self.scene.requests(*((self.people[to], "run", self.scene.play(self._named(each))) for to, each in listed))
+
+    def _install(self, sender: str, target: str, is_right: bool) -> None:
+        scene = self.scene
+        content = scene.tree({"code": scene.tree({"t": scene.program(op.add("u", 1) if is_right else b"Q")})})
+        if sender == "R":
+            scene.request(self.people[target], "image.install", content)
+        else:
+            sends = op.send(0, "join", "image.install", 1), op.send(0, "join", "t", 1)
+            scene.run(self.people[sender], *sends, o00=self.people[target], o01=content)
+
+    def _headers(self, name: str, key: str) -> None:
+        core = self.scene.image.state.view().core(self.people[name]) or b""
+        if key == "key":
+            content = self.scene.program(op.add("k", 1))
+            self.scene.image.request([(self.people[name], (("mt", "run"),), content)], f"key-{name}")
+        else:
+            self.scene.request(self.people[name], "t", self.scene.blob(), **{key: core.hex()})
 
     def _clock(self, now_ms: int) -> None:
         self.scene.image.clock(now_ms)
