@@ -22,7 +22,6 @@ from gritstone.image.builder import Program
 from gritstone.image.image import OUTSIDE, Image
 from gritstone.image.printing import item_line, record_lines, view_line, view_lines
 from gritstone.image.record import encode_record
-from gritstone.image.record import encode_record
 from gritstone.image.views import Outcome
 from gritstone.image.worlds import fold
 
