@@ -15,8 +15,8 @@ from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.causality import cycles
 from gritstone_conformance.model.evidence import History, open_history
 from gritstone_conformance.model.findings import Finding, Place, in_order
-from gritstone_conformance.model.image.journal_check import check_journal
-from gritstone_conformance.model.image.operation_check import Operations, check_operations
+from gritstone_conformance.model.journal.journal_check import check_journal
+from gritstone_conformance.model.journal.operation_check import Operations, check_operations
 from gritstone_conformance.model.marks import check_marks
 from gritstone_conformance.model.matching import match_all
 from gritstone_conformance.model.recompute import recompute

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.model.flow_host import FlowHost
-from gritstone_conformance.model.image.live import Image, Outcome
 from gritstone_conformance.model.image.world import kernel_actor
+from gritstone_conformance.model.journal.live import Image, Outcome
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.store import Store
@@ -91,7 +91,7 @@ class ImageHost(FlowHost):
 
     @staticmethod
     def _serve(image: Image) -> None:
-        """Let all steps of R be operations, once the store is an image."""
+        """Make all steps of R operations, once the store is an image."""
         if image.is_image:
             image.runtime.agent = image.agent
 

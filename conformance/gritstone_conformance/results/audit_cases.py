@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.findings import FAULTS
-from gritstone_conformance.model.image.journal_check import FAULTS as JOURNAL_FAULTS
-from gritstone_conformance.model.image.operation_check import OPERATION_RULES
+from gritstone_conformance.model.journal.journal_check import FAULTS as JOURNAL_FAULTS
+from gritstone_conformance.model.journal.operation_check import OPERATION_RULES
 
 __all__ = ["BUNDLE_CASES", "CASES", "HISTORY_CHECKS", "ORDER_CASE", "ORDER_RULES", "HistoryCheck"]
 

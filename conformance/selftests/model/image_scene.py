@@ -10,7 +10,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.model.image import spelling
 from gritstone_conformance.model.image.contents import TEXT
-from gritstone_conformance.model.image.live import Image
+from gritstone_conformance.model.journal.live import Image
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.store import Store
@@ -61,7 +61,7 @@ class Scene:
         """Return a first core.
 
         Args:
-            name: what tells it from others.
+            name: what makes it unique.
             owner: its principal; None for a principal.
             parts: ``caps`` and ``entry`` as texts; ``quota`` as numbers; ``code`` and ``more`` as ids.
         """

@@ -157,7 +157,7 @@ RECORDS: dict[str, tuple[Callable[[Record], Record], str]] = {
         lambda record: replace(record, reads=((record.heads[0][0], record.heads[0][1] or b""),)),
         "operation image.history.operation",
     ),
-    "line gone of nobody": (lambda record: replace(record, gone=(b"\xee" * 32,)), "fold image.serial.chain"),
+    "line gone of no actor": (lambda record: replace(record, gone=(b"\xee" * 32,)), "fold image.serial.chain"),
     "line gone of an actor that stays": (
         lambda record: replace(record, gone=(record.heads[0][0],)),
         "operation image.history.operation",

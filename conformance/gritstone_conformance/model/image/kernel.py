@@ -36,7 +36,7 @@ class KernelTurn:
 
     Attributes:
         view: the private copy.
-        books: the usage of the world, which knows who owns whom.
+        books: the usage of the world, with the owner of each actor.
         outgoing: what the step sends.
         message: the message.
         event: the event in its type, or the empty text.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.image.live import Image
 from gritstone_conformance.model.image.record import Failed
+from gritstone_conformance.model.journal.live import Image
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.runtime import Runtime
 from gritstone_conformance.model.values import Headers, Tree, to_base64

@@ -235,7 +235,7 @@ class _Fold:
         return {} if chain is None else chain.places()
 
     def _sends(self, record: Record, index: int, sent: Sent) -> tuple[str, str] | None:
-        """Return the fault of what R sends and acknowledges beside the record."""
+        """Return the fault of what R sends and acknowledges in addition to the record."""
         acknowledged = self._acknowledged(index)
         if record.roots and acknowledged:
             return "sends", "an operation with roots acknowledges mail"

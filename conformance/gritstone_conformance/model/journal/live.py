@@ -14,9 +14,7 @@ from typing import Final
 from gritstone_conformance.model.agent import Agent
 from gritstone_conformance.model.image.begin import Begin, Timer, of_post, of_requests, of_rollback, of_timer
 from gritstone_conformance.model.image.contents import LARGEST
-from gritstone_conformance.model.image.listing import shown
 from gritstone_conformance.model.image.operation import MOST_STEPS, Made, perform
-from gritstone_conformance.model.image.outside import Request, check_messages
 from gritstone_conformance.model.image.record import Failed, NotRecord
 from gritstone_conformance.model.image.state import State
 from gritstone_conformance.model.image.world import (
@@ -27,6 +25,8 @@ from gritstone_conformance.model.image.world import (
     read_record,
     worlds_up_to,
 )
+from gritstone_conformance.model.journal.listing import shown
+from gritstone_conformance.model.journal.outside import Request, check_messages
 from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, missing, rejected
 from gritstone_conformance.model.runtime import Runtime
 from gritstone_conformance.model.values import Headers

@@ -21,12 +21,12 @@ from gritstone_conformance.model.image.begin import Begin, Post, of_post, of_req
 from gritstone_conformance.model.image.books import COUNTED
 from gritstone_conformance.model.image.contents import number_of
 from gritstone_conformance.model.image.denial import Unknowable
-from gritstone_conformance.model.image.journal_check import Journal, Sent
 from gritstone_conformance.model.image.operation import Made, perform
-from gritstone_conformance.model.image.outside import RESERVED_HEADERS
 from gritstone_conformance.model.image.record import Failed, Outcome, Record, RootLine
 from gritstone_conformance.model.image.state import State
 from gritstone_conformance.model.image.world import Entry, World, worlds_up_to
+from gritstone_conformance.model.journal.journal_check import Journal, Sent
+from gritstone_conformance.model.journal.outside import RESERVED_HEADERS
 from gritstone_conformance.model.proposals import header
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
