@@ -61,9 +61,9 @@ export class Image {
   #take(entry) {
     this.#keys?.take(entry);
     if (this.#ledger === null) return;
-    const { moved, before, after } = entry;
+    const { moved, agentMoved } = entry;
     const noted = this.#schedule?.note(moved);
-    this.#ledger.take(moved, { actor: this.agent, before, after, isGone: false });
+    this.#ledger.take(moved, agentMoved);
     this.#schedule?.take(entry, noted);
   }
 

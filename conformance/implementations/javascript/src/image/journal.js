@@ -2,16 +2,30 @@
 
 import { headName } from "../runtime/agent.js";
 import { missing } from "../refusal.js";
-import { readStep } from "../wit/steps.js";
+import { readStep, readStepObject } from "../wit/steps.js";
 import { entriesOf } from "./cores.js";
 import { readRecord } from "./record.js";
 
-/** One operation of the past: the step of the kernel actor, its record, and the step of the agent that sent it. */
+function noJournal() {
+  throw missing("the chain of the agent does not hold the journal");
+}
+
+/** One operation of the past: the step of the kernel actor, its record, and the id of the step of the agent that sent it. */
 class Entry {
   #record = null;
 
-  constructor(read, step, after, before) {
-    Object.assign(this, { read, step, after, before });
+  constructor(read, step, sentBy) {
+    Object.assign(this, { read, step, sentBy });
+  }
+
+  /** The step of the agent. Throws Refusal missing. */
+  get after() {
+    return readStep(this.read, this.sentBy ?? noJournal());
+  }
+
+  /** The step of the agent before. */
+  get before() {
+    return readStep(this.read, this.after.previous ?? noJournal());
   }
 
   /** The object of the record; null if it was erased. */
@@ -31,6 +45,13 @@ class Entry {
 
   get isErased() {
     return this.object === null;
+  }
+
+  /** How an operation without roots moved the head of the agent, as in `moved`; nothing for others, which read only roots. */
+  get agentMoved() {
+    if (this.record.roots.length > 0) return [];
+    const { before, after } = this;
+    return [{ actor: after.actor, before, after, isGone: false }];
   }
 
   /** The heads that the operation moved: [{actor, before, after, isGone}, ...], of steps. */
@@ -67,20 +88,21 @@ export class Journal {
 
   /** The entries of all operations, the newest first. Throws Refusal missing. */
   *back() {
-    let after = this.#head(this.agent);
-    for (let step = this.#head(this.kernel); ; step = readStep(this.read, step.previous)) {
-      const message = step.inbox.get(this.agent);
-      while (after.outbox.get(this.kernel) !== message) after = this.#before(after);
-      const before = this.#before(after);
-      yield new Entry(this.read, step, after, before);
+    let step = this.#head(this.kernel);
+    let sentBy = this.#senderOf(step.inbox.get(this.agent)).id;
+    for (;;) {
+      yield new Entry(this.read, step, sentBy);
       if (step.previous === null) return;
-      after = before;
+      step = readStep(this.read, step.previous);
+      sentBy = sentBy === null ? null : readStepObject(this.read, sentBy).previous; // one step for each operation
     }
   }
 
-  #before({ previous }) {
-    if (previous === null) throw missing("the chain of the agent does not hold the journal");
-    return readStep(this.read, previous);
+  /** The newest step of the agent with a message to the kernel actor. */
+  #senderOf(message) {
+    let step = this.#head(this.agent);
+    while (step.outbox.get(this.kernel) !== message) step = readStep(this.read, step.previous ?? noJournal());
+    return step;
   }
 
   /** The entries since this was last called, the oldest first; null if they do not follow on what was there then. */

@@ -1,6 +1,6 @@
 // The ledger: what each principal uses, by the references and objects alone. It is made when it is first needed and then follows the
-// records, so an operation costs what it changes. Owners, timers and subscriptions are read from the cores of all actors;
-// bytes and posts only of the actors of principals that used more.
+// records, so an operation costs what it changes. Owners, timers and subscriptions are read from the cores of all actors once
+// one of them counts; bytes and posts only of the actors of principals that use more.
 
 import { changedKeys } from "../maps.js";
 import { findUnread, typeOf } from "../wit/channels.js";
@@ -34,7 +34,7 @@ function countEach(texts) {
 }
 
 export class Ledger {
-  #accounts = new Map(); // actor -> {owner, timers: Map, subscribers: [actor, ...]} of its head
+  #accounts = null; // actor -> {owner, timers: Map, subscribers: [actor, ...]} of its head; null: not needed so far
   #owned = new Map(); // principal -> Set of actors, itself among them
   #subscribed = new Map(); // subscriber -> Set of actors with a subscription of it
   #bytes = new Map(); // principal -> BigInt, of those that were measured
@@ -43,10 +43,16 @@ export class Ledger {
 
   constructor(view, agent, kernel) {
     Object.assign(this, { view, agent, kernel });
-    for (const [actor, head] of view.heads) this.#setAccount(actor, this.#accountOf(view.read, head));
   }
 
   // ---- accounts
+
+  /** Read the accounts of all actors, once. */
+  #open() {
+    if (this.#accounts !== null) return;
+    this.#accounts = new Map();
+    for (const [actor, head] of this.view.heads) this.#setAccount(actor, this.#accountOf(this.view.read, head));
+  }
 
   #accountOf(read, step) {
     if (step === null || step.actor === this.agent || step.actor === this.kernel) return NOTHING;
@@ -69,22 +75,25 @@ export class Ledger {
 
   /** The actors of a principal, itself among them. */
   owned(principal) {
+    this.#open();
     return [...(this.#owned.get(principal) ?? [])];
   }
 
   /** The owner of the actor of a step; null for the agent and the kernel actor. */
   ownerOf({ read }, { actor, core }) {
     if (actor === this.agent || actor === this.kernel) return null;
-    return this.#accounts.get(actor)?.owner ?? ownerIn(read, actor, core);
+    return this.#accounts?.get(actor)?.owner ?? ownerIn(read, actor, core);
   }
 
   /** The timers of an actor: handle -> {due, seq, index, mt}. */
   timersOf(actor) {
+    this.#open();
     return this.#accounts.get(actor)?.timers ?? NONE;
   }
 
   /** All timers, as [[actor, timers], ...]. */
   get timers() {
+    this.#open();
     return [...this.#accounts]
       .filter(([, { timers }]) => timers.size > 0)
       .map(([actor, { timers }]) => [actor, timers]);
@@ -149,15 +158,16 @@ export class Ledger {
 
   // ---- changes
 
-  /** The records have moved heads, as of findExcess(), and that of the agent. */
-  take(moved, agentMove) {
+  /** An operation has moved heads, as of findExcess(), and perhaps that of the agent. */
+  take(moved, agentMoved) {
+    if (this.#accounts === null) return;
     const { read } = this.view;
     const changes = new Changes();
     const steps = new Map(moved.map(({ actor, after }) => [actor, after]));
     const ownerOf = (actor) => this.#accounts.get(actor)?.owner ?? ownerOfStep(steps.get(actor));
     const ownerOfStep = (step) => (step === undefined ? null : this.ownerOf(this.view, step));
     for (const each of moved) this.#addBytes(changes, read, each, ownerOf(each.actor));
-    for (const each of [...moved, agentMove]) this.#addPosts(changes, read, each, ownerOf);
+    for (const each of [...moved, ...agentMoved]) this.#addPosts(changes, read, each, ownerOf);
     for (const [principal, { bytes, posts }] of changes.all) {
       changeSum(this.#bytes, principal, bytes);
       changeSum(this.#posts, principal, posts);
@@ -231,6 +241,7 @@ export class Ledger {
 
   /** An actor that others list has begun or ended. */
   #addListed(changes, subscriber, names, isEnd) {
+    this.#open();
     for (const actor of this.#subscribed.get(subscriber) ?? []) {
       if (names.has(actor)) continue;
       const { owner, subscribers } = this.#accounts.get(actor);

@@ -50,9 +50,8 @@ export class Posts {
 
   /** What an operation has sent, in the order of posts. Spec: image.post.order. */
   #postsOf(entry) {
-    const { read, record, moved, before, after } = entry;
-    const ofAgent = record.roots.length > 0 ? [] : [{ before, after }];
-    return [...moved, ...ofAgent].flatMap((each) =>
+    const { read, moved } = entry;
+    return [...moved, ...entry.agentMoved].flatMap((each) =>
       stepsBetween(read, each.before, each.after).flatMap(([outbox, step]) => this.#postsOfStep(read, outbox, step)),
     );
   }

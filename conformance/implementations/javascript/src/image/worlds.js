@@ -38,8 +38,8 @@ export function worldAt(journal, seq) {
   const entries = entriesUpTo(journal, seq);
   const refs = new Map();
   for (const { record } of entries) foldInto(refs, record);
-  const { step, after } = entries.at(-1);
-  refs.set(headName(journal.agent), after.id);
+  const { step, sentBy } = entries.at(-1);
+  refs.set(headName(journal.agent), sentBy);
   refs.set(headName(journal.kernel), step.id);
   return { seq, refs: sorted(refs) };
 }
