@@ -16,8 +16,14 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
+from selftests.vectors.image_actors import actor_drafts
 from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_kernels import kernel_drafts
+from selftests.vectors.image_messages import message_drafts
+from selftests.vectors.image_runs import run_drafts
+from selftests.vectors.image_sendings import sending_drafts
 from selftests.vectors.image_tables import table_drafts
+from selftests.vectors.image_worlds import world_drafts
 
 __all__ = ["image_files"]
 
@@ -35,7 +41,7 @@ def image_files() -> list[VectorFile]:
 
 
 def _drafts() -> Iterator[ImageDraft]:
-    for drafts in (table_drafts,):
+    for drafts in (table_drafts, sending_drafts, message_drafts, kernel_drafts, actor_drafts, run_drafts, world_drafts):
         for name, rules, script in drafts():
             yield ImageDraft(name, tuple(rules.split()), script)
 

@@ -12,11 +12,12 @@ from typing import Final
 from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.model.formats import FRAMED_SHA256, Format
 from gritstone_conformance.model.image_host import ImageHost
+from gritstone_conformance.model.values import Tree
 from gritstone_conformance.properties.image.imaged import Imaged
 from gritstone_conformance.strategies.image.ops import Draft as Program
 from gritstone_conformance.trial import Trial
 
-__all__ = ["Drafts", "ImageDraft", "Program", "Script", "case_of_image", "held", "run_script", "still"]
+__all__ = ["Drafts", "ImageDraft", "Program", "Script", "add_kernel", "case_of_image", "held", "run_script", "still"]
 
 Script = Callable[[Imaged], None]
 
@@ -51,17 +52,23 @@ def case_of_image(draft: ImageDraft, fmt: Format) -> Case:
 
 
 def run_script(script: Script, fmt: Format, rule: str) -> tuple[CaseStep, ...]:
-    """Run a script on a new image of the model; return its requests with the replies, the world and the log last."""
+    """Run a script on a new image of the model; return its requests with the replies, the newest world last."""
     host = ImageHost()
     trial = Trial(host, rule, host.spawn)
     imaged = Imaged(trial, fmt)
     script(imaged)
     imaged.world(rule=rule)
-    imaged.log(rule=rule)
     imaged.flush()
     steps = tuple(trial.steps)
     trial.finish()
     return steps
+
+
+def add_kernel(imaged: Imaged) -> None:
+    """Add the first core of K to the stage, so that programs can name it."""
+    kernel = imaged.model.shelf.get(imaged.image.kernel)
+    assert isinstance(kernel, Tree)
+    assert imaged.stage.graph.add(kernel) == imaged.image.kernel
 
 
 def held(imaged: Imaged, title: str, *caps: str, to_all: str = "", **limits: int) -> bytes:

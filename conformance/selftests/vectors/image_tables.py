@@ -28,7 +28,7 @@ def table_drafts() -> Drafts:
     yield "fuel/example", "fuel.exact fuel.unmaskable", _fuel_example
 
 
-# --- the golden image ------------------------------------------------------------------------------------------
+# --- the golden image ------------------------------------------------------------
 
 
 def _golden(imaged: Imaged) -> None:
@@ -60,7 +60,7 @@ def _golden(imaged: Imaged) -> None:
         imaged.world(seq)
 
 
-# --- capabilities ----------------------------------------------------------------------------------------------
+# --- capabilities ------------------------------------------------------------
 
 _COVERS: Final = {
     "every-type": ("send.B.*", "send.B.pay", True),
@@ -144,9 +144,9 @@ def _inherited(imaged: Imaged, holds: str, given: str, *, is_covered: bool) -> N
     imaged.order(actor, draft, COMMITTED if covered else "rejected/escalation")
 
 
-# --- trees of savepoints -----------------------------------------------------------------------------------------
+# --- trees of savepoints ------------------------------------------------------------
 
-_ENDS: Final = (
+_ENDS: Final[tuple[tuple[str, str, dict[str, dict[str, int]]], ...]] = (
     ("join", COMMITTED, {"A": {"x": 1}, "B": {"y": 1}}),
     ("root-fails", "rejected/failed", {}),
     ("join-fails", "rejected/failed", {}),
@@ -179,7 +179,7 @@ def _tree(imaged: Imaged, text: str, ends: str, values: dict[str, dict[str, int]
         imaged.expects(actors[name], **found)
 
 
-# --- paths -------------------------------------------------------------------------------------------------------
+# --- paths ------------------------------------------------------------
 
 _PATHS: Final = {
     COMMITTED: {
@@ -252,7 +252,7 @@ def _changes_image(imaged: Imaged, op: str) -> None:
             imaged.order(actor, draft[op](path), ends)
 
 
-# --- one attack and five changes -----------------------------------------------------------------------------------
+# --- one attack and five changes ------------------------------------------------------------
 
 
 def _axes() -> Drafts:
@@ -306,7 +306,7 @@ def _attack(imaged: Imaged, axis: str, ends: str) -> None:
         unchanged()
 
 
-# --- timers, posts, budgets ----------------------------------------------------------------------------------------
+# --- timers, posts, budgets ------------------------------------------------------------
 
 
 def _timers() -> Drafts:
