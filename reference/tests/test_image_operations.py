@@ -127,3 +127,13 @@ def test_steps_outside_of_operations_fail(opened: Any, put: Any) -> None:
     assert opened.ok("wit.query", store="s", step=head, name="get", args="")["result"] == actor
     assert opened.ok("wit.query", store="s", step=head, name="wut", args="")["result"] is None
     assert opened.refused("wit.query", store="s", step=kernel, name="get", args="")[1] == "unresolved"
+
+
+def test_chosen_runtime_of_an_image_has_no_choices(opened: Any, put: Any) -> None:
+    opened.ok("runtime.start", schedule="chosen", **{**START, "runtime": "chosen"})
+    host = Host(opened, put)
+    actor = host.actor("a")
+    opened.ok("runtime.inject", runtime="chosen", to=actor, headers=[["mt", "x"]], content=host.text("c"), mode="queue")
+    assert opened.ok("runtime.ready", runtime="chosen") == {"choices": []}
+    assert opened.refused("image.clock", runtime="chosen", now_ms="1") == ("rejected", "image")
+    assert opened.ok("image.world", runtime="r", after=None, limit=1)["seq"] == 2

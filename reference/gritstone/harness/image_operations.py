@@ -31,8 +31,9 @@ def _service(session: Session, args: Arguments) -> Service:
     """
     if session.runtimes is None:
         raise Missing("the runtime handle is not open", rule="runtime.start.handle", got=args["runtime"])
-    service = session.runtimes[args["runtime"]].image
-    if service is None:
+    bound = session.runtimes[args["runtime"]]
+    service = bound.image
+    if service is None or bound.chosen:
         raise no_image("wrong kind of schedule", "start.fresh")
     service.runtime.refresh()
     service.look()

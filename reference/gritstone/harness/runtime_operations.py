@@ -62,7 +62,7 @@ def runtime_start(session: Session, args: Arguments) -> Json:
     if is_chosen and has_images:
         refuse_image_store(store)
     runtime = Runtime(store, laws_of(session), config, suite_clock=args["clock"] == "suite")
-    image = Service(runtime) if has_images and not is_chosen else None
+    image = Service(runtime) if has_images else None
     residency = Residency(runtime) if "session" in session.claims.profiles and not is_chosen else None
     runtimes.bind(args["runtime"], Bound(runtime, args["store"], is_chosen, residency, image))
     return {"agent": runtime.agent.hex()}

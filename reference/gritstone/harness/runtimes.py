@@ -33,7 +33,7 @@ class Bound:
         store: the handle of its store.
         chosen: whether the suite chooses the schedule.
         residency: the sessions of the runtime; None without the profile or with a chosen schedule.
-        image: the image of the runtime; None without the profile or with a chosen schedule.
+        image: the image of the runtime; None without the profile.
     """
 
     runtime: Runtime

@@ -26,6 +26,7 @@ from gritstone.wit.update import merge
 
 __all__ = ["Kernel", "apply"]
 
+_NO_NAMES = (".", "..")  # plain types that are no names of entries
 _INSTALLED = frozenset({"code", "wit", "wit_query", "src"})
 
 
@@ -140,7 +141,12 @@ def _capability(kernel: Kernel) -> str:
 
 def _entry(kernel: Kernel) -> None:
     mt, mark, value = kernel.text("entry").partition("\n")
-    if not mark or not is_plain_type(mt) or (value != "-" and read_entry(value.encode("ascii", "replace")) is None):
+    if (
+        not mark
+        or not is_plain_type(mt)
+        or mt in _NO_NAMES
+        or (value != "-" and read_entry(value.encode("ascii", "replace")) is None)
+    ):
         raise _malformed("entry")
     if not _is_by_owner(kernel):
         raise _not_allowed("only the owner changes the entry table")

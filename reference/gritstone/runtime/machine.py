@@ -103,12 +103,12 @@ class Machine:
         return self.due_ms is not None
 
     def choices(self) -> list[tuple[Actor, Proposal]]:
-        """Return the choices, in order.
+        """Return the choices, in order; an image has none.
 
         Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`, :rule:`runtime.fail.damaged`.
         """
         found = []
-        for actor in self.world.actors.values():
+        for actor in () if self.world.operator is not None else self.world.actors.values():
             if actor.mail and actor.running is None and actor.actor_id != self.world.agent:
                 try:
                     found += [(actor, proposal) for proposal in choices(self.world, actor)]

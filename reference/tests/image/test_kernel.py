@@ -66,6 +66,8 @@ def test_entry_and_quota(stage: Stage) -> None:
     assert stage.value(actor, "image/entry/pay") == b"*"
     assert ask(stage, actor, "image.entry", stage.text("pay\n-")) == "committed"
     assert stage.value(actor, "image/entry/pay") is None
+    for mt in (".", "..", "image.grant", "genesis", "A"):
+        assert ask(stage, actor, "image.entry", stage.text(f"{mt}\n*")) == "malformed/entry"
     quota = stage.text(quota_text(fuel=5))
     assert run(stage, actor, Program().send(0xF0, "j", "image.quota", quota)) == "rejected/capability"
     assert ask(stage, actor, "image.quota", quota) == "committed"
