@@ -352,8 +352,8 @@ class Engine:
         sent = (one for one in sorted(copy.mail.sent_posts) if one[2] != self.base.agent)
         self.queues.add_posts((sender, receiver, message) for sender, _, receiver, _, message in sent)
         for actor, position in copy.positions.items():
-            if position is not None:
-                before = self.base.position(actor)
+            before = self.base.position(actor)
+            if position is not None and (before is None or before.core["image"] != position.core["image"]):
                 self.add_timers(actor, position.core, copy.workspace, None if before is None else before.core)
 
     def add_timers(

@@ -40,6 +40,7 @@ class Standing:
         head: the head at which it was read.
         core: the id of its core.
         owner: its owner.
+        image: the id of the part ``image`` of its core.
         timers: the id of its tree of timers; None without timers.
         subs: the id of its tree of subscriptions; None without subscriptions.
     """
@@ -47,6 +48,7 @@ class Standing:
     head: ObjectId
     core: ObjectId
     owner: ObjectId
+    image: ObjectId
     timers: ObjectId | None
     subs: ObjectId | None
 
@@ -55,11 +57,17 @@ def standing_of(workspace: Workspace, head: ObjectId, step: Step, core: Mapping[
     """Return what the ledger knows of an actor at a step with a core."""
     facts = Facts(workspace, core)
     image = facts.image
-    return Standing(head, step.core, facts.owner or step.actor, image.get("timers"), image.get("subs"))
+    owner = facts.owner or step.actor
+    return Standing(head, step.core, owner, facts.image_id, image.get("timers"), image.get("subs"))
 
 
-def _standing_at(workspace: Workspace, position: Position | None) -> Standing | None:
-    return None if position is None else standing_of(workspace, position.step_id, position.step, position.core)
+def _standing_after(workspace: Workspace, old: Standing | None, position: Position | None) -> Standing | None:
+    """Return what the ledger knows of an actor after steps that may have left the part ``image`` as it was."""
+    if position is None:
+        return None
+    if old is not None and position.core["image"] == old.image:
+        return Standing(position.step_id, position.step.core, old.owner, old.image, old.timers, old.subs)
+    return standing_of(workspace, position.step_id, position.step, position.core)
 
 
 def subscriber_of(name: str) -> ObjectId:
@@ -212,7 +220,7 @@ class Ledger:
             if (before is None) is not (after is None):
                 self._add_birth(copy, found, actor, 1 if before is None else -1)
             if before is None or after is None or before.step.core != after.step.core:
-                self._add_core(copy, found, before, after)
+                self._add_core(copy, found, actor, after)
         for sender, change in copy.mail.posts.items():
             owner = copy.owner(sender)
             known = self.actors.get(sender)
@@ -226,22 +234,22 @@ class Ledger:
         for owner, count in self._subscribed.get(actor, {}).items():
             _change(found, owner, "subs", step * count)
 
-    def _add_core(self, copy: PrivateCopy, found: Usage, before: Position | None, after: Position | None) -> None:
-        workspace = copy.workspace
-        old, new = _standing_at(workspace, before), _standing_at(workspace, after)
+    def _add_core(self, copy: PrivateCopy, found: Usage, actor: ObjectId, after: Position | None) -> None:
+        workspace, old = copy.workspace, self.actors.get(actor)
+        new = _standing_after(workspace, old, after)
         known = new or old
         if known is None:
             return
-        owner, actor = known.owner, (before or after).step.actor  # type: ignore[union-attr] # one of them is there
+        owner = known.owner
         if owner != actor:
             _change(found, owner, "actors", (new is not None) - (old is not None))
-        for step, standing in ((-1, old), (1, new)):
-            if standing is not None:
-                _change(found, owner, "timers", step * _count(workspace, standing.timers))
+        if old is None or new is None or new.timers != old.timers:
+            for step, standing in ((-1, old), (1, new)):
+                _change(found, owner, "timers", step * _count(workspace, None if standing is None else standing.timers))
         if old is None or new is None or new.subs != old.subs:
             for step, standing in ((-1, old), (1, new)):
                 _change(found, owner, "subs", step * _count_subs(copy, standing))
-        cores = [{} if one is None else one.core for one in (before, after)]
+        cores = [{} if one is None else one.core for one in (copy.base.position(actor), after)]
         _change(found, owner, "bytes", self.sizes.change(workspace, cores[0], cores[1]))
 
     def exceeded(self, copy: PrivateCopy, difference: Usage) -> Failure | None:
@@ -271,7 +279,7 @@ class Ledger:
                 if resource != "actors" and (resource != "bytes" or principal in self._counts["bytes"]):
                     self._add(resource, principal, change)
         for actor, position in copy.positions.items():
-            self.place(copy.workspace, actor, _standing_at(copy.workspace, position))
+            self.place(copy.workspace, actor, _standing_after(copy.workspace, self.actors.get(actor), position))
             if position is None:
                 self._counts["bytes"].pop(actor, None)
 
