@@ -138,7 +138,7 @@ class Imaged(LockstepModel):
         self.create(*actors.values())
         return actors
 
-    def limit(self, actor: bytes, *, rule: str | None = None, **limits: int) -> None:
+    def limit(self, actor: bytes, rule: str | None = None, /, **limits: int) -> None:
         """Change the quota of a principal; what is not given has the limit of ``LIMITS``."""
         self.say(actor, "image.quota", self.stage.text(quota_text(**limits)), rule=rule)
 
