@@ -1,7 +1,7 @@
 // An image on a runtime: its requests. Each operation is made and committed inside one group of the store, on its latest state, so no other
 // runtime comes between.
 
-import { exhausted, invalid, malformed, rejected } from "../refusal.js";
+import { Refusal, exhausted, invalid, malformed, rejected } from "../refusal.js";
 import { advanceAgent, goneName, headName } from "../runtime/agent.js";
 import { writeStep } from "../wit/steps.js";
 import { Workspace } from "../wit/workspace.js";
@@ -272,19 +272,30 @@ export class Image {
   async run(maxSteps) {
     let steps = 0;
     for (;;) {
-      let cause = null;
-      const until = performance.now() + SLICE_MS;
-      this.#within(() => {
-        while (cause === null && performance.now() < until) {
-          const made = this.#runNext();
-          steps += made ?? 0;
-          if (steps >= maxSteps) cause = "max-steps";
-          else if (made === null) cause = "rest";
-        }
-      });
-      if (cause !== null) return { cause, steps, parked: [] };
+      const slice = this.#within(() => this.#runSlice(maxSteps - steps));
+      steps += slice.steps;
+      if (slice.error !== null) throw slice.error;
+      if (slice.cause !== null) return { cause: slice.cause, steps, parked: [] };
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#isOver) throw noImage("the runtime was stopped");
+    }
+  }
+
+  /** Run operations for a few milliseconds: {cause, steps, error}. Those before an error are kept. */
+  #runSlice(maxSteps) {
+    const until = performance.now() + SLICE_MS;
+    let steps = 0;
+    try {
+      do {
+        const made = this.#runNext();
+        if (made === null) return { cause: "rest", steps, error: null };
+        steps += made;
+        if (steps >= maxSteps) return { cause: "max-steps", steps, error: null };
+      } while (performance.now() < until);
+      return { cause: null, steps, error: null };
+    } catch (error) {
+      if (error instanceof Refusal && steps > 0) return { cause: null, steps, error };
+      throw error;
     }
   }
 
