@@ -421,3 +421,20 @@ def test_erased_operand_makes_its_operation_unverified(forger: Forger) -> None:
     verdict = scene.judge()
     assert verdict.findings == []
     assert (verdict.operations.unverified, len(verdict.unverified)) == (1, 1)
+
+
+def test_operations_of_guests_are_unverified(forger: Forger) -> None:
+    scene, shelf = forger.scene, forger.scene.image.runtime.shelf
+    code = scene.text("wasm:code/tool.wasm")
+    entries = {**shelf.names(scene.core("guest", forger.a)), "wit": code, "wit_query": code}
+    guest = scene.tree({**entries, "code": scene.tree({"tool.wasm": scene.blob(b"module")})})
+    assert scene.denial(scene.request, guest, "genesis", guest) == "rejected/import"
+    begin = forger.sent([(guest, (("mt", "genesis"),), guest)])
+    inbox = shelf.put_mail({scene.agent: begin.roots[0].message})
+    first = shelf.put(Step(None, guest, inbox, None, guest))
+    root = (scene.agent, guest, begin.roots[0].message)
+    seq = forger.state.seq + 1
+    forger.publish(Record(seq, 0, (root,), 1, heads=((guest, None, first),)), dict(begin.sends))
+    verdict = scene.judge()
+    assert verdict.findings == []
+    assert (verdict.operations.unverified, len(verdict.unverified)) == (1, 1)
