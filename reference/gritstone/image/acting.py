@@ -140,6 +140,8 @@ class Acting:
         """Fail unless a path leads to a blob with this data."""
         target = self.core.find(path)
         value = None if target is None else self._copy.workspace.look(target)
+        if target is not None and value is None:
+            raise _fail("an erased blob is expected")
         if type(value) is not Blob or value.data != data:
             raise refusal("rejected/expect", "the core has another value", "program.exact", got="/".join(path))
 

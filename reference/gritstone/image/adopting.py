@@ -54,7 +54,7 @@ def _set_tip(world: World, channel: Channel) -> None:
     """Record whether a channel has unread messages; one of an actor that was destroyed has none."""
     sender, receiver = channel
     tip = _entry(world, sender, receiver, is_sent=True)
-    if tip is not None and tip == _entry(world, receiver, sender, is_sent=False):
+    if tip is not None and (receiver in world.away or tip == _entry(world, receiver, sender, is_sent=False)):
         tip = None
     if tip is not None or receiver in world.actors:
         world.actor(receiver).set_tip(sender, tip)

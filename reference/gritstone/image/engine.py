@@ -82,9 +82,12 @@ class WorldBase:
         return actor in self._world.away
 
     def mail(self, actor: ObjectId) -> Mapping[ObjectId, ObjectId]:
-        """Return the newest message by sender, of each channel to an actor that has unread messages."""
+        """Return the newest message by sender, of each channel to an actor that has unread messages.
+
+        An actor without a head has none: all that was sent to it was read before it was destroyed.
+        """
         known = self._world.actors.get(actor)
-        return _NOTHING if known is None else known.mail
+        return _NOTHING if known is None or known.head is None else known.mail
 
 
 class Engine:

@@ -68,12 +68,10 @@ def _mail(engine: Engine) -> _Mail:
     found: _Mail = {}
     load = engine.world.objects.load
     for actor_id, actor in engine.world.actors.items():
-        if not actor.mail:
-            continue
-        position = engine.base.position(actor_id)
-        for sender, tip in actor.mail.items():
-            cursor = None if position is None else position.inbox.get(sender)
-            found[sender, actor_id] = unread(load, tip, cursor)[0]
+        position = engine.base.position(actor_id) if actor.mail else None
+        if position is not None:
+            for sender, tip in engine.base.mail(actor_id).items():
+                found[sender, actor_id] = unread(load, tip, position.inbox.get(sender))[0]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gritstone.grit import ObjectId, Tree
+from gritstone.image.requests import Request
 
 from .stage import QUOTA, Program, Stage
 
@@ -89,6 +90,25 @@ def test_destroy_needs_a_quiet_actor(stage: Stage) -> None:
     stage.wait(stage.runtime.acknowledge(sender, message))
     assert stage.engine.seq == seq + 1
     assert ask(stage, child, "image.destroy", empty) == "committed"
+    assert ask(stage, owner, "image.destroy", empty) == "committed"
+
+
+def test_mail_of_destroyed_actor_counts_as_read(stage: Stage) -> None:
+    owner = stage.born(quota={"posts": 1}, caps={"send.*.*": stage.agent})
+    child = stage.born(owner=owner, entry={"x": "*"}, code={"x": Program()})
+    post = Program().send(child, "p", "x", stage.text("n"))
+    assert run(stage, owner, post) == "committed"
+    assert run(stage, owner, post) == "exhausted/posts"
+    stage.rest()
+    empty = stage.blob(b"")
+    both = [Request(actor, [("mt", "image.destroy")], empty) for actor in (child, owner)]
+    assert str(stage.request(both[::-1]).failure) == "rejected/busy"
+    assert ask(stage, child, "image.destroy", empty) == "committed"
+    for _ in range(2):
+        assert stage.engine.ledger.usage(stage.engine.copy(), owner, "posts") == 0
+        stage.open()
+    assert run(stage, owner, Program().send(0xF0, "p", "x", stage.text("n"))) == "committed"
+    stage.rest()
     assert ask(stage, owner, "image.destroy", empty) == "committed"
 
 
