@@ -1,4 +1,4 @@
-"""Five actors in one operation; a program that is replaced while its timer runs; and a request that is safe to repeat."""
+"""Five actors in one operation, a program that is replaced while its timer runs, and a request with a key."""
 
 from gritstone import grit
 from gritstone.image import Image, OperationFailed, Program, Quota

@@ -9,7 +9,7 @@ Spec: :ref:`image-programs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gritstone.errors import Missing
@@ -60,6 +60,11 @@ class Program:
         """
         ops, entries = program_of(workspace, root)
         return cls(_read_op(workspace, byte, operands, entries) for byte, operands in ops)
+
+    @property
+    def ops(self) -> Sequence[Op]:
+        """Return the operations."""
+        return tuple(self._ops)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self._ops == other._ops

@@ -19,8 +19,10 @@ from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.store import Store
 from gritstone.image.actors import Actor, Parts, Quota
 from gritstone.image.builder import Program
-from gritstone.image.image import OUTSIDE, Image
+from gritstone.image.desk import Desk
+from gritstone.image.image import Image
 from gritstone.image.printing import item_line, record_lines, view_line, view_lines
+from gritstone.image.reading import OUTSIDE
 from gritstone.image.record import encode_record
 from gritstone.image.views import Outcome
 from gritstone.image.worlds import fold
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run(options)
     except _Failed:
         return 1
-    except (GritstoneError, OSError, ValueError) as error:
+    except (GritstoneError, OSError, ValueError, ModuleNotFoundError) as error:
         print(f"gritstone image: {str(error)[:_LONGEST]}", file=sys.stderr)
         return 1
     return 0
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     fork = add("fork", _fork, "begin another image from an earlier world")
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
+    add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
@@ -241,6 +244,13 @@ def _log(options: argparse.Namespace) -> None:
         for record in image.log(options.after):
             for line in record_lines(image, record):
                 print(line)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from gritstone.image.mcp import serve_stdio
+
+    with _opened(options.dir) as image:
+        serve_stdio(options.dir.name, Desk(image, image.actor(options.actor)))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -81,8 +81,8 @@ class View:
 
     Attributes:
         actor: the actor.
-        name: its name; the id if it has none.
-        owner: its owner; None if the viewer does not see more than the name and the id.
+        name: its name; the id if it has none, or if the viewer does not see more than the id.
+        owner: its owner; None in the second case.
         core: the id of its core; None in the same case.
         caps: the granter of each capability.
         entry: the text of the entry table by type.
@@ -142,9 +142,9 @@ class Mail:
 def view_of(objects: Objects, shown: Shown) -> View:
     """Return the view of an actor that the service lists."""
     actor = Actor(shown.actor)
-    name = name_of(objects, shown.actor)
     if shown.position is None or shown.facts is None:
-        return View(actor, name)
+        return View(actor, actor.id.hex())
+    name = name_of(objects, shown.actor)
     facts = shown.facts
     timers = {name: read_timer(facts.data(target)) for name, target in sorted(facts.part("timers").items())}
     return View(
