@@ -11,7 +11,7 @@ On a runtime: ``engine`` runs operations, ``adopting`` makes them part of the wo
 orders posts and timers, ``standing`` reads what follows from the heads, ``journal`` reads the chain of the kernel
 actor, ``starting`` begins an image, and ``requests`` has what clients ask. ``code`` is the code as ``wit`` sees it.
 
-For programs that work with an image: ``image`` has the calls and ``reading`` those that change nothing, ``builder`` makes
+For programs that work with an image: ``image`` has the calls, ``reading`` those that change nothing, ``builder`` makes
 programs, ``program_text`` reads and prints them by the table in ``spelling``, ``actors`` and ``values`` have what a
 client writes, ``views`` what it gets, and ``forking`` copies an image. ``command`` is the command line, whose lines
 ``printing`` makes. ``desk`` has the calls of one principal, and ``mcp`` serves them to a model.
