@@ -34,6 +34,7 @@ def adopt(world: World, copy: PrivateCopy) -> None:
     _move(world, copy.base.kernel, copy.kernel)
     for channel in copy.mail.touched:
         _set_tip(world, channel)
+    world.let_go(copy.gone)
 
 
 def _move(world: World, actor_id: ObjectId, position: Position) -> None:

@@ -318,6 +318,7 @@ class Engine:
         self.seq, self.clock, self._next = record.seq, record.clock, None
         for actor in copy.positions:
             self.queues.unblock(actor)
+        self.queues.compact(self._is_set)
         return Outcome(self.seq, failure), sum(copy.steps.values()) if letters else 0
 
     def _record(self, operation: Operation, letters: Sequence[Letter], failure: Failure | None, clock: int) -> Record:

@@ -145,8 +145,10 @@ class Ledger:
     def place(self, workspace: Workspace, actor: ObjectId, new: Standing | None) -> None:
         """Record an actor, whose subscriptions become known; the counts are not changed."""
         old = self.actors.get(actor)
-        if old is not None and (new is None or new.owner != old.owner):
-            self.owned.get(old.owner, set()).discard(actor)
+        if old is not None and new is None and old.owner in self.owned:
+            self.owned[old.owner].discard(actor)
+            if not self.owned[old.owner]:
+                del self.owned[old.owner]
         if new is None:
             self.actors.pop(actor, None)
         else:
@@ -166,6 +168,8 @@ class Ledger:
             owners[standing.owner] = owners.get(standing.owner, 0) + step
             if not owners[standing.owner]:
                 del owners[standing.owner]
+            if not owners:
+                del self._subscribed[subscriber_of(name)]
 
     def recount(self, workspace: Workspace, agent: ObjectId, posts: Iterable[tuple[ObjectId, int]]) -> None:
         """Count everything again except bytes, which are counted when they are needed.
@@ -191,7 +195,11 @@ class Ledger:
 
     def _add(self, resource: str, principal: ObjectId, count: int) -> None:
         table = self._counts[resource]
-        table[principal] = table.get(principal, 0) + count
+        total = table.get(principal, 0) + count
+        if total or resource == "bytes":
+            table[principal] = total
+        else:
+            table.pop(principal, None)
 
     def usage(self, copy: PrivateCopy, principal: ObjectId, resource: str) -> int:
         """Return a usage in the world from which an operation began."""

@@ -33,6 +33,12 @@ class Queues:
         self._timers: list[DueTimer] = []
         self._blocked: dict[ObjectId, list[DueTimer]] = {}
         self._posts: deque[Post] = deque()
+        self._most = _LEAST_KEPT
+
+    @property
+    def timers(self) -> int:
+        """Return the number of timers that are kept, with those that are not set any more."""
+        return len(self._timers) + sum(map(len, self._blocked.values()))
 
     def replace_posts(self, posts: Iterable[Post]) -> None:
         """Replace the posts, which are in their order, because the mail of all actors was read again."""
@@ -48,11 +54,12 @@ class Queues:
         """Add a timer."""
         heapq.heappush(self._timers, timer)
 
-    def shrink(self, live: int, is_set: Callable[[DueTimer], bool]) -> None:
-        """Drop timers that are not set any more if they are more than the ``live`` ones."""
-        if len(self._timers) > 2 * live + _LEAST_KEPT:
+    def compact(self, is_set: Callable[[DueTimer], bool]) -> None:
+        """Drop timers that are not set any more, when the queue is twice as long as after the last time."""
+        if len(self._timers) > self._most:
             self._timers = [timer for timer in self._timers if is_set(timer)]
             heapq.heapify(self._timers)
+            self._most = max(_LEAST_KEPT, 2 * len(self._timers))
 
     def unblock(self, actor: ObjectId) -> None:
         """Let the timers of an actor run that waited for mail to be read."""

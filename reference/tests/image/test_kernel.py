@@ -214,6 +214,20 @@ def test_cancelled_timer_does_not_fire(stage: Stage) -> None:
     assert stage.value(actor, "n") == b"1"
 
 
+def test_cancelled_timers_are_dropped(stage: Stage) -> None:
+    actor = stage.born(quota={"fuel": 10_000}, caps={"send.*.image.*": stage.agent})
+    for _ in range(40):
+        set_timers(stage, actor, *["10 tick"] * 50)
+        position = stage.engine.base.position(actor)
+        assert position is not None
+        cancel = Program()
+        for handle in stage.engine.copy().facts(position).part("timers"):
+            cancel.send(0xF0, "j", "image.cancel", stage.text(handle))
+        assert run(stage, actor, cancel) == "committed"
+    assert stage.engine.queues.timers < 1_200
+    assert stage.rest() == 0
+
+
 def test_timer_waits_for_mail_of_the_agent(stage: Stage) -> None:
     actor = stage.born(code={"tick": Program().write("last", b"tick"), "x": Program().write("last", b"x")})
     set_timers(stage, actor, "10 tick")
