@@ -10,7 +10,7 @@ Ids, limits of the graph and stores are the subject of other modules.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -178,17 +178,17 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 # --- ids -------------------------------------------------------------------------------------------------
 
 
-def _check_ids(ids: Iterable[ObjectId]) -> None:
-    for one in ids:
-        if len(one) != _ID_BYTES:
-            raise Invalid(
-                "an id has the wrong length",
-                rule="grit.object.encode-refuses",
-                expected="32 bytes",
-                got=f"{len(one)} bytes",
-            )
-        if one == ZERO_ID:
-            raise Invalid("an id is all zero", rule="grit.id.zero")
+def _check_ids(ids: Collection[ObjectId]) -> None:
+    others = set(map(len, ids)) - {_ID_BYTES}
+    if others:
+        raise Invalid(
+            "an id has the wrong length",
+            rule="grit.object.encode-refuses",
+            expected="32 bytes",
+            got=f"{min(others)} bytes",
+        )
+    if ZERO_ID in ids:
+        raise Invalid("an id is all zero", rule="grit.id.zero")
 
 
 def _write_id(value: ObjectId) -> bytes:
@@ -256,7 +256,11 @@ def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
         raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
     _check_ids(entries)
     _check_ids(entries.values())
-    return b"".join([part for pair in sorted(entries.items()) for part in pair])
+    keys = sorted(entries)
+    parts = [b""] * (2 * len(keys))
+    parts[::2] = keys
+    parts[1::2] = [entries[key] for key in keys]
+    return b"".join(parts)
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
