@@ -296,8 +296,10 @@ class Engine:
         """Begin what a flow asks for since this round, and end what it does not need any more."""
         world = self.world
         channel = self.channels.get(flow)
-        for changed in self._watchers.get(flow, []):
+        for changed in self._watchers.get(flow, ()):
             changed()
+        if flow in self._waiters:
+            self._report(flow)
         if world.is_away(flow):
             self._ended.pop(flow, None)
             self.channels.pop(flow, None)
@@ -305,13 +307,14 @@ class Engine:
             world.let_go([flow])
         elif channel is not None:
             self._performing.update(self, channel)
-        if flow in self._waiters:
-            self._report(flow)
 
     def _report(self, flow: ObjectId) -> None:
         """Complete the futures that wait for a flow that has ended."""
+        channel, actor = self.channels.get(flow), self.world.actors.get(flow)
+        is_stuck = actor is not None and actor.mark is not None
+        if not is_stuck and channel is not None and channel.status not in TERMINAL:
+            return
         status = status_of(Workspace(self.world.objects), self.position(flow))
-        is_stuck = self.world.actors.get(flow) is not None and self.world.actor(flow).mark is not None
         if not status.has_ended and not is_stuck:
             return
         for found in self._waiters.pop(flow):

@@ -54,7 +54,8 @@ _NO_LIMIT = 1 << 62
 _MOST_KEPT_NAMES = 32  # keys of a map whose layout is remembered
 _MOST_KEPT_TEXT = 34  # bytes of a remembered encoding of a text or of a key
 _head = lru_cache(maxsize=4_096)(write_head)
-_SMALL = tuple(write_head(_UNSIGNED, number) for number in range(256))
+_MOST_SMALL = 256
+_SMALL = tuple(write_head(_UNSIGNED, number) for number in range(_MOST_SMALL))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
@@ -188,7 +189,7 @@ def _write(value: Value, depth: int, parts: _Parts) -> None:
     if kind is str:
         parts.append(_texts.young.get(value) or _text(value, parts))
     elif kind is int:
-        parts.append(_SMALL[value] if 0 <= value < len(_SMALL) else _integer(value))
+        parts.append(_SMALL[value] if 0 <= value < _MOST_SMALL else _integer(value))
     elif kind is dict or kind is list:
         if depth >= MOST_DEPTH:
             raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
@@ -217,12 +218,16 @@ def _write_map(value: dict[str, Value], depth: int, parts: _Parts) -> None:
         layout = _layout(names)
         parts.deduct(sum(len(key) - 1 for key, _ in layout[1]))
     head, members = layout
+    texts = _texts.young
     parts.append(head)
     for key, name in members:
         parts.append(key)
         member = value[name]
-        if type(member) is str:  # most members are; this saves a call
-            parts.append(_texts.young.get(member) or _text(member, parts))
+        kind = type(member)
+        if kind is str:  # most members are texts or small integers; this saves a call
+            parts.append(texts.get(member) or _text(member, parts))
+        elif kind is int and 0 <= member < _MOST_SMALL:
+            parts.append(_SMALL[member])
         else:
             _write(member, depth, parts)
 

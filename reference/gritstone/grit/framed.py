@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -229,7 +230,16 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
         raise Invalid("a tree has no entries", rule="grit.tree.non-empty")
     _check_ids(entries.values())
     names = sorted(entries)
-    return b"".join([b"%b\0%b" % (ASCII.name.check(name), entries[name]) for name in names])
+    parts = [b""] * (2 * len(names))
+    parts[::2] = map(_write_name, names)
+    parts[1::2] = [entries[name] for name in names]
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=4_096)
+def _write_name(name: str) -> bytes:
+    """Return a name with its NUL; names occur again and again."""
+    return ASCII.name.check(name) + b"\0"
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
