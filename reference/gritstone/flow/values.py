@@ -254,7 +254,9 @@ def _layout(names: tuple[str, ...]) -> _Layout:
     return found
 
 
+@lru_cache(maxsize=4_096)
 def _integer(value: int) -> bytes:
+    """Return the encoding of an integer; counts and numbers of visits occur again and again."""
     if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
         _refuse("an integer is out of range")
     return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
