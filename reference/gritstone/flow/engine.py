@@ -298,8 +298,6 @@ class Engine:
         channel = self.channels.get(flow)
         for changed in self._watchers.get(flow, ()):
             changed()
-        if flow in self._waiters:
-            self._report(flow)
         if world.is_away(flow):
             self._ended.pop(flow, None)
             self.channels.pop(flow, None)
@@ -307,9 +305,11 @@ class Engine:
             world.let_go([flow])
         elif channel is not None:
             self._performing.update(self, channel)
+        if flow in self._waiters:
+            self._report(flow)
 
     def _report(self, flow: ObjectId) -> None:
-        """Complete the futures that wait for a flow that has ended."""
+        """Complete the futures that wait for a flow that has ended; perhaps another host has archived it."""
         channel, actor = self.channels.get(flow), self.world.actors.get(flow)
         is_stuck = actor is not None and actor.mark is not None
         if not is_stuck and channel is not None and channel.status not in TERMINAL:

@@ -66,7 +66,7 @@ def result_packet(packet: ObjectId, attempt: int, reply: Reply, refs: Mapping[st
         reply: the reply. The text of an error is evidence, which the flow never reads.
         refs: new sealed blobs.
     """
-    data = encode_value({"attempt": attempt, **reply.members})
+    data = reply.encoding(attempt)
 
     def build(workspace: Workspace) -> ObjectId:
         entries = {"request": packet, "doc": workspace.put(document(data))}
