@@ -206,7 +206,7 @@ def _cancel(kernel: Kernel) -> None:
 
 
 def _destroy(kernel: Kernel) -> None:
-    """Let the receiver have no head after the step.
+    """Remove the head of the receiver after the step.
 
     Spec: :rule:`image.gone.quiet`.
     """

@@ -152,7 +152,7 @@ class Operation:
     # --- frames ----------------------------------------------------------------------------------------
 
     def _send(self, root: Letter) -> None:
-        """Let the agent have sent a root; any other root is sent already."""
+        """Record a root as sent by the agent; any other root is sent already."""
         if not root.is_stored:
             self.copy.send_root(root)
 

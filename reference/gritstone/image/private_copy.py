@@ -157,7 +157,7 @@ class PrivateCopy:
         self.mail.take(letter)
 
     def send_root(self, letter: Letter) -> None:
-        """Let the agent have sent a root."""
+        """Record a root as sent by the agent."""
         self.workspace.put(letter.message)
         self.borrowed.append(letter.target)
         if letter.content is None:
@@ -173,7 +173,7 @@ class PrivateCopy:
         self.send(Letter(self.base.agent, target, message_id, message, frame=POST))
 
     def acknowledge(self, sender: ObjectId, message_id: ObjectId, cursor: ObjectId | None) -> None:
-        """Let the agent have read the messages of an actor after a cursor up to one."""
+        """Record as read by the agent the messages of an actor after a cursor up to one."""
         load = self.workspace.load
         messages, _ = unread(load, message_id, cursor)
         self.mail.acknowledge(sender, sum(not is_notice(load(one)) for one in messages))

@@ -8,30 +8,62 @@ Spec: :rule:`image.restart.resume`, :ref:`image-posts`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import ObjectId, Step, Tree
-from gritstone.image.journal import Entry, previous_position
-from gritstone.image.ledger import standing_of
-from gritstone.image.private_copy import is_notice
-from gritstone.image.queues import Post
+from gritstone.image.journal import Entry, Journal, previous_position
+from gritstone.image.ledger import Ledger, standing_of
+from gritstone.image.private_copy import Base, is_notice
+from gritstone.image.queues import Post, Queues
 from gritstone.runtime.outcomes import agent_position
+from gritstone.runtime.world import World
 from gritstone.wit.channels import unread
 from gritstone.wit.position import Position, load_position
 from gritstone.wit.workspace import Workspace
 
-if TYPE_CHECKING:
-    from gritstone.image.engine import Engine
-
-__all__ = ["read_standing"]
+__all__ = ["Standing", "read_standing"]
 
 _Mail: TypeAlias = dict[tuple[ObjectId, ObjectId], list[ObjectId]]
 _Order: TypeAlias = tuple[int, ObjectId, int, ObjectId, int]
 
 
-def read_standing(engine: Engine) -> None:
+class Standing(Protocol):
+    """The part of an engine that follows from the heads.
+
+    Attributes:
+        world: the world of the runtime.
+        ledger: what principals use.
+        queues: the posts and the timers.
+        journal: the records.
+        seq: the number of the newest operation.
+    """
+
+    world: World
+    ledger: Ledger
+    queues: Queues
+    journal: Journal
+    seq: int
+
+    @property
+    def base(self) -> Base:
+        """Return the world as an operation reads it."""
+
+    def kernel_position(self) -> Position:
+        """Return the position of the kernel actor."""
+
+    def add_timers(
+        self,
+        actor: ObjectId,
+        core: Mapping[str, ObjectId],
+        workspace: Workspace,
+        before: Mapping[str, ObjectId] | None,
+    ) -> None:
+        """Queue the timers of an actor that it did not have in the core before."""
+
+
+def read_standing(engine: Standing) -> None:
     """Read the actors whose heads moved, all unread mail, and the timers."""
     workspace = Workspace(engine.world.objects)
     _read_actors(engine, workspace)
@@ -43,7 +75,7 @@ def read_standing(engine: Engine) -> None:
     engine.queues.replace_posts(_ordered(engine, {key: mail[key] for key in mail if key[1] != agent}))
 
 
-def _read_actors(engine: Engine, workspace: Workspace) -> None:
+def _read_actors(engine: Standing, workspace: Workspace) -> None:
     ledger, world = engine.ledger, engine.world
     special = (engine.base.agent, engine.base.kernel)
     for actor_id in [one for one in ledger.actors if not engine.base.has_head(one)]:
@@ -63,7 +95,7 @@ def _read_actors(engine: Engine, workspace: Workspace) -> None:
                 engine.add_timers(actor_id, core.entries, workspace, None)
 
 
-def _mail(engine: Engine) -> _Mail:
+def _mail(engine: Standing) -> _Mail:
     """Return the unread messages of each channel that has some."""
     found: _Mail = {}
     load = engine.world.objects.load
@@ -75,7 +107,7 @@ def _mail(engine: Engine) -> _Mail:
     return found
 
 
-def _ordered(engine: Engine, mail: _Mail) -> list[Post]:
+def _ordered(engine: Standing, mail: _Mail) -> list[Post]:
     """Return posts in their order.
 
     Spec: :rule:`image.post.order`.
@@ -87,7 +119,7 @@ def _ordered(engine: Engine, mail: _Mail) -> list[Post]:
     return sorted(posts, key=lambda post: order[post])
 
 
-def _orders(engine: Engine, mail: _Mail, wanted: set[Post]) -> dict[Post, _Order]:
+def _orders(engine: Standing, mail: _Mail, wanted: set[Post]) -> dict[Post, _Order]:
     """Return the order of each post, from the operations that sent them."""
     found: dict[Post, _Order] = {}
     receivers: dict[ObjectId, list[ObjectId]] = {}
@@ -103,7 +135,7 @@ def _orders(engine: Engine, mail: _Mail, wanted: set[Post]) -> dict[Post, _Order
     return found
 
 
-def _moves(engine: Engine, entry: Entry) -> Iterator[tuple[ObjectId, Position, ObjectId | None]]:
+def _moves(engine: Standing, entry: Entry) -> Iterator[tuple[ObjectId, Position, ObjectId | None]]:
     """Yield the actors that an operation moved, each with its position after and its step before."""
     yield engine.base.agent, entry.agent, entry.agent.step.previous
     for move in entry.record.heads:
@@ -111,7 +143,7 @@ def _moves(engine: Engine, entry: Entry) -> Iterator[tuple[ObjectId, Position, O
 
 
 def _sent(
-    engine: Engine, after: Position, before: ObjectId | None, receivers: Sequence[ObjectId]
+    engine: Standing, after: Position, before: ObjectId | None, receivers: Sequence[ObjectId]
 ) -> Iterator[tuple[Post, tuple[ObjectId, int, ObjectId, int]]]:
     """Yield the messages that the steps of an actor in one operation sent to some receivers, each with its order."""
     objects = engine.world.objects

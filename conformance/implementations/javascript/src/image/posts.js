@@ -65,7 +65,7 @@ export class Posts {
     });
   }
 
-  /** Take the posts of an operation that came after all before. */
+  /** Take the posts of an operation that is later than all others. */
   take(entry) {
     this.#queue.push(...this.#postsOf(entry));
   }
