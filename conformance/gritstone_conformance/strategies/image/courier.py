@@ -233,16 +233,18 @@ def guest_core(
         stage: where it is added.
         title: makes the id unique.
         module: its module, at ``code/tool.wasm``; None: the courier.
-        manifest: members in place of those of ``MANIFEST``.
+        manifest: members in place of those of ``MANIFEST``; one that is None is absent.
         entries: further entries of the core.
         modules: further names and modules below ``code``.
         rights: what it may do.
     """
     graph, code = stage.graph, stage.text(TOOL)
+    members = {**MANIFEST, **(manifest or {})}
+    granted = {name: value for name, value in members.items() if value is not None}
     placed = (("tool.wasm", courier() if module is None else module), *modules)
     own = {
         **dict.fromkeys(NODES, code),
         "code": stage.tree(**{name: add_module(graph, data) for name, data in placed}),
-        "wasm": stage.tree(manifest=add_manifest(graph, {**MANIFEST, **(manifest or {})})),
+        "wasm": stage.tree(manifest=add_manifest(graph, granted)),
     }
     return stage.actor(title, {**own, **(entries or {})}, **rights)
