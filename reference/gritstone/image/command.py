@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run(options)
     except _Failed:
         return 1
+    except KeyboardInterrupt:
+        return 130
     except (GritstoneError, OSError, ValueError, ModuleNotFoundError) as error:
         print(f"gritstone image: {str(error)[:_LONGEST]}", file=sys.stderr)
         return 1
@@ -96,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
     add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
+    page = add("page", _page, "serve a page on this machine, on which a person with a passkey works", "actor")
+    page.add_argument("--port", type=_number, default=0, metavar="N", help="the port (default: any)")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
@@ -251,6 +255,14 @@ def _serve(options: argparse.Namespace) -> None:
 
     with _opened(options.dir) as image:
         serve_stdio(options.dir.name, Desk(image, image.actor(options.actor)))
+
+
+def _page(options: argparse.Namespace) -> None:
+    from gritstone.image.page import serve_page
+
+    with _opened(options.dir) as image:
+        desk = Desk(image, image.actor(options.actor))
+        serve_page(desk, options.port, lambda address: print(address, flush=True))
 
 
 def _export(options: argparse.Namespace) -> None:

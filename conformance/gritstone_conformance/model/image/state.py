@@ -78,6 +78,7 @@ class State:
             try:
                 record = read_record(shelf, kernel_step)
             except (NotRecord, Refusal):
+                state._note_mail(number, {agent: [agents[number + 1]]})
                 continue
             state.advance(Entry(record, agents[number + 1], kernel_step))
         state._settle(wanted)
@@ -91,7 +92,8 @@ class State:
         """Take over an operation: its record is applied, and all that follows from the world is brought up to date."""
         record, view, erased = entry.record, self.view(), set(self.shelf.erased)
         moves = {actor: self._moved(actor, new) for actor, _, new in record.heads}
-        moves[self.agent], moves[self.kernel] = [entry.agent_step], [entry.kernel_step]
+        both = {self.agent: entry.agent_step, self.kernel: entry.kernel_step}
+        moves |= {actor: [step] for actor, step in both.items() if self.world.heads.get(actor) != step}
         for actor, steps in moves.items():
             view.set_head(actor, steps[-1])
         for actor in record.gone:
@@ -102,7 +104,7 @@ class State:
         self._note_key(record)
         self.books.take(view, moves)
         self.world.apply(record)
-        self.world.heads |= {self.agent: entry.agent_step, self.kernel: entry.kernel_step}
+        self.world.heads |= both
         self.seq, self.clock = record.seq, record.clock
         self.is_blurred |= self.shelf.erased != erased
         self.shelf.erased = erased

@@ -163,7 +163,7 @@ class Image:
     def world(self, seq: int | None, after: str | None, limit: int) -> tuple[int, bytes, list[tuple[str, bytes]], bool]:
         """Return the number, the root, references and whether there are more. Spec: :rule:`image.world.past`."""
         number = self.state.seq if seq is None else seq
-        found = self.state.world if seq is None else self._world(seq)
+        found = self.state.world if number == self.state.seq else self._world(number)
         refs = [ref for ref in found.refs() if after is None or ref[0] > after]
         return number, found.root(self.runtime.shelf.format), refs[:limit], len(refs) > limit
 
