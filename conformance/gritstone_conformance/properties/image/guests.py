@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Unpack
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image.record import parse_record
 from gritstone_conformance.properties.image.imaged import ANY, COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
+from gritstone_conformance.properties.wit.registry import Given
 from gritstone_conformance.strategies.image.courier import courier, errand, guest_core
 from gritstone_conformance.strategies.image.courier import letter as sent
-from gritstone_conformance.trial import Trial
+from gritstone_conformance.trial import Property, PropertyOptions, Trial
 
-__all__ = ["GUESTS", "PROPERTIES", "GuestImage"]
-
-GUESTS: Final = {"features": ("image.wasm",), "profiles": ("wasm",)}
-"""What a property of guests needs in addition."""
+__all__ = ["PROPERTIES", "GuestImage", "of_guests"]
 
 _BOTH: Final = "image.wasm.both"
 _FUEL: Final = "image.wasm.fuel"
@@ -111,10 +110,9 @@ def changed_paths(trial: Trial, fmt: Format) -> None:
     held = ("image/caps/spawn", "image/owner", "image/x", "image", "code/x", "code/tool.wasm", "code", "src", "src/a")
     for path in (*held, "wit", "wit_query", "wit_update", "frozen", "wasm/state", "wasm/manifest", "fs/a", "x", "x/y"):
         for guest in (free, nothing):
-            for content in (text, None):
-                child = {} if content is None else {"child": content}
-                where = {"path": image.stage.blob(path.encode())}
-                image.do(guest, image.told(image.two), ends=ANY, rule=_SELF, **where, **child)
+            for child in ({"child": text}, {}):
+                where: dict[str, Any] = {"path": image.stage.blob(path.encode()), **child}
+                image.do(guest, image.told(image.two), ends=ANY, rule=_SELF, **where)
     image.do(free, ends="rejected/location", rule=_SELF, path=image.stage.blob(b"src"), child=text)
     image.do(nothing, ends=COMMITTED, rule=_BOTH, path=image.stage.blob(b"x"), child=text)
     image.list_actors(rule=_SELF)
@@ -214,7 +212,7 @@ def replies(trial: Trial, fmt: Format) -> None:
     image = GuestImage(trial, fmt)
     stage, one, two = image.stage, image.one, image.two
     guest = image.guest("replies", send="reply")
-    answers: tuple[tuple[dict[str, str], str], ...] = (
+    answers: tuple[tuple[dict[str, Any], str], ...] = (
         ({"op": "join", "r": "yes"}, COMMITTED),
         ({"op": "", "r": "yes"}, "malformed/mt"),
         ({"op": "save", "r": "yes"}, "malformed/mt"),
@@ -314,7 +312,7 @@ def births(trial: Trial, fmt: Format) -> None:
     narrow = image.guest("narrow", "spawn", spawn="wasm")
     granter = {"owner": one, "entry": {"do": "*"}}
     for number, guest in enumerate((maker, wide, unable, narrow)):
-        own = {**granter, "granter": guest}
+        own: dict[str, Any] = {**granter, "granter": guest}
         program = stage.actor(f"program {number}", **own)
         tool = guest_core(stage, f"tool {number}", None, {"spawn": "wasm"}, **own)
         strong = guest_core(stage, f"strong {number}", None, {"fuel": 60_000}, **own)
@@ -333,7 +331,7 @@ def births(trial: Trial, fmt: Format) -> None:
 def exact_fuel(trial: Trial, fmt: Format) -> None:
     """A call spends the same with each budget that is enough, and is exhausted with one unit less, of either law."""
     image = GuestImage(trial, fmt)
-    work = {"spin": 100}
+    work: dict[str, Any] = {"spin": 100}
     plenty = image.guest("plenty", fuel=_ENOUGH)
     image.do(plenty, rule=_FUEL, **work)
     least = image.spent() - 1
@@ -342,10 +340,11 @@ def exact_fuel(trial: Trial, fmt: Format) -> None:
         image.log(image.seq, rule=_FUEL)
     exact = image.guest("exact", fuel=least)
     equal = image.guest("equal", fuel=least - 1)
-    rests = ((least + 1, COMMITTED, "exhausted/exhausted:fuel"), (least, "exhausted/fuel", "exhausted/fuel"))
-    for rest, enough, short in (*rests, (least - 1, "exhausted/fuel", "exhausted/fuel"), (1, *["exhausted/fuel"] * 2)):
+    spent, short = "exhausted/fuel", "exhausted/exhausted:fuel"
+    rests = ((least + 1, COMMITTED, short), (least, spent, spent), (least - 1, spent, spent), (1, spent, spent))
+    for rest, enough, less in rests:
         image.limit(image.one, fuel=rest)
-        for guest, ends in ((plenty, enough), (exact, enough), (equal, short)):
+        for guest, ends in ((plenty, enough), (exact, enough), (equal, less)):
             image.do(guest, ends=ends, rule=_FUEL, **work)
             image.log(image.seq, rule=_FUEL)
     image.limit(image.one, fuel=0)
@@ -436,17 +435,28 @@ def undone(trial: Trial, fmt: Format) -> None:
     image.judge(rule=_UNDONE)
 
 
+def of_guests(
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    given: Given | None = None,
+    **options: Unpack[PropertyOptions],
+) -> tuple[Property, ...]:
+    """Return one property of images with guests per format; see ``of_images``."""
+    return of_images(name, body, *rules, given=given, features=("image.wasm",), profiles=("wasm",), **options)
+
+
 PROPERTIES: Final = (
-    *of_images("wasm/both", both_laws, _BOTH, **GUESTS),
-    *of_images("wasm/paths", changed_paths, _BOTH, _SELF, **GUESTS),
-    *of_images("wasm/sendings", sendings, _BOTH, "image.cap.order", **GUESTS),
-    *of_images("wasm/orders", orders, _BOTH, **GUESTS),
-    *of_images("wasm/replies", replies, _BOTH, **GUESTS),
-    *of_images("wasm/answered", answered, _BOTH, **GUESTS),
-    *of_images("wasm/outcomes", outcomes, _BOTH, _FUEL, **GUESTS),
-    *of_images("wasm/births", births, _BOTH, **GUESTS),
-    *of_images("wasm/exact", exact_fuel, _FUEL, **GUESTS),
-    *of_images("wasm/limited", limited, _FUEL, **GUESTS),
-    *of_images("wasm/tanks", tanks, _FUEL, _UNDONE, **GUESTS),
-    *of_images("wasm/undone", undone, _UNDONE, **GUESTS),
+    *of_guests("wasm/both", both_laws, _BOTH),
+    *of_guests("wasm/paths", changed_paths, _BOTH, _SELF),
+    *of_guests("wasm/sendings", sendings, _BOTH, "image.cap.order"),
+    *of_guests("wasm/orders", orders, _BOTH),
+    *of_guests("wasm/replies", replies, _BOTH),
+    *of_guests("wasm/answered", answered, _BOTH),
+    *of_guests("wasm/outcomes", outcomes, _BOTH, _FUEL),
+    *of_guests("wasm/births", births, _BOTH),
+    *of_guests("wasm/exact", exact_fuel, _FUEL),
+    *of_guests("wasm/limited", limited, _FUEL),
+    *of_guests("wasm/tanks", tanks, _FUEL, _UNDONE),
+    *of_guests("wasm/undone", undone, _UNDONE),
 )
