@@ -19,6 +19,7 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.image_actors import actor_drafts
 from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_guests import guest_drafts
 from selftests.vectors.image_journals import journal_drafts
 from selftests.vectors.image_kernels import kernel_drafts
 from selftests.vectors.image_messages import message_drafts
@@ -51,6 +52,7 @@ def _drafts() -> Iterator[ImageDraft]:
     for drafts in _DRAFTS:
         for name, rules, script in drafts():
             yield ImageDraft(name, tuple(rules.split()), script)
+    yield from guest_drafts()
 
 
 def main(root: Path) -> int:
