@@ -57,8 +57,8 @@ _TEXTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("A{save B{join A{!}} join C{x=1}}", COMMITTED),
     ),
     "reports": (
-        ("A{save B{save C{!inner} !outer}}", COMMITTED),
-        ("A{save B{!first} save B{!second} !third}", "rejected/third"),
+        ("A{save B{save C{!inner} join B{!outer}}}", COMMITTED),
+        ("A{save B{!first} save B{!second} join A{!third}}", "rejected/third"),
         ("A{save B{~200000}}", "exhausted/fuel"),
     ),
 }
