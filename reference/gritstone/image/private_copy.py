@@ -8,7 +8,8 @@ Spec: :rule:`image.op.atomic`, :rule:`image.op.savepoint`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
@@ -24,9 +25,13 @@ from gritstone.wit.position import NO_IDS, Position
 from gritstone.wit.proposals import MessageKind, Proposal
 from gritstone.wit.workspace import Workspace
 
+if TYPE_CHECKING:
+    from gritstone.wasm.guest_host import GuestHost
+
 __all__ = ["Base", "PrivateCopy", "is_notice"]
 
 _UNKNOWN: Any = object()
+_NO_CORE: Mapping[str, ObjectId] = MappingProxyType({})
 
 
 class Base(Tips, Protocol):
@@ -36,6 +41,7 @@ class Base(Tips, Protocol):
     objects: Objects
     closures: ClosureCache
     roots: Roots
+    guests: GuestHost | None
 
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
@@ -141,6 +147,17 @@ class PrivateCopy:
     def core_tree(self, actor: ObjectId) -> Tree | None:
         """Return the first core of an actor; None if its id is not that of a tree."""
         return self.workspace.tree(actor)
+
+    def pinned(self, actor: ObjectId) -> Mapping[str, ObjectId]:
+        """Return the core with the code that an actor runs: the one before the operation, or else the first one.
+
+        Spec: :rule:`image.code.pinned`.
+        """
+        position = self.base.position(actor)
+        if position is not None:
+            return position.core
+        first = self.core_tree(actor)
+        return _NO_CORE if first is None else first.entries
 
     # --- mail ------------------------------------------------------------------------------------------
 
