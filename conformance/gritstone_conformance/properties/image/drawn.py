@@ -98,7 +98,8 @@ PROPERTIES: Final = (
         _JOURNAL,
         _SAVE,
         given=tape(6 * OPERATION_TAPE),
+        examples=20,
         reach={"committed": 0.3, "failed": 0.3},
     ),
-    *of_images("drawn/forks", forks, _FORK, _REPLAY, _JOURNAL, given=tape(4 * OPERATION_TAPE), examples=20),
+    *of_images("drawn/forks", forks, _FORK, _REPLAY, _JOURNAL, given=tape(4 * OPERATION_TAPE), examples=8),
 )

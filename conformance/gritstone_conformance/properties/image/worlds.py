@@ -413,7 +413,7 @@ PROPERTIES: Final = (
     *of_images("world/cut", consistent, _CUT),
     *of_images("rollback/cores", rolled_back, _ROLLBACK),
     *of_images("rollback/busy", busy_rollbacks, _ROLLBACK, _NO_ROLLBACK),
-    *of_images("rollback/many", many_actors, _ROLLBACK, _NO_ROLLBACK, once=True),
+    *of_images("rollback/many", many_actors, _ROLLBACK, _NO_ROLLBACK, once=True, cost=200),
     *of_images("restart/silent", silent, _SILENT),
     *of_images("restart/resume", resumed, _RESUME),
 )
