@@ -179,7 +179,6 @@ COMMANDS: Final = {
         (
             "gritstone image new world alice --quota fuel=1000",
             "gritstone image run world alice program.txt",
-            "gritstone image log world",
             "gritstone image rollback world 5",
         ),
     ),

@@ -33,7 +33,9 @@ class ImageHost(FlowHost):
 
     def __init__(self, world: DurableStores | None = None, limits: Limits | None = None, seed: int = 0) -> None:
         super().__init__(world, limits, seed)
-        self.claims = replace(self.claims, profiles=(*self.claims.profiles, "image"))
+        claims = self.claims
+        profiles, features = (*claims.profiles, "image"), (*claims.features, "image.wasm")
+        self.claims = replace(claims, profiles=profiles, features=features)
         self._images: dict[str, Image] = {}
 
     def spawn(self) -> ImageHost:
@@ -48,7 +50,7 @@ class ImageHost(FlowHost):
         answer = super()._runtime_start(store, runtime, agent, schedule, clock, **config)
         if "ok" in answer:
             started = self._started[runtime]
-            image = Image(started.runtime, lambda publish: self._publish(started.store, publish))
+            image = Image(started.runtime, lambda publish: self._publish(started.store, publish), has_guests=True)
             self._images[runtime] = image
             self._serve(image)
         return answer

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gritstone_conformance.model.cores import WorkingTree
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image import spelling as op
 from gritstone_conformance.model.image.begin import Begin, Post, of_post, of_requests, of_timer
@@ -16,6 +17,9 @@ from gritstone_conformance.model.image.operation import Made, perform
 from gritstone_conformance.model.image.record import Failed, Record
 from gritstone_conformance.model.image.state import State
 from gritstone_conformance.model.values import Headers, Message, Step
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.image.cores import ImageStage
+from gritstone_conformance.strategies.image.courier import courier, guest_core
 from selftests.model.image_scene import Scene
 
 
@@ -423,7 +427,7 @@ def test_erased_operand_makes_its_operation_unverified(forger: Forger) -> None:
     assert (verdict.operations.unverified, len(verdict.unverified)) == (1, 1)
 
 
-def test_operations_of_guests_are_unverified(forger: Forger) -> None:
+def test_guest_that_is_not_valid_is_reported(forger: Forger) -> None:
     scene, shelf = forger.scene, forger.scene.image.runtime.shelf
     code = scene.text("wasm:code/tool.wasm")
     entries = {**shelf.names(scene.core("guest", forger.a)), "wit": code, "wit_query": code}
@@ -435,6 +439,55 @@ def test_operations_of_guests_are_unverified(forger: Forger) -> None:
     root = (scene.agent, guest, begin.roots[0].message)
     seq = forger.state.seq + 1
     forger.publish(Record(seq, 0, (root,), 1, heads=((guest, None, first),)), dict(begin.sends))
-    verdict = scene.judge()
-    assert verdict.findings == []
-    assert (verdict.operations.unverified, len(verdict.unverified)) == (1, 1)
+    assert forger.faults() == [("outcome", "image.op.report")]
+
+
+def test_refusal_of_a_guest_is_legal_for_a_runtime_without_guests(forger: Forger) -> None:
+    scene = forger.scene
+    guest = _guest(forger, courier())
+    ops = scene.program(op.send(0, "join", "genesis", 0), o00=guest)
+    assert scene.request(forger.a, "run", ops) == "rejected/import"
+    assert scene.judge().findings == []
+
+
+def _guest(forger: Forger, module: bytes) -> bytes:
+    """Return the first core of a guest, the objects of which are in the store."""
+    scene = forger.scene
+    stage = ImageStage(Graph(scene.store.format), forger.a)
+    core = guest_core(stage, "guest", module, {"image": True}, owner=forger.a, entry={"do": "*"}, granter=forger.a)
+    for data in stage.graph.encodings.values():
+        scene.store.put(data)
+    return core
+
+
+GUEST_RECORDS: dict[str, tuple[Callable[[Record], Record], str]] = {
+    "unchanged": (lambda record: record, ""),
+    "more fuel": (lambda record: replace(record, fuel=record.fuel + 1), "fuel image.fuel.exact"),
+    "less fuel": (lambda record: replace(record, fuel=record.fuel - 1), "fuel image.fuel.exact"),
+    "failure": (lambda record: replace(record, outcome=Failed("rejected", "declined")), "outcome image.op.report"),
+}
+
+
+@pytest.mark.parametrize(("change", "wanted"), GUEST_RECORDS.values(), ids=list(GUEST_RECORDS))
+def test_operations_of_guests_are_computed(forger: Forger, change: Callable[[Record], Record], wanted: str) -> None:
+    scene = forger.scene
+    scene.image.has_guests = scene.image.state.has_guests = True
+    guest = _guest(forger, courier())
+    scene.born(guest)
+    assert scene.request(guest, "do", scene.blob()) is None
+    forger.forge(forger.sent([(guest, (("mt", "do"),), scene.blob())]), change)
+    assert [" ".join(fault) for fault in forger.faults()] == ([wanted] if wanted else [])
+    assert scene.judge().operations.unverified == 0
+
+
+def test_step_of_a_guest_with_another_memory_is_reported(forger: Forger) -> None:
+    scene, shelf = forger.scene, forger.scene.image.runtime.shelf
+    scene.image.has_guests = scene.image.state.has_guests = True
+    guest = _guest(forger, courier())
+    scene.born(guest)
+    begin = forger.sent([(guest, (("mt", "do"),), scene.blob())])
+    made = forger.made(begin)
+    core = WorkingTree(shelf, shelf.names(shelf.step(made.record.heads[0][2]).core))
+    core.delete(["wasm", "memory"])
+    forger.publish(forger.restep(made, guest, core=core.seal()), dict(begin.sends))
+    assert forger.faults() == [("operation", "image.history.operation")]

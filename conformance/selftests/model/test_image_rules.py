@@ -172,6 +172,14 @@ def test_install_is_for_one_owner_and_runs_from_the_next_operation_on(scene: Sce
     assert scene.request(mine, "image.install", other) == "rejected/import"
 
 
+@pytest.mark.parametrize("mt", [".", "..", "failed", "image.grant", "on.e", "A", ""])
+def test_entry_table_has_plain_types_that_are_names(scene: Scene, mt: str) -> None:
+    a = scene.people("A")["A"]
+    assert scene.request(a, "image.entry", scene.text(f"{mt}\n*")) == "malformed/entry"
+    assert scene.request(a, "image.entry", scene.text(f"{mt}\n-")) == "malformed/entry"
+    assert scene.request(a, "image.entry", scene.text("...\n*")) is None
+
+
 def subscribers(scene: Scene, *names: str, veto: str = "") -> tuple[bytes, list[bytes]]:
     emitter = scene.open_core("E", entry={"run": "*"})
     found = []

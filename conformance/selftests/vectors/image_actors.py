@@ -44,7 +44,18 @@ def _tree(imaged: Imaged) -> bytes:
 
 def _cores() -> Drafts:
     for slug, (build, ends) in _CORES.items():
-        yield f"core/{slug}", "spawn.valid core.closed tool.imports", partial(_core, build=build, ends=ends)
+        yield (
+            f"core/{slug}",
+            _CORE_RULES.get(ends.partition(" ")[2], "spawn.valid"),
+            partial(_core, build=build, ends=ends),
+        )
+
+
+_CORE_RULES: Final = {
+    "malformed/core": "core.closed spawn.valid",
+    "rejected/import": "tool.imports spawn.valid",
+    "malformed/program": "spawn.valid language.closed",
+}
 
 
 def _changed(imaged: Imaged, at: str, entries: dict[str, bytes | None]) -> bytes:
@@ -111,7 +122,7 @@ def _core(imaged: Imaged, build: Content, ends: str) -> None:
 
 
 def _births() -> Drafts:
-    yield "spawn/tool", "spawn.gains spawn.first tool.next list.exact", _tool
+    yield "spawn/tool", "tool.next spawn.gains spawn.first list.exact", _tool
     yield "spawn/existing", "spawn.first spawn.gains", _existing
     cases: dict[str, dict[str, Any]] = {
         "other-owner": {"owner": "q"},

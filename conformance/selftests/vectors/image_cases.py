@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
@@ -18,6 +19,8 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.image_actors import actor_drafts
 from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_guests import guest_drafts
+from selftests.vectors.image_journals import journal_drafts
 from selftests.vectors.image_kernels import kernel_drafts
 from selftests.vectors.image_messages import message_drafts
 from selftests.vectors.image_runs import run_drafts
@@ -26,6 +29,11 @@ from selftests.vectors.image_tables import table_drafts
 from selftests.vectors.image_worlds import world_drafts
 
 __all__ = ["image_files"]
+
+_DRAFTS: Final = (
+    *(table_drafts, sending_drafts, message_drafts, kernel_drafts, actor_drafts),
+    *(run_drafts, world_drafts, journal_drafts),
+)
 
 
 def image_files() -> list[VectorFile]:
@@ -41,9 +49,10 @@ def image_files() -> list[VectorFile]:
 
 
 def _drafts() -> Iterator[ImageDraft]:
-    for drafts in (table_drafts, sending_drafts, message_drafts, kernel_drafts, actor_drafts, run_drafts, world_drafts):
+    for drafts in _DRAFTS:
         for name, rules, script in drafts():
             yield ImageDraft(name, tuple(rules.split()), script)
+    yield from guest_drafts()
 
 
 def main(root: Path) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.cases import Case, CaseStep, Requires
 from gritstone_conformance.model.formats import FRAMED_SHA256, Format
@@ -19,7 +19,10 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["Drafts", "ImageDraft", "Program", "Script", "add_kernel", "case_of_image", "held", "run_script", "still"]
 
-Script = Callable[[Imaged], None]
+Script = Callable[[Any], None]
+"""Makes the requests, on the scene of its draft."""
+
+Scene = Callable[[Trial, Format], Imaged]
 
 Drafts = Iterator[tuple[str, str, Script]]
 """Topic and slug, the rules without ``image.``, and the script of each case."""
@@ -34,12 +37,14 @@ class ImageDraft:
         rules: the rules without ``image.``, the main rule first.
         script: makes the requests.
         features: features that the case needs in addition.
+        scene: what the script is run on.
     """
 
     name: str
     rules: tuple[str, ...]
     script: Script
     features: tuple[str, ...] = ()
+    scene: Scene = Imaged
 
 
 def case_of_image(draft: ImageDraft, fmt: Format) -> Case:
@@ -48,14 +53,14 @@ def case_of_image(draft: ImageDraft, fmt: Format) -> Case:
     title = plain if fmt is FRAMED_SHA256 else f"{plain}-in-cbor"
     rules = tuple(f"image.{rule}" for rule in draft.rules)
     requires = Requires((fmt.name,), draft.features, ("image",))
-    return Case(title, rules, requires, run_script(draft.script, fmt, rules[0]), origin={"by": "hand"})
+    return Case(title, rules, requires, run_script(draft.script, fmt, rules[0], draft.scene), origin={"by": "hand"})
 
 
-def run_script(script: Script, fmt: Format, rule: str) -> tuple[CaseStep, ...]:
+def run_script(script: Script, fmt: Format, rule: str, scene: Scene = Imaged) -> tuple[CaseStep, ...]:
     """Run a script on a new image of the model; return its requests with the replies, the newest world last."""
     host = ImageHost()
     trial = Trial(host, rule, host.spawn)
-    imaged = Imaged(trial, fmt)
+    imaged = scene(trial, fmt)
     script(imaged)
     imaged.world(rule=rule)
     imaged.flush()

@@ -146,7 +146,8 @@ def _contents() -> Drafts:
     for word, cases in _CONTENTS.items():
         for slug, (content, ends) in cases.items():
             name = f"kernel/{word.replace('.', '-')}-{slug}"
-            yield name, "kernel.exact", partial(_kernel, mt=f"image.{word}", content=content, ends=ends)
+            rules = "owner.fixed kernel.exact" if ends == _ESCALATION else "kernel.exact"
+            yield name, rules, partial(_kernel, mt=f"image.{word}", content=content, ends=ends)
 
 
 def _kernel(imaged: Imaged, mt: str, content: Content, ends: str) -> None:
@@ -179,6 +180,7 @@ def _senders() -> Drafts:
     yield "kernel/revoke-by-the-granter", "kernel.owner kernel.exact", _revoke_by_granter
     yield "kernel/grant-again", "kernel.exact kernel.grant", _grant_again
     yield "kernel/grant-of-the-last-moment", "kernel.grant cap.revoke", _grant_of_the_moment
+    yield "kernel/grant-by-a-tool", "kernel.grant cap.deputy", _grant_by_tool
     yield "kernel/last-entry", "core.closed kernel.exact", _last_entry
 
 
@@ -260,6 +262,21 @@ def _grant_of_the_moment(imaged: Imaged) -> None:
     imaged.order(actor, draft, _ESCALATION)
     draft = stage.draft().join(target, "image.grant", given).join(ops.ACTOR, "image.revoke", given)
     imaged.order(actor, draft)
+
+
+def _grant_by_tool(imaged: Imaged) -> None:
+    """What the owner of a tool holds does not cover what the tool grants, and the reverse."""
+    stage = imaged.stage
+    owner, target = held(imaged, "p", *_ALL, "spawn"), held(imaged, "t")
+    tool = stage.actor("tool", owner=owner, caps=(*_ALL, "read.*"), entry={"run": "*"})
+    imaged.create(tool)
+    for sender, capability, ends in (
+        (tool, "spawn", _ESCALATION),
+        (owner, "read.*", _ESCALATION),
+        (tool, "read.*", COMMITTED),
+        (owner, "spawn", COMMITTED),
+    ):
+        imaged.order(sender, stage.draft().join(target, "image.grant", stage.text(capability)), ends)
 
 
 def _last_entry(imaged: Imaged) -> None:

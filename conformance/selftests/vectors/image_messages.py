@@ -37,6 +37,7 @@ def _orders() -> Drafts:
         yield f"order/{slug}", "op.order", partial(_play, text=text, ends=ends)
     yield "order/post-of-an-earlier-operation", "op.order", _late
     yield "order/fifo-over-actors", "op.fifo", _fifo
+    yield "order/notice-is-last", "op.fifo op.notice", _notice_last
 
 
 def _play(imaged: Imaged, text: str, ends: str) -> None:
@@ -70,6 +71,23 @@ def _fifo(imaged: Imaged) -> None:
         draft.join(to, "run", program)
     imaged.order(actors["A"], draft)
     assert imaged.at(log, "log") == b"1234", "messages are taken in the order in which they were sent"
+
+
+def _notice_last(imaged: Imaged) -> None:
+    """The notice about a savepoint is behind the joins that its sender sent."""
+    stage = imaged.stage
+    log = held(imaged, "log")
+
+    def note(text: str) -> bytes:
+        return stage.draft().raw(ops.append("log", text.encode())).seal()
+
+    code = {"failed": stage.draft().join(log, "run", note("2")).seal()}
+    actor = stage.actor("a", caps=_ALL, entry={"run": "*"}, code=code)
+    imaged.create(actor)
+    draft = stage.draft().save(ops.ACTOR, "nothing", stage.empty())
+    through = stage.draft().join(log, "run", note("3")).seal()
+    imaged.order(actor, draft.join(log, "run", note("1")).join(ops.ACTOR, "run", through))
+    assert imaged.at(log, "log") == b"132", "the notice is taken last"
 
 
 # --- entry tables, expected cores, notices ------------------------------------------------------------

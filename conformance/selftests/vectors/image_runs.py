@@ -50,6 +50,7 @@ _BYTES: Final = {
     "code-of-33": b"f\x21" + b"a" * 33,
     "code-upper-case": b"f\1A",
     "number-too-short": b"a\1x" + bytes(7),
+    "op-after-a-failure": b"FQ",
     "path-of-256-names": b"D\xff" + b"a/" * 127 + b"a/",
 }
 _READABLE: Final = {
@@ -59,7 +60,6 @@ _READABLE: Final = {
     "every-ref": (b"P\1s\xf0P\1t\xf1P\1u\xf2P\1v\xf3", COMMITTED),
     "fails-with-a-code": (b"f\5limit", "rejected/limit"),
     "operand-absent": (b"P\1x\0", "rejected/failed"),
-    "op-after-a-failure": (b"FQ", "malformed/program"),
 }
 
 
@@ -73,6 +73,7 @@ def _programs() -> Drafts:
     yield "program/count", "program.exact", _count
     yield "program/expect", "program.exact", _expect
     yield "program/keeps-headers", "program.exact", _headers
+    yield "program/notice-and-reply-without-a-handler", "program.handler op.notice", _without_handler
     yield "program/nothing-of-a-failure", "program.exact op.default op.total", _nothing_left
 
 
@@ -138,6 +139,17 @@ def _headers(imaged: Imaged) -> None:
     imaged.order(actor, draft.raw(ops.append("n", b"0")).raw(ops.delete("name")))
 
 
+def _without_handler(imaged: Imaged) -> None:
+    """A notice and a reply are only read where no program answers them; any other message fails."""
+    stage = imaged.stage
+    actor = held(imaged, "a", *_ALL)
+    other = stage.actor("b", entry={"run": "*"})
+    imaged.create(other)
+    imaged.order(actor, stage.draft().save(other, "nothing", stage.empty()).write("x", "1"))
+    imaged.order(actor, stage.draft().join(other, "run", stage.draft().reply(stage.empty()).seal()))
+    imaged.say(other, "nothing", stage.empty(), "missing/handler")
+
+
 def _nothing_left(imaged: Imaged) -> None:
     """Each kind of effect before an op that fails is undone."""
     actors = imaged.cast(*"AB")
@@ -156,6 +168,7 @@ def _nothing_left(imaged: Imaged) -> None:
 def _reads() -> Drafts:
     yield "read/order-of-conditions", "program.exact program.read cap.order", _read_order
     yield "read/recorded", "serial.read op.record program.read", _read_recorded
+    yield "read/of-the-owner", "program.read cap.deputy", _read_owner
     yield "read/own-core", "program.read program.exact", _read_own
     yield "read/private-copy", "program.read", _read_private
 
@@ -194,6 +207,16 @@ def _read_recorded(imaged: Imaged) -> None:
     imaged.order(actors["A"], stage.draft().read(other, "name", "x").fail(), "rejected/failed")
     lines = [sum(line.startswith(b"read ") for line in record.splitlines()) for record in imaged.log()[-4:]]
     assert lines == [1, 1, 0, 0], "the lines of the four operations"
+
+
+def _read_owner(imaged: Imaged) -> None:
+    """A tool and its owner read each other only by a capability."""
+    stage = imaged.stage
+    owner = held(imaged, "p")
+    tool = stage.actor("tool", owner=owner, entry={"run": "*"})
+    imaged.create(tool)
+    for one, other in ((tool, owner), (owner, tool)):
+        imaged.order(one, stage.draft().read(other, "name", "x"), "rejected/capability")
 
 
 def _read_own(imaged: Imaged) -> None:

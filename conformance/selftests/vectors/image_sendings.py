@@ -102,6 +102,11 @@ def _queued(imaged: Imaged) -> None:
     imaged.run()
     imaged.play(actors, "A{join B{x+1}}")
     imaged.expects(actors["B"], x=4)
+    stage = imaged.stage
+    imaged.order(actors["B"], stage.draft().join(ops.ACTOR, "image.timer", stage.text("0 tick")))
+    imaged.run()
+    for _ in range(2):
+        imaged.order(actors["B"], stage.draft().join(actors["A"], "run", stage.draft().reply(stage.empty()).seal()))
 
 
 # --- the order of the conditions ------------------------------------------------------------
@@ -118,7 +123,7 @@ def _pairs() -> Drafts:
         yield f"send/{slug}", "cap.order", partial(_sent, draw=draw, ends=ends)
     yield "send/to-the-kernel-actor", "location.kernel cap.order", _to_kernel
     yield "send/to-the-agent", "location.kernel cap.order cap.send", _to_agent
-    yield "send/gone", "cap.order gone.final", _to_gone
+    yield "send/gone", "gone.final cap.order", _to_gone
     yield "send/order-before-capability", "cap.order op.order", _order_first
     yield "send/escalation-before-capability", "cap.order cap.attenuate", _escalation_first
     yield "send/modes-need-capabilities", "cap.send cap.typed", _every_mode

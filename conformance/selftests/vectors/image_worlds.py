@@ -288,6 +288,7 @@ def _rollback_gone(imaged: Imaged) -> None:
 
 def _requests() -> Drafts:
     yield "request/key", "request.once request.key request.reply", _keys
+    yield "request/headers", "request.reply message.queued", _headers
     yield "request/key-of-a-failed-genesis", "request.once op.failure-step", _key_of_genesis
     for slug, key in (("empty", ""), ("blank", "a b"), ("of-65", "x" * 65), ("umlaut", "\u00e4")):
         yield f"request/key-{slug}", "request.key", partial(_bad_key, key=key)
@@ -307,6 +308,17 @@ def _keys(imaged: Imaged) -> None:
         imaged.operate(letter(actor, "run", bad), key="order-8", ends="rejected/limit")
     imaged.operate(letter(actor, "run", good), key="order-8", ends="rejected/limit")
     imaged.expects(actor, x=2)
+
+
+def _headers(imaged: Imaged) -> None:
+    """The roots have the headers of the request, and the first one the key."""
+    actors = imaged.cast("A", "B")
+    one, other = actors.values()
+    program = imaged.stage.draft().add("x", 1).seal()
+    first = letter(one, "run", program, note="1", order="7")
+    imaged.operate(first, letter(other, "run", program, note="2"), key="k")
+    imaged.operate(letter(one, "run", program, note=""), letter(one, "run", program, ct="s"))
+    imaged.expects(one, x=3)
 
 
 def _key_of_genesis(imaged: Imaged) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.model.test_image_examples import GOLDEN
+from selftests.vectors.image_audits import audits_text
 from selftests.vectors.image_cases import image_files
 
 WRITTEN = sorted(path.relative_to(vectors_dir()).as_posix() for path in (vectors_dir() / "image").glob("*.json"))
@@ -34,3 +35,7 @@ def test_golden_vector_has_the_ids_of_the_text() -> None:
     wanted = [value for (_, label), value in GOLDEN.items() if label.startswith(("world ", "record ", "A"))]
     assert len(wanted) == 40
     assert [value for value in wanted if value not in text] == []
+
+
+def test_audits_are_current() -> None:
+    assert (vectors_dir() / "audit/image.json").read_text(encoding="utf-8") == audits_text()

@@ -10,7 +10,7 @@ from gritstone.errors import Missing
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
-from gritstone.image.cores import read_timer
+from gritstone.image.cores import Facts
 from gritstone.image.engine import Outcome
 from gritstone.image.requests import Request, Shown
 from gritstone.image.service import Service
@@ -98,14 +98,18 @@ def _shown(shown: Shown) -> Json:
         "caps": [(name, facts.data(target).decode()) for name, target in sorted(facts.part("caps").items())],
         "entry": [(name, facts.data(target).decode()) for name, target in sorted(facts.part("entry").items())],
         "code": sorted(shown.code),
-        "timers": [_timer(name, facts.data(target)) for name, target in sorted(facts.part("timers").items())],
+        "timers": _timers(facts),
         "subs": [tuple(name.split(".", 1)) for name in sorted(facts.part("subs"))],
     }
 
 
-def _timer(handle: str, data: bytes) -> Json:
-    due, seq, index, mt = read_timer(data) or (0, 0, 0, "")
-    return {"handle": handle, "due": str(due), "seq": seq, "index": index, "mt": mt}
+def _timers(facts: Facts) -> Json:
+    timers = ((handle, facts.timer(handle)) for handle in sorted(facts.part("timers")))
+    return [
+        {"handle": handle, "due": str(timer[0]), "seq": timer[1], "index": timer[2], "mt": timer[3]}
+        for handle, timer in timers
+        if timer is not None
+    ]
 
 
 IMAGE_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(

@@ -20,6 +20,8 @@ from gritstone.errors import InternalError
 from gritstone.grit.objects import ObjectId
 from gritstone.image.acting import Acting
 from gritstone.image.cores import NO_ENTRIES, Facts, check_first_core
+from gritstone.image.guest_cores import is_guest
+from gritstone.image.guests import Meter, answer_as_guest
 from gritstone.image.kernel import Kernel, apply
 from gritstone.image.mail import Letter
 from gritstone.image.private_copy import PrivateCopy
@@ -44,7 +46,7 @@ class Answering:
         copy: PrivateCopy,
         seq: int,
         clock: int,
-        charge: Callable[[int], None],
+        meter: Meter,
         owns: Callable[[ObjectId], bool],
     ) -> None:
         """Begin an operation.
@@ -53,16 +55,17 @@ class Answering:
             copy: the private copy.
             seq: the number of the operation.
             clock: the clock before it.
-            charge: uses fuel.
+            meter: the fuel.
             owns: returns whether a principal owns another actor with a head.
         """
         self._copy = copy
         self._seq = seq
         self._clock = clock
-        self._charge = charge
+        self._meter = meter
         self._owns = owns
         self._timers = 0
         self._pinned: dict[ObjectId, Mapping[str, ObjectId]] = {}
+        self._guests: dict[ObjectId, bool] = {}
 
     def answer(self, letter: Letter, frame: int) -> list[Letter]:
         """Make the step that answers a message; return the joins and savepoints that it sends.
@@ -93,9 +96,13 @@ class Answering:
             if kernel.is_destroyed:
                 copy.destroy(letter.target, _moved(copy, letter.target))
             return sender.sent
+        guests = copy.base.guests
+        if guests is not None and self._is_guest(letter.target):
+            self._finish(letter, answer_as_guest(guests, copy, letter, core, sender, self._meter), sender)
+            return sender.sent
         program = self._program(letter, last)
         if program is not None:
-            Acting(copy, letter, core, sender).perform(program, self._charge)
+            Acting(copy, letter, core, sender).perform(program, self._meter.charge)
         self._finish(letter, core, sender)
         return sender.sent
 
@@ -110,7 +117,7 @@ class Answering:
             raise InternalError("a message to an actor without a head")
         if tree is None:
             raise refusal("malformed/core", "a core that is not a tree", "core.closed", got=letter.target.hex())
-        check_first_core(copy.workspace, tree.entries, copy.is_principal)
+        check_first_core(copy.workspace, tree.entries, copy.is_principal, copy.base.guests)
         copy.advance(letter, letter.target)
         return []
 
@@ -136,13 +143,18 @@ class Answering:
             return None
         raise refusal("missing/handler", "no program for the type", "program.handler", got=letter.mt)
 
+    def _is_guest(self, actor: ObjectId) -> bool:
+        """Return whether the pinned code of an actor is a module."""
+        found = self._guests.get(actor)
+        if found is None:
+            found = self._guests[actor] = is_guest(self._copy.workspace, self._copy.pinned(actor))
+        return found
+
     def _handlers(self, actor: ObjectId) -> Mapping[str, ObjectId]:
         """Return the programs of the pinned code of an actor."""
         found = self._pinned.get(actor)
         if found is None:
-            position = self._copy.base.position(actor)
-            first = self._copy.core_tree(actor) if position is None else None
-            core = position.core if position is not None else NO_ENTRIES if first is None else first.entries
+            core = self._copy.pinned(actor)
             tree = self._copy.workspace.tree(core["code"]) if "code" in core else None
             found = self._pinned[actor] = NO_ENTRIES if tree is None else tree.entries
         return found

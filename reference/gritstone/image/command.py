@@ -44,24 +44,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run(options)
     except _Failed:
         return 1
+    except KeyboardInterrupt:
+        return 130
     except (GritstoneError, OSError, ValueError, ModuleNotFoundError) as error:
         print(f"gritstone image: {str(error)[:_LONGEST]}", file=sys.stderr)
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gritstone image", description="Work with the image of a durable store.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+class _Commands:
+    """The parsers of the commands."""
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *actors: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(
+        self, name: str, run: Callable[[argparse.Namespace], None], text: str, *actors: str
+    ) -> argparse.ArgumentParser:
+        """Add a command about a store, and about actors of it."""
+        one = self._commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(run=run)
         one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
         for actor in actors:
             one.add_argument(actor, metavar=actor.upper(), help="a name, or the first digits of an id")
         return one
 
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gritstone image", description="Work with the image of a durable store.")
+    commands = _Commands(parser)
+    _add_reading(commands.add)
+    _add_operations(commands.add)
+    _add_worlds(commands.add)
+    commands.add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
+    page = commands.add("page", _page, "serve a page on this machine, on which a person with a passkey works", "actor")
+    page.add_argument("--port", type=_number, default=0, metavar="N", help="the port (default: any)")
+    return parser
+
+
+def _add_reading(add: Callable[..., argparse.ArgumentParser]) -> None:
     listed = add("list", _list, "list the actors of an image")
     listed.add_argument("--as", dest="viewer", metavar="ACTOR", help="show what this actor may see")
     show = add("show", _show, "show the rights and the state of an actor, or one of its programs", "actor")
@@ -69,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--at", type=_number, metavar="N", help="show the state after operation N")
     log = add("log", _log, "list the operations of an image, failed ones too")
     log.add_argument("--after", type=_number, default=-1, metavar="N", help="only those after operation N")
+
+
+def _add_operations(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_new(add("new", _new, "create an actor; creates the store if the folder does not exist"))
     run = add("run", _run, "let an actor run a program", "actor")
     run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the program, one operation a line")
@@ -90,16 +114,17 @@ def _parser() -> argparse.ArgumentParser:
     add("rest", _rest, "run the posts that wait and the timers that are due")
     clock = add("clock", _clock, "set the clock of the image, and run the timers that are due")
     clock.add_argument("now_ms", type=_number, metavar="MS", help="the time in milliseconds")
+
+
+def _add_worlds(add: Callable[..., argparse.ArgumentParser]) -> None:
     rollback = add("rollback", _rollback, "return the cores of all actors to those of an earlier world")
     rollback.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork = add("fork", _fork, "begin another image from an earlier world")
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
-    add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
-    return parser
 
 
 def _add_new(parser: argparse.ArgumentParser) -> None:
@@ -251,6 +276,14 @@ def _serve(options: argparse.Namespace) -> None:
 
     with _opened(options.dir) as image:
         serve_stdio(options.dir.name, Desk(image, image.actor(options.actor)))
+
+
+def _page(options: argparse.Namespace) -> None:
+    from gritstone.image.page import serve_page
+
+    with _opened(options.dir) as image:
+        desk = Desk(image, image.actor(options.actor))
+        serve_page(desk, options.port, lambda address: print(address, flush=True))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -11,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import Blob, Object, ObjectId, Tree
 from gritstone.image.capabilities import is_capability
+from gritstone.image.guest_cores import check_guest, is_guest
 from gritstone.image.programs import program_of
 from gritstone.image.refusals import refusal
 from gritstone.image.texts import is_empty, is_event, is_plain_type, read_id, read_number, text_of
 from gritstone.wit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gritstone.wasm.guest_host import GuestHost
 
 __all__ = [
     "CODE",
@@ -135,12 +140,18 @@ def read_entry(data: bytes) -> tuple[ObjectId, ...] | None:
     return found
 
 
-def check_core(workspace: Workspace, core: Mapping[str, ObjectId]) -> None:
+def check_core(workspace: Workspace, core: Mapping[str, ObjectId], guests: GuestHost | None) -> None:
     """Check that a core is valid.
+
+    Args:
+        workspace: supplies objects.
+        core: its entries.
+        guests: the host of guests; None if actors cannot be guests.
 
     Raises:
         Malformed: it is not (codes ``core``, ``capability``, ``program``).
-        Rejected: a node names other code (code ``import``).
+        Rejected: a node names other code, or a module imports it (code ``import``).
+        Exhausted: this host does not run the guest (code ``exhausted``).
         Missing: the store lacks an object.
 
     Spec: :rule:`image.core.closed`, :rule:`image.spawn.valid`, :rule:`image.tool.imports`.
@@ -154,16 +165,23 @@ def check_core(workspace: Workspace, core: Mapping[str, ObjectId]) -> None:
         raise _malformed("a node that is not a blob")
     image = _tree(workspace, core.get("image"), "image")
     _check_image(workspace, image)
-    if any(blob.data != CODE for blob in blobs):
+    has_module = guests is not None and is_guest(workspace, core)
+    if not has_module and any(blob.data != CODE for blob in blobs):
         raise refusal("rejected/import", "the core names other code", "tool.imports")
     for name in _tree(workspace, image["caps"], "caps") if "caps" in image else ():
         if not is_capability(name):
             raise refusal("malformed/capability", "invalid capability in a core", "spawn.valid", got=ascii(name))
-    check_programs(workspace, core)
+    if guests is not None and has_module:
+        check_guest(guests, workspace, core)
+    else:
+        check_programs(workspace, core)
 
 
 def check_first_core(
-    workspace: Workspace, core: Mapping[str, ObjectId], is_principal: Callable[[ObjectId], bool]
+    workspace: Workspace,
+    core: Mapping[str, ObjectId],
+    is_principal: Callable[[ObjectId], bool],
+    guests: GuestHost | None,
 ) -> None:
     """Check that a core is valid as the first one of an actor.
 
@@ -171,12 +189,13 @@ def check_first_core(
         workspace: supplies objects.
         core: its entries.
         is_principal: returns whether an actor is a principal with a head.
+        guests: the host of guests; None if actors cannot be guests.
 
     Raises:
         Malformed: as ``check_core``.
         Missing: the owner is not such a principal (code ``actor``).
     """
-    check_core(workspace, core)
+    check_core(workspace, core, guests)
     facts = Facts(workspace, core)
     if "timers" in facts.image or "subs" in facts.image:
         raise _malformed("a first core with timers or subscriptions")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
@@ -32,11 +33,15 @@ from gritstone.runtime.agent import Entries, agent_step
 from gritstone.runtime.outcomes import agent_position
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
+from gritstone.wasm.guests import Guests
 from gritstone.wit.channels import Roots
 from gritstone.wit.closure_cache import ClosureCache
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gritstone.wasm.guest_host import GuestHost
 
 __all__ = ["Engine", "Outcome", "WorldBase"]
 
@@ -66,6 +71,7 @@ class WorldBase:
         self.objects: Objects = world.objects
         self.closures: ClosureCache = world.executor.closures
         self.roots: Roots = world.executor.roots
+        self.guests: GuestHost | None = next((law for law in world.executor.laws.laws if isinstance(law, Guests)), None)
 
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""

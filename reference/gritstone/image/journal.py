@@ -30,18 +30,41 @@ class Entry:
         seq: its number.
         kernel: the step of the kernel actor.
         agent: the step of the agent that sent the record.
-        data: the record as bytes.
     """
 
     seq: int
     kernel: Position
     agent: Position
-    data: bytes
+    _objects: Objects
+
+    @property
+    def data(self) -> bytes:
+        """Return the record as bytes.
+
+        Raises:
+            Missing: it is absent, erased (code ``erased``) or damaged (code ``corrupt``).
+        """
+        blob = self._objects.load(self.kernel.core["op"])
+        if not isinstance(blob, Blob):
+            raise Missing("the record is not a blob", rule="image.log.exact", code="corrupt", got=str(self.seq))
+        return blob.data
 
     @property
     def record(self) -> Record:
-        """Return the record."""
+        """Return the record.
+
+        Raises:
+            Missing: as ``data``.
+        """
         return decode_record(self.data)
+
+    @property
+    def readable(self) -> Record | None:
+        """Return the record; None if it is absent, erased or damaged."""
+        try:
+            return self.record
+        except Missing:
+            return None
 
 
 def previous_position(objects: Objects, position: Position) -> Position:
@@ -76,7 +99,7 @@ class Journal:
             newest: the number of the newest operation.
 
         Raises:
-            Missing: an object is absent; a record was erased (code ``erased``).
+            Missing: a step is absent.
         """
         for seq in range(newest, -1, -1):
             if seq < newest:
@@ -115,7 +138,4 @@ class Journal:
 
     def _entry(self, seq: int, kernel: Position, agent: Position) -> Entry:
         self._keep(seq, kernel, agent)
-        blob = self._objects.load(kernel.core["op"])
-        if not isinstance(blob, Blob):
-            raise Missing("the record is not a blob", rule="image.log.exact", code="corrupt", got=str(seq))
-        return Entry(seq, kernel, agent, blob.data)
+        return Entry(seq, kernel, agent, self._objects)

@@ -182,7 +182,7 @@ def _install(kernel: Kernel) -> None:
     merged = merge(workspace, kernel.core.store(), kernel.letter.message.content)
     tree = workspace.tree(merged)
     assert tree is not None, "a merge is a tree"
-    check_core(workspace, tree.entries)
+    check_core(workspace, tree.entries, copy.base.guests)
     kernel.core = WorkingCore(workspace, merged, tree.entries)
 
 
@@ -206,7 +206,7 @@ def _cancel(kernel: Kernel) -> None:
 
 
 def _destroy(kernel: Kernel) -> None:
-    """Let the receiver have no head after the step.
+    """Remove the head of the receiver after the step.
 
     Spec: :rule:`image.gone.quiet`.
     """
@@ -239,7 +239,7 @@ def _revert(kernel: Kernel) -> None:
         core.put(("image", "timers"), timers)
     found = workspace.tree(core.store())
     assert found is not None, "a core is a tree"
-    check_core(workspace, found.entries)
+    check_core(workspace, found.entries, kernel.copy.base.guests)
     kernel.core = core
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import ObjectId
@@ -94,7 +95,7 @@ class Operation:
         self.fuel = 0
         self.savepoints: list[Undone] = []
         self.taken = 0
-        self._answering = Answering(copy, seq, clock, self._charge, lambda actor: owns(copy, actor))
+        self._answering = Answering(copy, seq, clock, self, lambda actor: owns(copy, actor))
         self._frames: list[_Frame] = []
         self._numbers = 0
 
@@ -152,7 +153,7 @@ class Operation:
     # --- frames ----------------------------------------------------------------------------------------
 
     def _send(self, root: Letter) -> None:
-        """Let the agent have sent a root; any other root is sent already."""
+        """Record a root as sent by the agent; any other root is sent already."""
         if not root.is_stored:
             self.copy.send_root(root)
 
@@ -174,10 +175,10 @@ class Operation:
         if self.taken >= MOST_STEPS:
             raise _Limit(0, Failure("exhausted", "steps"))
         self.taken += 1
-        self._charge(1)
+        self.charge(1)
         return self._answering.answer(letter, frame.number)
 
-    def _charge(self, units: int) -> None:
+    def charge(self, units: int) -> None:
         """Use fuel.
 
         Spec: :rule:`image.fuel.exact`, :rule:`image.fuel.unmaskable`.
@@ -187,6 +188,19 @@ class Operation:
             if frame.fuel_end is not None and total > frame.fuel_end:
                 raise _Limit(depth, Failure("exhausted", "fuel"))
         self.fuel = total
+
+    def rest(self) -> int | None:
+        """Return the units until the first open frame reaches its limit; None if no open frame has a limit.
+
+        Spec: :rule:`image.wasm.fuel`.
+        """
+        ends = [frame.fuel_end for frame in self._frames if frame.fuel_end is not None]
+        return min(ends) - self.fuel if ends else None
+
+    def end(self) -> NoReturn:
+        """Fail the outermost frame that has reached its limit."""
+        depth = next(depth for depth, frame in enumerate(self._frames) if frame.fuel_end == self.fuel)
+        raise _Limit(depth, Failure("exhausted", "fuel"))
 
     def _end(self, depth: int, failure: Failure) -> Failure | None:
         """End a frame that failed, with those within it; return the failure if it is that of the roots."""

@@ -52,7 +52,12 @@ class OutsideChecks:
         if is_genesis and not copy.has_head(to) and to not in self._born:
             tree = copy.core_tree(to)
             assert tree is not None, "the receiver is a tree"
-            check_first_core(copy.workspace, tree.entries, lambda one: self._born.get(one) or copy.is_principal(one))
+            check_first_core(
+                copy.workspace,
+                tree.entries,
+                lambda one: self._born.get(one) or copy.is_principal(one),
+                copy.base.guests,
+            )
             self._born[to] = "quota" in (copy.workspace.tree(tree.entries["image"]) or tree).entries
 
     def _check_receiver(self, to: ObjectId, *, is_genesis: bool, is_post: bool) -> None:

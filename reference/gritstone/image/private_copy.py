@@ -8,7 +8,8 @@ Spec: :rule:`image.op.atomic`, :rule:`image.op.savepoint`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
@@ -24,9 +25,13 @@ from gritstone.wit.position import NO_IDS, Position
 from gritstone.wit.proposals import MessageKind, Proposal
 from gritstone.wit.workspace import Workspace
 
+if TYPE_CHECKING:
+    from gritstone.wasm.guest_host import GuestHost
+
 __all__ = ["Base", "PrivateCopy", "is_notice"]
 
 _UNKNOWN: Any = object()
+_NO_CORE: Mapping[str, ObjectId] = MappingProxyType({})
 
 
 class Base(Tips, Protocol):
@@ -36,6 +41,7 @@ class Base(Tips, Protocol):
     objects: Objects
     closures: ClosureCache
     roots: Roots
+    guests: GuestHost | None
 
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
@@ -142,6 +148,17 @@ class PrivateCopy:
         """Return the first core of an actor; None if its id is not that of a tree."""
         return self.workspace.tree(actor)
 
+    def pinned(self, actor: ObjectId) -> Mapping[str, ObjectId]:
+        """Return the core with the code that an actor runs: the one before the operation, or else the first one.
+
+        Spec: :rule:`image.code.pinned`.
+        """
+        position = self.base.position(actor)
+        if position is not None:
+            return position.core
+        first = self.core_tree(actor)
+        return _NO_CORE if first is None else first.entries
+
     # --- mail ------------------------------------------------------------------------------------------
 
     def send(self, letter: Letter) -> None:
@@ -157,7 +174,7 @@ class PrivateCopy:
         self.mail.take(letter)
 
     def send_root(self, letter: Letter) -> None:
-        """Let the agent have sent a root."""
+        """Record a root as sent by the agent."""
         self.workspace.put(letter.message)
         self.borrowed.append(letter.target)
         if letter.content is None:
@@ -173,7 +190,7 @@ class PrivateCopy:
         self.send(Letter(self.base.agent, target, message_id, message, frame=POST))
 
     def acknowledge(self, sender: ObjectId, message_id: ObjectId, cursor: ObjectId | None) -> None:
-        """Let the agent have read the messages of an actor after a cursor up to one."""
+        """Record as read by the agent the messages of an actor after a cursor up to one."""
         load = self.workspace.load
         messages, _ = unread(load, message_id, cursor)
         self.mail.acknowledge(sender, sum(not is_notice(load(one)) for one in messages))

@@ -62,7 +62,7 @@ class Queues:
             self._most = max(_LEAST_KEPT, 2 * len(self._timers))
 
     def unblock(self, actor: ObjectId) -> None:
-        """Let the timers of an actor run that waited for mail to be read."""
+        """Return to the queue the timers of an actor that waited for mail to be read."""
         for timer in self._blocked.pop(actor, ()):
             heapq.heappush(self._timers, timer)
 

@@ -16,12 +16,13 @@ from gritstone.errors import Invalid, Missing
 from gritstone.grit.objects import Blob, Message, ObjectId, Tree
 from gritstone.image.cores import Facts
 from gritstone.image.engine import Engine, Outcome
+from gritstone.image.journal import Entry
 from gritstone.image.mail import Letter
 from gritstone.image.outside import OutsideChecks
 from gritstone.image.record import Record
 from gritstone.image.refusals import refusal
 from gritstone.image.texts import EMPTY, MOST_NUMBER
-from gritstone.image.worlds import World, take_back
+from gritstone.image.worlds import World, fold, take_back
 from gritstone.runtime.agent_mailbox import check_message
 from gritstone.runtime.outcomes import agent_position
 from gritstone.wit.position import Position, load_position
@@ -81,7 +82,7 @@ class Keys:
             is_continued = entry.kernel.step_id == self._kernel
             if is_continued or entry.seq <= oldest:
                 break
-            found += self._keyed(entry.record)
+            found += self._keyed(entry.readable)
         if not is_continued:
             self._known.clear()  # what was read before is older, or was discarded
         for key, outcome in reversed(found):
@@ -91,8 +92,8 @@ class Keys:
             del self._known[key]
         self._kernel = newest.step_id
 
-    def _keyed(self, record: Record) -> list[tuple[str, Outcome]]:
-        if not record.roots or record.roots[0].sender != self._engine.base.agent:
+    def _keyed(self, record: Record | None) -> list[tuple[str, Outcome]]:
+        if record is None or not record.roots or record.roots[0].sender != self._engine.base.agent:
             return []
         try:
             message = self._engine.world.objects.load(record.roots[0].message)
@@ -167,14 +168,25 @@ def past_world(engine: Engine, seq: int | None) -> World:
     wanted = engine.seq if seq is None else seq
     if wanted > engine.seq:
         raise refusal("missing/world", "there is no such world yet", "world.past-refused", got=wanted)
-    world = _newest_world(engine)
-    for entry in engine.journal.back(engine.kernel_position(), agent_position(engine.world), engine.seq):
-        if entry.seq == wanted:
-            world.heads[engine.kernel] = entry.kernel.step_id
-            world.heads[engine.base.agent] = entry.agent.step_id
-            break
-        take_back(world, entry.data)
+    last = next(_back(engine, wanted))
+    try:
+        world = _newest_world(engine)
+        for entry in _back(engine, engine.seq):
+            if entry.seq == wanted:
+                break
+            take_back(world, entry.data)
+    except Missing:
+        # A record after the world cannot be read: the world follows from those up to it, too.
+        records = [entry.data for entry in _back(engine, wanted)]
+        world = fold(reversed(records))
+    world.heads[engine.kernel] = last.kernel.step_id
+    world.heads[engine.base.agent] = last.agent.step_id
     return world
+
+
+def _back(engine: Engine, seq: int) -> Iterator[Entry]:
+    """Yield the operations from a number back to 0."""
+    return engine.journal.from_seq(engine.kernel_position(), agent_position(engine.world), engine.seq, seq)
 
 
 def _newest_world(engine: Engine) -> World:

@@ -22,7 +22,7 @@ from gritstone.image.mail import POST, Letter
 from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.refusals import refusal
 from gritstone.image.spawning import escalates, gains_of
-from gritstone.image.texts import is_kernel_type, is_plain_type
+from gritstone.image.texts import is_kernel_type, is_plain_type, read_number
 
 __all__ = ["Sender"]
 
@@ -62,19 +62,22 @@ class Sender:
             Refusal: the sending is refused; see the module.
         """
         self._check_type(target, mt, content)
-        if mode not in _MODES or (mt == "genesis" and mode != "join") or (is_kernel_type(mt) and mode is None):
-            raise refusal("malformed/mode", "the mode of a message is not allowed", "message.mode", got=mode)
+        _check_mode(mt, {} if mode is None else {"op": mode})
         self._check_target(target, mode, is_genesis=mt == "genesis")
         if mt == "genesis":
             self._check_spawn(target)
         self._check_capability(target, mt)
         headers = {"mt": mt} if mode is None else {"mt": mt, "op": mode}
         self._add(target, headers, content)
-        if mt == "genesis" and not self._copy.has_head(target) and target not in self.gains:
-            self.gains[target] = gains_of(target)
-            self.held = {*self._facts.part("caps"), *(one for gained in self.gains.values() for one in gained)}
-            return self.gains[target]
-        return ()
+        return self._gain(target) if mt == "genesis" else ()
+
+    def _gain(self, target: ObjectId) -> tuple[str, ...]:
+        """Add and return the capabilities that the creator of an actor gains; none if the actor exists already."""
+        if self._copy.has_head(target) or target in self.gains:
+            return ()
+        self.gains[target] = gains_of(target)
+        self.held = {*self._facts.part("caps"), *(one for gained in self.gains.values() for one in gained)}
+        return self.gains[target]
 
     def reply(self, letter: Letter, content: ObjectId) -> None:
         """Check and send a reply to the message that is being answered.
@@ -88,6 +91,36 @@ class Sender:
         self._check_target(letter.sender, mode, is_genesis=False)
         headers = {"mt": "reply", "reply": letter.message_id.hex()}
         self._add(letter.sender, headers if mode is None else {**headers, "op": mode}, content)
+
+    def adopt(self, answered: Letter, target: ObjectId, message_id: ObjectId, message: Message) -> None:
+        """Check and send a message that a guest made.
+
+        Args:
+            answered: the message that the guest answers.
+            target: the receiver.
+            message_id: the id of the message.
+            message: the message, which is behind the last one of its channel.
+
+        Raises:
+            Refusal: the sending is refused.
+
+        Spec: :rule:`image.wasm.both`.
+        """
+        mt, mode = message.headers.get("mt", ""), message.headers.get("op")
+        is_reply = mt == "reply"
+        if is_reply:
+            _check_reply(answered, target, message)
+        else:
+            self._check_type(target, mt, message.content)
+        _check_mode(mt, message.headers)
+        self._check_target(target, mode, is_genesis=mt == "genesis")
+        if mt == "genesis":
+            self._check_spawn(target)
+        if not is_reply:
+            self._check_capability(target, mt)
+        self._pass_on(target, message_id, message)
+        if mt == "genesis":
+            self._gain(target)
 
     def emit(self, event: str, subscriber: ObjectId, content: ObjectId) -> None:
         """Check and send an event to a subscriber.
@@ -110,8 +143,10 @@ class Sender:
 
     def _add(self, target: ObjectId, headers: Mapping[str, str], content: ObjectId) -> None:
         message = Message(self.outbox.get(target), headers, content)
-        message_id = self._copy.workspace.put(message)
-        frame = POST if "op" not in headers else self._frame
+        self._pass_on(target, self._copy.workspace.put(message), message)
+
+    def _pass_on(self, target: ObjectId, message_id: ObjectId, message: Message) -> None:
+        frame = POST if "op" not in message.headers else self._frame
         letter = Letter(self.actor, target, message_id, message, frame)
         self.outbox[target] = message_id
         self.has_sent = True
@@ -169,6 +204,29 @@ class Sender:
             wanted = send_capability(target, mt)
         if not covered(self.held, wanted):
             raise refusal("rejected/capability", "no capability covers the message", "cap.send", got=wanted)
+
+
+def _check_reply(answered: Letter, target: ObjectId, message: Message) -> None:
+    """Check that a reply of a guest is one to the message that it answers.
+
+    Spec: :rule:`image.message.type`.
+    """
+    mode = "join" if answered.mode is not None else None
+    is_own = target == answered.sender and message.headers.get("reply") == answered.message_id.hex()
+    if not is_own or message.headers.get("op") != mode or message.content == target:
+        raise _malformed_type("reply")
+
+
+def _check_mode(mt: str, headers: Mapping[str, str]) -> None:
+    """Check the mode of a message, and that only a savepoint has a limit of fuel.
+
+    Spec: :rule:`image.message.mode`.
+    """
+    mode, fuel = headers.get("op"), headers.get("fuel")
+    is_limit = fuel is None or (mode == "save" and read_number(fuel.encode("ascii", "replace")) is not None)
+    is_allowed = mode == "join" if mt == "genesis" else mode is not None or not is_kernel_type(mt)
+    if mode not in _MODES or not is_limit or not is_allowed:
+        raise refusal("malformed/mode", "the mode of a message is not allowed", "message.mode", got=mode)
 
 
 def _malformed_type(mt: str) -> Refusal:

@@ -89,7 +89,7 @@ def test_program_is_parsed_before_it_runs(stage: Stage, data: bytes) -> None:
 
 
 def attack(stage: Stage, **change: Any) -> tuple[str, bytes | None]:
-    """Let an actor spend from a budget of another; return the outcome and the budget after it."""
+    """Make an actor spend from a budget of another; return the outcome and the budget after it."""
     spend = Program().add("budget", -100)
     entry = {"spend": "*"} if change.get("entry", True) else {}
     end = Program().fail("late") if change.get("fails") else Program()

@@ -12,9 +12,11 @@ from gritstone.errors import Refusal
 from gritstone.grit import FORMATS, Change, MemoryEngine, ObjectId, Store, export_bundle
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.lmdb_store import LmdbEngine
+from gritstone.image.cores import Facts
 from gritstone.image.record import decode_record, encode_record
 from gritstone.image.requests import Request, past_world, rollback, shown_actors
 from gritstone.image.worlds import World, fold, world_root
+from gritstone.wit.workspace import Workspace
 
 from .stage import Program, Stage
 
@@ -242,3 +244,41 @@ def test_durable_image_is_the_same_after_a_restart(name: str, tmp_path: Path, lo
 def test_world_is_a_value() -> None:
     world = World({b"\x02" * 32: b"\x01" * 32}, {b"\x03" * 32: b"\x01" * 32})
     assert [name[:5] for name, _ in world.references()] == ["gone/", "heads"]
+
+
+def test_image_starts_and_posts_keep_their_order_with_erased_records(
+    stage: Stage, loop: asyncio.AbstractEventLoop
+) -> None:
+    poster, actors = crowd(stage)
+    first = stage.engine.seq
+    mail(stage, poster, actors)
+    newest = past_world(stage.engine, None)
+    kernel, agent = stage.engine.kernel_position(), stage.engine.base.position(stage.agent)
+    assert agent is not None
+    erased = [entry.kernel.core["op"] for entry in stage.engine.journal.back(kernel, agent, stage.engine.seq)][1:3]
+    for record in erased:
+        stage.store.erase(record)
+    other = Stage(loop, stage.store.format, stage.store)
+    assert past_world(other.engine, None).references() == newest.references()
+    assert past_world(other.engine, first - 1).heads == past_world(stage.engine, first - 1).heads
+    with pytest.raises(Refusal) as refused:
+        past_world(other.engine, other.engine.seq - 2)
+    assert (refused.value.kind, refused.value.code) == ("missing", "erased")
+    other.rest()
+    assert other.value(poster, "f") == b"3"
+    assert [other.value(actor, "n") for actor in actors] == [b"2", b"2", b"1"]
+
+
+def test_erased_timer_counts_and_never_fires(stage: Stage, loop: asyncio.AbstractEventLoop) -> None:
+    actor = stage.born(quota={"timers": 1}, code={"tick": Program().add("n", 1)})
+    timer = Program().send(0xF0, "j", "image.timer", stage.text("7 tick"))
+    assert stage.run_program(actor, timer).failure is None
+    position = stage.engine.base.position(actor)
+    assert position is not None
+    (target,) = Facts(Workspace(stage.engine.world.objects), position.core).part("timers").values()
+    stage.store.erase(target)
+    other = Stage(loop, stage.store.format, stage.store)
+    assert str(other.run_program(actor, timer).failure) == "exhausted/timers"
+    other.clock(100)
+    assert other.rest() == 0
+    assert other.value(actor, "n") is None

@@ -39,8 +39,8 @@ class Root:
     """A root message.
 
     Attributes:
-        sender: who sends it.
-        target: who reads it.
+        sender: the actor that sends it, or R.
+        target: the actor that reads it.
         message: its id.
         handle: the handle of the timer that it fires, or None.
     """

@@ -59,6 +59,15 @@ class Meter:
     frames: list[Frame] = field(default_factory=list)
     spent: int = 0
 
+    def rest(self) -> tuple[int, int] | None:
+        """Return what is left in the frame with the least left, and the depth of the outermost such frame, or None."""
+        left = [
+            (frame.limit - self.spent + frame.begun, depth)
+            for depth, frame in enumerate(self.frames)
+            if frame.limit is not None
+        ]
+        return min(left, default=None)
+
     def charge(self, units: int) -> None:
         """Charge fuel.
 

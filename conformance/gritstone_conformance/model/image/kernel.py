@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.cores import WorkingTree, merge
+from gritstone_conformance.model.grammar import check_name
 from gritstone_conformance.model.image.begin import with_timers
 from gritstone_conformance.model.image.books import Books
 from gritstone_conformance.model.image.capabilities import holds, is_capability
@@ -148,7 +149,8 @@ def _revoke(turn: KernelTurn) -> bytes:
 def _entry(turn: KernelTurn) -> bytes:
     text = turn.text()
     mt, found, value = ("" if text is None else text).partition("\n")
-    _need(bool(found) and is_plain(mt) and (value == "-" or is_entry(value.encode("latin-1"))), "malformed", "entry")
+    is_name = is_plain(mt) and not check_name(mt, turn.view.shelf.format.name)
+    _need(bool(found) and is_name and (value == "-" or is_entry(value.encode("latin-1"))), "malformed", "entry")
     _need(turn.is_from_agent or turn.is_from_owner, "rejected", "capability")
     return turn.delete("entry", mt) if value == "-" else turn.put("entry", mt, Blob(_TEXT, value.encode()))
 

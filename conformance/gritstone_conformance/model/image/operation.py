@@ -15,8 +15,9 @@ from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.image.begin import Begin, Root
 from gritstone_conformance.model.image.contents import EMPTY, number_of, put_text
-from gritstone_conformance.model.image.denial import Denied, Ended, Unknowable, within_limits
+from gritstone_conformance.model.image.denial import Denied, Ended, within_limits
 from gritstone_conformance.model.image.frames import Frame, Meter, Sending
+from gritstone_conformance.model.image.guests import GuestTurn, answer_as_guest
 from gritstone_conformance.model.image.kernel import KernelTurn, answer_kernel
 from gritstone_conformance.model.image.programs import Program, program_in
 from gritstone_conformance.model.image.record import COMMITTED, Failed, Record, RootLine
@@ -24,10 +25,10 @@ from gritstone_conformance.model.image.running import Turn, run_program
 from gritstone_conformance.model.image.sending import Letter, Outgoing
 from gritstone_conformance.model.image.state import State
 from gritstone_conformance.model.image.types import is_event_type, is_plain, kernel_type
-from gritstone_conformance.model.image.validity import CODE, check_core
+from gritstone_conformance.model.image.validity import check_core
 from gritstone_conformance.model.image.views import View, image_entry
 from gritstone_conformance.model.image.world import Entry
-from gritstone_conformance.model.law import node_data
+from gritstone_conformance.model.module_nodes import module_path
 from gritstone_conformance.model.proposals import Proposal, header, message_type
 from gritstone_conformance.model.puppet import Draft
 from gritstone_conformance.model.refusals import Refusal
@@ -61,7 +62,7 @@ def perform(state: State, begin: Begin) -> Made:
     """Make an operation from the newest world.
 
     Raises:
-        Unknowable: a guest runs.
+        Unknowable: a guest takes more units than are counted here.
         Refusal: an object is absent.
     """
     run = _Run(state, begin, state.view())
@@ -219,6 +220,10 @@ class _Run:
             if turn.is_destroyed:
                 self.view.destroy(sending.target)
             return outgoing.queued
+        if self.view.has_guests and module_path(self.view.shelf, self._pinned(sending.target), "wit") is not None:
+            guest = GuestTurn(self.view, outgoing, self._pinned(sending.target), core)
+            self._take_over(outgoing, answer_as_guest(guest, self.meter))
+            return outgoing.queued
         program = self._program(sending.target, message)
         if program is not None:
             working = WorkingTree(self.view.shelf, self.view.shelf.names(core))
@@ -263,8 +268,6 @@ class _Run:
         Spec: :rule:`image.program.handler`.
         """
         mt, pinned = message_type(message), self._pinned(actor)
-        if self.view.has_guests and (node_data(self.view.shelf, pinned, "wit") or CODE) != CODE:
-            raise Unknowable("a guest runs")
         if mt == "run":
             return program_in(self.view.shelf, message.content)
         handler = find(self.view.shelf, pinned, ["code", mt]) if _is_handled(mt) else None
@@ -297,10 +300,15 @@ class _Run:
     def _step(self, outgoing: Outgoing, core: bytes) -> None:
         """Make a step of an actor, admitted, and move its head."""
         sender, actor, message = outgoing.answered
-        last, view = self.view.head(actor), self.view
-        before = {} if last is None else view.inbox(actor)
+        last = self.view.head(actor)
+        before = {} if last is None else self.view.inbox(actor)
         draft = Draft(last, actor, {**before, sender: message}, dict(outgoing.outbox), core)
-        step = draft.seal(view.shelf)
+        self._take_over(outgoing, draft.seal(self.view.shelf))
+
+    def _take_over(self, outgoing: Outgoing, step: bytes) -> None:
+        """Admit a step and move the head of its actor."""
+        sender, actor, message = outgoing.answered
+        last, view = self.view.head(actor), self.view
         kind = "genesis" if last is None else "ordinary"
         defects = admission_defects(view.shelf, actor, last, Proposal(kind, ((sender, message),)), step)
         if defects and all(defect.kind == "exhausted" for defect in defects):

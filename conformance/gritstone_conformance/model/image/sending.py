@@ -83,9 +83,19 @@ class Outgoing:
 
         Raises:
             Denied: the first condition that holds.
-
-        Spec: :rule:`image.cap.order`.
         """
+        gained = self._judge(letter)
+        self.put(letter)
+        return gained
+
+    def send_made(self, letter: Letter, message: bytes) -> list[str]:
+        """Send a message that a guest has made; as :meth:`send`."""
+        gained = self._judge(letter)
+        self._note(letter, message)
+        return gained
+
+    def _judge(self, letter: Letter) -> list[str]:
+        """Return the capabilities that the sender of a message gains; raises Denied. Spec: :rule:`image.cap.order`."""
         self._check_form(letter)
         self._check_receiver(letter)
         self.check_order(letter)
@@ -94,7 +104,6 @@ class Outgoing:
             self._check_birth(letter.to)
         if not self._is_free(letter) and not holds(self.caps, self._needed(letter)):
             raise Denied("rejected", "capability")
-        self.put(letter)
         if letter.mt == "genesis":
             self.created.add(letter.to)
         digits = letter.to.hex()
@@ -108,12 +117,15 @@ class Outgoing:
         if letter.mode != "post":
             headers = (*headers, ("op", letter.mode))
         message = self.view.shelf.put(Message(self.outbox.get(letter.to), headers, letter.content))
+        self._note(letter, message)
+        return message
+
+    def _note(self, letter: Letter, message: bytes) -> None:
         self.outbox[letter.to] = message
         if letter.mode == "post":
             self._posted.add(letter.to)
         else:
             self.queued.append(Sending(self.actor, letter.to, message))
-        return message
 
     def check_content(self, letter: Letter) -> None:
         """Raise Denied if the content of a message that is not a genesis is its receiver."""
@@ -135,15 +147,21 @@ class Outgoing:
         return self._blocked[to] or to in self._posted
 
     def _check_form(self, letter: Letter) -> None:
-        """Conditions 1 and 2. Those of a reply are never its type and mode."""
-        is_kernel, is_genesis = kernel_type(letter.mt) is not None, letter.mt == "genesis"
-        is_reply = letter.mt == "reply" and letter.headers != ()
-        if not (is_kernel or is_genesis or is_reply or is_plain(letter.mt)):
+        """Conditions 1 and 2."""
+        self.check_type(letter)
+        if letter.mt == "genesis" and letter.mode != "join":
+            raise Denied("malformed", "mode")
+        if kernel_type(letter.mt) is not None and letter.mode == "post":
+            raise Denied("malformed", "mode")
+
+    @staticmethod
+    def check_type(letter: Letter) -> None:
+        """Condition 1; raises Denied. That of a reply is never its type."""
+        is_genesis, is_reply = letter.mt == "genesis", letter.mt == "reply" and letter.headers != ()
+        if not (kernel_type(letter.mt) is not None or is_genesis or is_reply or is_plain(letter.mt)):
             raise Denied("malformed", "mt")
         if is_genesis != (letter.content == letter.to):
             raise Denied("malformed", "mt")
-        if (is_genesis and letter.mode != "join") or (is_kernel and letter.mode == "post"):
-            raise Denied("malformed", "mode")
 
     def _check_receiver(self, letter: Letter) -> None:
         """Conditions 3 to 6."""

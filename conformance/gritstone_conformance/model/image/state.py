@@ -43,6 +43,7 @@ class State:
         clock: the clock, in milliseconds.
         books: the usage of principals.
         left: joins and savepoints that are unread; there are none in a legal image.
+        has_guests: whether actors may be guests, by the feature ``image.wasm``.
         is_blurred: whether what follows from the world depends on blobs that were erased.
     """
 
@@ -56,7 +57,7 @@ class State:
         self.books = Books(shelf, agent, kernel)
         self.left: set[tuple[bytes, bytes, bytes]] = set()
         self.is_blurred = False
-        self._has_guests = has_guests
+        self.has_guests = has_guests
         self._keys: dict[str, tuple[int, Outcome]] = {}
         self._posts: set[tuple[bytes, bytes, bytes]] = set()
         self._post_heap: list[tuple[_Order, bytes]] = []
@@ -64,17 +65,20 @@ class State:
         self._timer_heap: list[tuple[int, int, int, bytes, str]] = []
 
     @classmethod
-    def load(cls, shelf: Shelf, references: Mapping[str, bytes], agent: bytes, kernel: bytes) -> State:
+    def load(
+        cls, shelf: Shelf, references: Mapping[str, bytes], agent: bytes, kernel: bytes, *, has_guests: bool = False
+    ) -> State:
         """Return the state of the image in a store. Records that were erased are passed over.
 
         The references of the store are its world: what a record that was erased said is read off them.
         """
-        state, wanted = cls(shelf, agent, kernel), World.of(dict(references))
+        state, wanted = cls(shelf, agent, kernel, has_guests=has_guests), World.of(dict(references))
         agents, kernels = (kernel_chain(shelf, wanted.heads[actor]) for actor in (agent, kernel))
         for number, kernel_step in enumerate(kernels):
             try:
                 record = read_record(shelf, kernel_step)
             except (NotRecord, Refusal):
+                state._note_mail(number, {agent: [agents[number + 1]]})
                 continue
             state.advance(Entry(record, agents[number + 1], kernel_step))
         state._settle(wanted)
@@ -82,13 +86,14 @@ class State:
 
     def view(self) -> View:
         """Return a private copy of the world."""
-        return View(self.shelf, self.world, self.agent, has_guests=self._has_guests)
+        return View(self.shelf, self.world, self.agent, has_guests=self.has_guests)
 
     def advance(self, entry: Entry) -> None:
         """Take over an operation: its record is applied, and all that follows from the world is brought up to date."""
         record, view, erased = entry.record, self.view(), set(self.shelf.erased)
         moves = {actor: self._moved(actor, new) for actor, _, new in record.heads}
-        moves[self.agent], moves[self.kernel] = [entry.agent_step], [entry.kernel_step]
+        both = {self.agent: entry.agent_step, self.kernel: entry.kernel_step}
+        moves |= {actor: [step] for actor, step in both.items() if self.world.heads.get(actor) != step}
         for actor, steps in moves.items():
             view.set_head(actor, steps[-1])
         for actor in record.gone:
@@ -99,7 +104,7 @@ class State:
         self._note_key(record)
         self.books.take(view, moves)
         self.world.apply(record)
-        self.world.heads |= {self.agent: entry.agent_step, self.kernel: entry.kernel_step}
+        self.world.heads |= both
         self.seq, self.clock = record.seq, record.clock
         self.is_blurred |= self.shelf.erased != erased
         self.shelf.erased = erased

@@ -11,7 +11,8 @@ from typing import Final
 
 from gritstone_conformance.model.image.capabilities import is_capability
 from gritstone_conformance.model.image.contents import id_of, is_empty, number_of, text_of
-from gritstone_conformance.model.image.denial import Denied, Unknowable
+from gritstone_conformance.model.image.denial import Denied
+from gritstone_conformance.model.image.guest_cores import check_guest, is_guest
 from gritstone_conformance.model.image.programs import program_in
 from gritstone_conformance.model.image.types import is_plain
 from gritstone_conformance.model.image.views import View, image_entries, image_entry
@@ -40,18 +41,19 @@ def check_core(view: View, core: bytes, *, is_first: bool, principals: Collectio
 
     Raises:
         Denied: the first condition that holds.
-        Unknowable: the core is that of a guest.
     """
     shelf = view.shelf
     _check_form(shelf, core)
     nodes = [_data(shelf, shelf.names(core)[name]) for name in ("wit", "wit_query")]
-    if view.has_guests and any(data is not None and data.startswith(b"wasm:") for data in nodes):
-        raise Unknowable("a core has the code of a guest")
-    if any(data != CODE for data in nodes):
+    has_module = view.has_guests and is_guest(shelf, core)
+    if not has_module and any(data != CODE for data in nodes):
         raise Denied("rejected", "import")
     if not all(is_capability(name) for name in image_entries(shelf, core, "caps")):
         raise Denied("malformed", "capability")
-    _check_programs(shelf, core)
+    if has_module:
+        check_guest(shelf, core)
+    else:
+        _check_programs(shelf, core)
     if is_first and any(image_entry(shelf, core, name) is not None for name in ("timers", "subs")):
         raise Denied("malformed", "core")
     owner = text_of(shelf, image_entry(shelf, core, "owner"))

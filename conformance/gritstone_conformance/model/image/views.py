@@ -30,7 +30,7 @@ class View:
         agent: R.
         heads: the heads that differ from the base; None where there is none any more.
         gone: the actors that were destroyed, to their last steps.
-        has_guests: whether the implementation may have the feature ``image.wasm``; then their steps are not known here.
+        has_guests: whether actors may be guests, by the feature ``image.wasm``.
         sent: the entries of R's outbox that differ from those of its head.
     """
 

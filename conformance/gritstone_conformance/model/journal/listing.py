@@ -30,7 +30,7 @@ def shown(view: View, actor: bytes, *, is_whole: bool) -> dict[str, Json]:
         "caps": [[name, _text(view, core, "caps", name)] for name in _ascending(view, core, "caps")],
         "entry": [[name, _text(view, core, "entry", name)] for name in _ascending(view, core, "entry")],
         "code": names,
-        "timers": [_timer(view, core, handle) for handle in _ascending(view, core, "timers")],
+        "timers": [timer for handle in _ascending(view, core, "timers") for timer in _timer(view, core, handle)],
         "subs": [[event, subscriber] for event, _, subscriber in subs],
     }
 
@@ -43,8 +43,10 @@ def _text(view: View, core: bytes, tree: str, name: str) -> str:
     return (text_of(view.shelf, image_entries(view.shelf, core, tree)[name]) or b"").decode("latin-1")
 
 
-def _timer(view: View, core: bytes, handle: str) -> dict[str, Json]:
+def _timer(view: View, core: bytes, handle: str) -> list[Json]:
+    """Return what is shown of a timer: nothing if its text was erased."""
     parts = read_timer(text_of(view.shelf, image_entries(view.shelf, core, "timers")[handle]))
-    assert parts is not None, "the core is valid"
+    if parts is None:
+        return []
     due, seq, index, mt = parts
-    return {"handle": handle, "due": str(due), "seq": seq, "index": index, "mt": mt}
+    return [{"handle": handle, "due": str(due), "seq": seq, "index": index, "mt": mt}]

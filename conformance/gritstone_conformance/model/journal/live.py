@@ -59,10 +59,18 @@ class Image:
         kernel: K.
         agent: R, whose steps are operations.
         on_commit: called before each operation is published, with a function that publishes it.
+        has_guests: whether actors may be guests, by the feature ``image.wasm``.
     """
 
-    def __init__(self, runtime: Runtime, on_commit: Callable[[Callable[[], None]], None] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        on_commit: Callable[[Callable[[], None]], None] | None = None,
+        *,
+        has_guests: bool = False,
+    ) -> None:
         self.runtime = runtime
+        self.has_guests = has_guests
         self.kernel = kernel_actor(runtime.shelf.format)
         self.agent = _ImageAgent(runtime.mailroom, runtime.agent.identity)
         self.agent.image = self
@@ -81,7 +89,8 @@ class Image:
         head = references[f"heads/{self.kernel.hex()}"]
         if self._state is None or self._state.world.heads[self.kernel] != head:
             self.runtime.mailroom.reload()
-            self._state = State.load(shelf, references, self.agent.identity, self.kernel)
+            agent, kernel = self.agent.identity, self.kernel
+            self._state = State.load(shelf, references, agent, kernel, has_guests=self.has_guests)
         return self._state
 
     def start(self) -> bytes:
@@ -154,7 +163,7 @@ class Image:
     def world(self, seq: int | None, after: str | None, limit: int) -> tuple[int, bytes, list[tuple[str, bytes]], bool]:
         """Return the number, the root, references and whether there are more. Spec: :rule:`image.world.past`."""
         number = self.state.seq if seq is None else seq
-        found = self.state.world if seq is None else self._world(seq)
+        found = self.state.world if number == self.state.seq else self._world(number)
         refs = [ref for ref in found.refs() if after is None or ref[0] > after]
         return number, found.root(self.runtime.shelf.format), refs[:limit], len(refs) > limit
 

@@ -21,6 +21,7 @@ from gritstone_conformance.model.image.begin import Begin, Post, of_post, of_req
 from gritstone_conformance.model.image.books import COUNTED
 from gritstone_conformance.model.image.contents import number_of
 from gritstone_conformance.model.image.denial import Unknowable
+from gritstone_conformance.model.image.guest_cores import is_guest
 from gritstone_conformance.model.image.operation import Made, perform
 from gritstone_conformance.model.image.record import Failed, Outcome, Record, RootLine
 from gritstone_conformance.model.image.state import State
@@ -259,8 +260,27 @@ class _Trial:
         else:
             begin = self._begin()
         assert begin is not None, "the roots are right"
+        fault = self._compared(begin)
+        if fault is not None and self.why_not is None and not self._may_have_guests():
+            return self._without_guests(begin, fault)
+        return fault
+
+    def _without_guests(self, begin: Begin, fault: _Fault) -> _Fault | None:
+        """Return the fault of an operation, if it has one also by a runtime that does not admit guests."""
+        self.state.has_guests = False
+        other = self._compared(begin)
+        self.state.has_guests = True
+        return None if other is None and self.why_not is None else fault
+
+    def _may_have_guests(self) -> bool:
+        """Return whether an actor of the history was a guest, so that its runtime admits them."""
+        shelf, chains = self.history.shelf, self.history.actors()
+        return any(is_guest(shelf, step.core) for chain in chains for step in chain.steps)
+
+    def _compared(self, begin: Begin) -> _Fault | None:
+        """Make the operation and return the first difference."""
         try:
-            made = perform(state, begin)
+            made = perform(self.state, begin)
         except Unknowable as problem:
             self.why_not = str(problem)
             return None

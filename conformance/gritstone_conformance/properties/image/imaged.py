@@ -79,7 +79,7 @@ class Imaged(LockstepModel):
     def start(self, *, rule: str | None = None) -> Runtime:
         """Start the runtime, for the first time or again."""
         runtime = super().start(rule=rule)
-        self.image = Image(runtime)
+        self.image = Image(runtime, has_guests="image.wasm" in self.trial.claims.features)
         self._serve()
         return runtime
 

@@ -323,5 +323,7 @@ PROPERTIES: Final = (
     *of_images("program/reads", reads, _READ, "image.serial.read"),
     *of_images("program/handlers", handlers, _HANDLER, _CLOSED, "image.outside.refused"),
     *of_images("program/replies", replies, _EXACT),
-    *of_images("program/noise", noise, _EXACT, _CLOSED, given=tape(120), reach={"malformed": 0.3, "executed": 0.2}),
+    *of_images(
+        "program/noise", noise, _EXACT, _CLOSED, given=tape(120), examples=20, reach={"malformed": 0.3, "executed": 0.2}
+    ),
 )

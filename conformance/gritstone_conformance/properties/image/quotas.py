@@ -192,6 +192,8 @@ def counted_bytes(trial: Trial, fmt: Format) -> None:
     imaged.limit(one, bytes=(1 << 63) - 1)
     imaged.order(one, stage.draft().put("w", wide), rule=_RECOUNT)  # the sum is saturated at the limit
     imaged.order(one, stage.draft().put("v", wide), rule=_RECOUNT)
+    imaged.limit(one, bytes=5)
+    imaged.order(one, stage.draft().put("u", wide), rule=_RECOUNT)  # the sum is above the limit, and stays as it is
     imaged.judge(rule=_RECOUNT)
 
 

@@ -390,7 +390,7 @@ PROPERTIES: Final = (
     *of_images("operation/most-roots", most_roots, _ONE),
     *of_images("operation/independent", independent, _INDEPENDENT),
     *of_images("operation/stale", stale, _EXPECT),
-    *of_images("limit/messages", most_messages, _LIMITS, once=True),
+    *of_images("limit/messages", most_messages, _LIMITS, once=True, cost=150),
     *of_images("limit/depth", deepest, _LIMITS),
-    *of_images("limit/heads", most_heads, _LIMITS, once=True),
+    *of_images("limit/heads", most_heads, _LIMITS, once=True, cost=400),
 )

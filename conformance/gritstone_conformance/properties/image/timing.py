@@ -374,6 +374,7 @@ PROPERTIES: Final = (
         _POSTS,
         _CANCEL,
         given=tape(120),
+        examples=20,
         reach={"clock": 0.3, "cancel": 0.1, "run": 0.5},
     ),
 )

@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.grit.pair import open_memory
-from gritstone_conformance.properties.image.imaged import Imaged, letter
+from gritstone_conformance.properties.image.imaged import COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
 from gritstone_conformance.strategies.image.ops import ACTOR
 from gritstone_conformance.trial import Trial
@@ -131,21 +131,57 @@ def past(trial: Trial, fmt: Format) -> None:
 
 
 def erased_past(trial: Trial, fmt: Format) -> None:
-    """A world that needs an erased record is not computed; worlds of the records before it still are."""
+    """Erased records are refused; other worlds are computed, the image starts, and its posts keep an order."""
     imaged = Imaged(trial, fmt)
     actors = history(imaged)
-    record = imaged.model.shelf.names(imaged.core(imaged.image.kernel))["op"]
-    number = imaged.seq
-    imaged.play(actors, "A{x=9}")
+    imaged.run()
+    first = imaged.seq + 1
+    records = []
+    late = imaged.stage.draft().add("late", 1).seal()
+    texts = ("B{post A{x+1}}", "A{x=9 post C{z+1}}", "C{post A{x=2} post B{y=3}}", "", "A{post B{y+1}};B{post C{z+5}}")
+    for text in texts:
+        if text:
+            imaged.play(actors, text)
+        else:
+            imaged.inject(actors["C"], late, "run")
+        records.append(imaged.model.shelf.names(imaged.core(imaged.image.kernel))["op"])
     imaged.flush()
-    imaged.request(imaged.pair.erase(record))
+    for record in (records[0], *records[2:4]):
+        imaged.request(imaged.pair.erase(record))
     imaged.model.shelf.reread()
-    for seq in (0, number - 1, number, number + 1):
+    for seq in (0, first - 1, first, first + 1, imaged.seq):
         imaged.world(seq, rule=_NO_WORLD)
-    imaged.log(number, 1, rule="image.log.exact")
-    imaged.log(number - 1, 1, rule="image.log.exact")
-    imaged.log(number + 1, 1, rule="image.log.exact")
+    for seq in range(first - 1, imaged.seq + 1):
+        imaged.log(seq, 1, rule="image.log.exact")
     imaged.world(rule=_NO_WORLD)
+    imaged.restart(rule=_RESUME)
+    imaged.world(rule=_RESUME)
+    imaged.run(rule="image.post.order")
+    imaged.world(rule="image.post.order")
+    imaged.flush()
+
+
+def erased_timer(trial: Trial, fmt: Format) -> None:
+    """A timer whose text was erased does not fire, and counts for the quota."""
+    imaged = Imaged(trial, fmt)
+    (actor,) = imaged.cast("A", timers=2).values()
+    stage = imaged.stage
+    imaged.order(actor, stage.draft().join(ACTOR, "image.timer", stage.text("50 tick")))
+    shelf = imaged.model.shelf
+    image = shelf.names(imaged.core(actor))["image"]
+    (target,) = shelf.names(shelf.names(image)["timers"]).values()
+    imaged.clock(1)
+    imaged.flush()
+    imaged.request(imaged.pair.erase(target))
+    imaged.model.shelf.reread()
+    imaged.restart(rule="image.quota.recount")
+    imaged.list_actors(rule="image.list.exact")
+    again = stage.draft().join(ACTOR, "image.timer", stage.text("50 tick"))
+    for ends in (COMMITTED, "exhausted/timers"):
+        imaged.order(actor, again, ends, rule="image.quota.recount")
+    imaged.clock(1_000)
+    imaged.run(rule="image.timer.due")
+    imaged.world(rule="image.timer.due")
     imaged.flush()
 
 
@@ -353,7 +389,23 @@ def consistent(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *of_images("world/root", roots, _ROOT),
     *of_images("world/past", past, _PAST, _NO_WORLD),
-    *of_images("world/erased", erased_past, _NO_WORLD, "image.log.exact", features=("erase",)),
+    *of_images(
+        "world/erased",
+        erased_past,
+        _NO_WORLD,
+        _RESUME,
+        "image.log.exact",
+        "image.post.order",
+        features=("erase",),
+    ),
+    *of_images(
+        "world/erased-timer",
+        erased_timer,
+        "image.quota.recount",
+        "image.timer.due",
+        "image.list.exact",
+        features=("erase",),
+    ),
     *of_images("world/load", loaded, _LOAD),
     *of_images("world/fork", forks, _FORK),
     *of_images("world/replay", replayed, _REPLAY),
@@ -361,7 +413,7 @@ PROPERTIES: Final = (
     *of_images("world/cut", consistent, _CUT),
     *of_images("rollback/cores", rolled_back, _ROLLBACK),
     *of_images("rollback/busy", busy_rollbacks, _ROLLBACK, _NO_ROLLBACK),
-    *of_images("rollback/many", many_actors, _ROLLBACK, _NO_ROLLBACK, once=True),
+    *of_images("rollback/many", many_actors, _ROLLBACK, _NO_ROLLBACK, once=True, cost=200),
     *of_images("restart/silent", silent, _SILENT),
     *of_images("restart/resume", resumed, _RESUME),
 )

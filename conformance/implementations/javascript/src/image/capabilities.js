@@ -5,7 +5,7 @@ import { isId } from "./forms.js";
 const NAME = /^(?:[a-z0-9_.-]{1,64}|[a-z0-9_.-]{0,63}\*)$/;
 const KERNEL = "image.";
 
-/** {kind, actor, name} of a capability, or null for a text that is none. */
+/** {kind, actor, name} of a capability, or null for any other text. */
 export function readCapability(text) {
   if (text === "spawn") return { kind: "spawn" };
   if (text.startsWith("read.")) {

@@ -49,8 +49,11 @@ export function timersIn(read, core) {
   const timers = treeAt(read, core, ["image", "timers"]);
   if (timers.size === 0) return NONE;
   const all = [...timers].map(([handle, id]) => [handle, readTimer(textOf(read(id)))]);
-  return new Map(all.filter(([, timer]) => timer !== null)); // an erased one is none
+  return new Map(all.filter(([, timer]) => timer !== null)); // an erased one never fires
 }
+
+/** How many timers count for a quota, erased ones too. Spec: image.quota.recount. */
+export const countTimers = (read, core) => treeAt(read, core, ["image", "timers"]).size;
 
 /** The subscriptions of a core: [{event, subscriber}, ...] in ascending order of the names. */
 export const subscriptionsIn = (read, core) =>

@@ -87,11 +87,10 @@ function checkMessage(act, target, message) {
   const { content } = message;
   const type = typeOf(message);
   if (type === "reply") act.checkReply({ target, message });
-  else {
-    act.checkType({ target, type, content });
-    act.check({ target, type, mode: modeOf(message), content });
-  }
-  return headerOf(message, "op") ?? "post";
+  else act.checkType({ target, type, content });
+  const mode = modeOf(message);
+  if (type !== "reply") act.check({ target, type, mode, content });
+  return mode;
 }
 
 /** Judge what a step sends, in the order in which it does. Throws Fault. */

@@ -50,7 +50,7 @@ export class Image {
   #sync() {
     this.view.update();
     const entries = this.journal.catchUp();
-    if (entries === null) {
+    if (entries === null || entries.some(({ readable }) => readable === null)) {
       this.#ledger = null;
       this.#schedule = null;
       this.#keys = null;

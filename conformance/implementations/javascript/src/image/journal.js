@@ -1,7 +1,7 @@
 // The journal: the chain of the kernel actor next to that of the agent, one step of each for each operation.
 
 import { headName } from "../runtime/agent.js";
-import { missing } from "../refusal.js";
+import { Refusal, missing } from "../refusal.js";
 import { readStep, readStepObject } from "../wit/steps.js";
 import { entriesOf } from "./cores.js";
 import { readRecord } from "./record.js";
@@ -43,8 +43,14 @@ class Entry {
     return this.#record;
   }
 
-  get isErased() {
-    return this.object === null;
+  /** The record; null if it is absent, erased or corrupt. */
+  get readable() {
+    try {
+      return this.record;
+    } catch (error) {
+      if (error instanceof Refusal) return null;
+      throw error;
+    }
   }
 
   /** How an operation without roots moved the head of the agent, as in `moved`; nothing for others, which read only roots. */

@@ -35,7 +35,7 @@ function readRevert(read, object) {
   return core !== undefined && entriesOf(read(core)) !== null ? core : null;
 }
 
-/** One kernel message on its way: the step in the making, its content, and who they are. */
+/** One kernel message on its way: the step in the making, its content, and its sender and receiver. */
 class Message {
   constructor(act, event) {
     const { workspace, x, last, copy, operation } = act;

@@ -7,7 +7,7 @@ const RECORDS = 1000;
 
 /** The key of the request of an entry and its reply, {key, seq, outcome}, or null. Spec: image.request.once. */
 function readKey(entry, agent) {
-  if (entry.isErased) return null;
+  if (entry.readable === null) return null;
   const { seq, roots, outcome, heads } = entry.record;
   const [sender, target, id] = roots[0] ?? [];
   const isSent = outcome.failed === undefined || heads.some(([actor]) => actor === target);

@@ -4,14 +4,14 @@
 
 import { changedKeys } from "../maps.js";
 import { findUnread, typeOf } from "../wit/channels.js";
-import { ownerIn, quotaIn, subscriptionsIn, timersIn } from "./cores.js";
+import { countTimers, ownerIn, quotaIn, subscriptionsIn, timersIn } from "./cores.js";
 import { exhausted } from "./fault.js";
 import { MOST } from "./forms.js";
 import { Sizes } from "./sizes.js";
 
 const RESOURCES = ["actors", "bytes", "posts", "subs", "timers"];
 const NONE = new Map();
-const NOTHING = { timers: NONE, subscribers: [], owner: null };
+const NOTHING = { timers: NONE, timerCount: 0, subscribers: [], owner: null };
 
 const saturated = (sum) => (sum > MOST ? MOST : sum);
 
@@ -34,7 +34,7 @@ function countEach(texts) {
 }
 
 export class Ledger {
-  #accounts = null; // actor -> {owner, timers: Map, subscribers: [actor, ...]} of its head; null: not needed so far
+  #accounts = null; // actor -> {owner, timers: Map, timerCount, subscribers: [actor, ...]} of its head; null: not needed so far
   #owned = new Map(); // principal -> Set of actors, itself among them
   #subscribed = new Map(); // subscriber -> Set of actors with a subscription of it
   #bytes = new Map(); // principal -> BigInt, of those that were measured
@@ -58,7 +58,8 @@ export class Ledger {
     if (step === null || step.actor === this.agent || step.actor === this.kernel) return NOTHING;
     const { actor, core } = step;
     const subscribers = subscriptionsIn(read, core).map(({ subscriber }) => subscriber);
-    return { owner: ownerIn(read, actor, core), timers: timersIn(read, core), subscribers };
+    const timers = timersIn(read, core);
+    return { owner: ownerIn(read, actor, core), timers, timerCount: countTimers(read, core), subscribers };
   }
 
   #setAccount(actor, account) {
@@ -104,7 +105,7 @@ export class Ledger {
   #usage(principal, resource) {
     const actors = this.owned(principal);
     if (resource === "actors") return BigInt(actors.filter((each) => each !== principal).length);
-    if (resource === "timers") return BigInt(actors.reduce((sum, each) => sum + this.timersOf(each).size, 0));
+    if (resource === "timers") return BigInt(actors.reduce((sum, each) => sum + (this.#accounts.get(each)?.timerCount ?? 0), 0));
     if (resource === "subs") return BigInt(actors.reduce((sum, each) => sum + this.#subscriptions(each), 0));
     const [sums, measure] = resource === "bytes" ? [this.#bytes, this.#bytesOf] : [this.#posts, this.#postsOf];
     if (!sums.has(principal))
@@ -205,7 +206,7 @@ export class Ledger {
   #addCore(changes, read, move, owner) {
     const { actor, before, after, isGone } = move;
     const [then, now] = [before?.core ?? null, isGone ? null : after.core];
-    const timers = (core) => (core === null ? 0 : timersIn(read, core).size);
+    const timers = (core) => (core === null ? 0 : countTimers(read, core));
     if (owner !== actor) changes.add(owner, "actors", BigInt((now !== null) - (then !== null)));
     this.#addBytes(changes, read, move, owner);
     if (then !== now) changes.add(owner, "timers", BigInt(timers(now) - timers(then)));

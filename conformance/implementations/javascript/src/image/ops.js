@@ -27,7 +27,7 @@ function resolve({ act, operands }, ref) {
 }
 
 /** The number in the data of an object. */
-function numberIn(object) {
+function readCount(object) {
   const number = object?.kind === "blob" ? readNumber(object.data.toString("latin1")) : null;
   if (number === null) throw failed();
   return number;
@@ -36,7 +36,7 @@ function numberIn(object) {
 function addTo({ act }, path, amount) {
   const { core, workspace } = act;
   const object = core.read(path);
-  const sum = (object === undefined ? 0n : numberIn(object)) + amount;
+  const sum = (object === undefined ? 0n : readCount(object)) + amount;
   if (sum < 0n || sum > MOST) throw rejected("range");
   core.put(path, workspace.writeBlob(Buffer.from(sum.toString()), object?.headers ?? []));
 }
@@ -44,8 +44,8 @@ function addTo({ act }, path, amount) {
 function count(run, path, sign) {
   const { core, workspace, x } = run.act;
   const object = core.read(path);
-  if (object !== undefined) numberIn(object);
-  addTo(run, path, sign * numberIn(workspace.read(x.message.content)));
+  if (object !== undefined) readCount(object);
+  addTo(run, path, sign * readCount(workspace.read(x.message.content)));
 }
 
 function expect({ act }, path, data) {

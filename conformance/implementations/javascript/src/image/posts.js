@@ -18,6 +18,11 @@ function stepsBetween(read, before, after) {
   return steps.map((step, i) => [i > 0 ? steps[i - 1].outbox : (before?.outbox ?? NONE), step]);
 }
 
+function byOrder({ order: one }, { order: other }) {
+  const at = one.findIndex((value, i) => value !== other[i]);
+  return at === -1 ? 0 : one[at] < other[at] ? -1 : 1;
+}
+
 const keyOf = ({ sender, target, id }) => sender + target + id;
 
 export class Posts {
@@ -27,13 +32,42 @@ export class Posts {
   constructor(journal, view, agent, kernel) {
     Object.assign(this, { view, agent, kernel });
     const unread = this.#unread();
-    const batches = [];
-    for (const entry of unread.size === 0 ? [] : journal.back()) {
-      const posts = entry.isErased ? [] : this.#postsOf(entry).filter((post) => unread.delete(keyOf(post)));
-      batches.push(posts);
+    if (unread.size > 0) this.#queue.push(...this.#inOrder(journal, unread));
+  }
+
+  /**
+   * The unread posts in their order. What an operation without a readable record sent counts as sent by the next operation that has
+   * one with a head of the sender. Spec: image.post.order.
+   */
+  #inOrder(journal, unread) {
+    const { heads, read } = this.view;
+    const found = []; // {post, order}
+    const reached = new Map(); // sender -> its step that was reached from its head back, and the number of the operation after it
+    let { seq } = journal.newest.record;
+    const begin = (sender) => ({ step: readStep(read, heads.get(sender).id), number: seq, place: 0 });
+    for (const sender of new Set([...unread].map((key) => key.slice(0, 64)))) reached.set(sender, begin(sender));
+    const take = (sender, end, number) => {
+      let { step, place } = reached.get(sender);
+      for (; step !== null && step.id !== end; place -= 1) {
+        const before = step.previous === null ? null : readStep(read, step.previous);
+        const posts = this.#postsOfStep(read, before?.outbox ?? NONE, step).filter((each) => unread.delete(keyOf(each)));
+        for (const [i, post] of posts.entries()) found.push({ post, order: [number, sender, place, i] });
+        step = before;
+      }
+      reached.set(sender, { step, number, place });
+    };
+    for (const entry of journal.back()) {
       if (unread.size === 0) break;
+      if (reached.has(this.agent)) take(this.agent, entry.after.previous, seq);
+      for (const [actor, before, after] of entry.readable?.heads ?? []) {
+        if (!reached.has(actor)) continue;
+        take(actor, after, reached.get(actor).number);
+        take(actor, before, seq);
+      }
+      seq -= 1;
     }
-    for (const batch of batches.reverse()) this.#queue.push(...batch);
+    for (const [sender, { number }] of reached) take(sender, null, number);
+    return found.sort(byOrder).map(({ post }) => post);
   }
 
   /** The names of all posts to actors with a head. */
@@ -65,7 +99,7 @@ export class Posts {
     });
   }
 
-  /** Take the posts of an operation that came after all before. */
+  /** Take the posts of an operation that is later than all others. */
   take(entry) {
     this.#queue.push(...this.#postsOf(entry));
   }
