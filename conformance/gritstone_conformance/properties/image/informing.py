@@ -53,7 +53,7 @@ class _Scene(Imaged):
 
 
 def inside(trial: Trial, fmt: Format) -> None:
-    """An emission joins each subscriber to the operation, once each, with its content; an actor that is gone is skipped."""
+    """An emission joins each subscriber to the operation once, with its content; an actor that is gone is skipped."""
     scene = _Scene(trial, fmt)
     first, second, third = scene.listeners
     scene.emit("spent", scene.stage.text("0"), rule=_INSIDE)
