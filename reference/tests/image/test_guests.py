@@ -11,6 +11,7 @@ import wasmtime
 from gritstone.errors import Refusal
 from gritstone.grit import FORMATS, Blob, ObjectId
 from gritstone.image import IMAGES
+from gritstone.image.code import PLAIN_IMAGES
 from gritstone.image.record import decode_record
 from gritstone.wasm.documents import encode_item
 from gritstone.wasm.guests import Guests
@@ -244,5 +245,6 @@ def test_programs_become_a_guest_and_the_reverse(stage: Stage) -> None:
 
 
 def test_image_without_guests_refuses_them(loop: asyncio.AbstractEventLoop) -> None:
-    stage = Stage(loop, FORMATS["cbor-blake3"])
-    assert begun(stage, core(stage, listener(stage), tool())) == "rejected/import"
+    for laws in (Laws(IMAGES), Laws(PLAIN_IMAGES, Guests())):
+        stage = Stage(loop, FORMATS["cbor-blake3"], laws=laws)
+        assert begun(stage, core(stage, listener(stage), tool())) == "rejected/import"
