@@ -15,7 +15,7 @@ from gritstone.wit.puppet import PUPPETS
 from gritstone.wit.puppet.core import WorkingCore
 from gritstone.wit.update import first_step, with_cursor
 
-__all__ = ["IMAGES", "ActorCode", "KernelCode"]
+__all__ = ["IMAGES", "PLAIN_IMAGES", "ActorCode", "KernelCode"]
 
 _QUERIES = frozenset({"get", "echo", "step", "fail"})
 
@@ -68,4 +68,10 @@ def _fail() -> Refusal:
 
 
 IMAGES = External({"image/1": ActorCode(), "image-kernel/1": KernelCode()})
-"""The law with the code of images."""
+"""The law with the code of images. If a runtime has the law of guests too, actors of its image can be guests."""
+
+PLAIN_IMAGES = External(IMAGES.registered)
+"""The same law for images without guests, whatever other laws a runtime has.
+
+Spec: :rule:`image.tool.imports`.
+"""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.image.adopting import adopt
+from gritstone.image.code import PLAIN_IMAGES
 from gritstone.image.cores import Facts, read_timer
 from gritstone.image.journal import Journal
 from gritstone.image.ledger import Ledger, Usage
@@ -71,7 +72,9 @@ class WorldBase:
         self.objects: Objects = world.objects
         self.closures: ClosureCache = world.executor.closures
         self.roots: Roots = world.executor.roots
-        self.guests: GuestHost | None = next((law for law in world.executor.laws.laws if isinstance(law, Guests)), None)
+        laws = world.executor.laws.laws
+        found = (law for law in laws if isinstance(law, Guests))
+        self.guests: GuestHost | None = None if PLAIN_IMAGES in laws else next(found, None)
 
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""

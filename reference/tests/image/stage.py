@@ -95,15 +95,23 @@ class Program:
 class Stage:
     """An image."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, format_: Format, store: Store | None = None) -> None:
+    quota = QUOTA
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        format_: Format,
+        store: Store | None = None,
+        laws: Laws | None = None,
+    ) -> None:
+        self.laws = laws or Laws(External(PUPPETS), IMAGES)
         self.store = store or Store.open(MemoryEngine(), format_)
         self.loop = loop
         self.open()
 
     def open(self) -> None:
         """Start a runtime on the store."""
-        laws = Laws(External(PUPPETS), IMAGES)
-        self.runtime = Runtime(self.store, laws, Config("test"), suite_clock=True)
+        self.runtime = Runtime(self.store, self.laws, Config("test"), suite_clock=True)
         world = self.runtime.machine.world
         if not is_image(world):
             self.wait(self.runtime.durably(lambda: begin_image(world)))
@@ -152,7 +160,7 @@ class Stage:
         quota: Mapping[str, int] | None = None,
         caps: Mapping[str, ObjectId] | None = None,
         entry: Mapping[str, str] | None = None,
-        code: Mapping[str, Program] | None = None,
+        code: Mapping[str, Program | ObjectId] | None = None,
         **more: Any,
     ) -> ObjectId:
         """Store the first core of an actor."""

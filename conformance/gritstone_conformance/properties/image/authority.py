@@ -130,7 +130,7 @@ def revoked(trial: Trial, fmt: Format) -> None:
 
 
 def granters(trial: Trial, fmt: Format) -> None:
-    """A capability is revoked by R, by the owner and by who granted it, and by no other actor."""
+    """A capability is revoked by R, by the owner and by its granter, and by no other actor."""
     imaged = Imaged(trial, fmt)
     (owner, granter, other) = imaged.cast("A", "B", "C").values()
     stage = imaged.stage
@@ -266,7 +266,7 @@ def protected(trial: Trial, fmt: Format) -> None:
 
 
 def deputies(trial: Trial, fmt: Format) -> None:
-    """A step has the rights of the actor that makes it, whoever sent the message, and whoever owns or installed it."""
+    """A step has the rights of the actor that makes it, and not those of a sender, an owner or an installer."""
     imaged = Imaged(trial, fmt)
     stage = imaged.stage
     target = stage.actor("target", entry={"pay": "*"}, code={"pay": stage.draft().add("paid", 1).seal()})

@@ -275,11 +275,29 @@ def workspace(trial: Trial, fmt: Format) -> None:
     imaged.judge(rule=_DEMO)
 
 
+def destroyed_owner_of_the_new(trial: Trial, fmt: Format) -> None:
+    """A principal is not destroyed in the operation in which an actor of it was created, unless that one was before."""
+    imaged = Imaged(trial, fmt)
+    (one, two) = imaged.cast("A", "B").values()
+    stage, empty = imaged.stage, imaged.stage.empty()
+    child = stage.actor("child", owner=one)
+    birth, owner = letter(child, "genesis", child), letter(one, "image.destroy", empty)
+    imaged.operate(birth, owner, ends="rejected/busy", rule=_QUIET)
+    made = stage.actor("made", owner=one, granter=one)
+    imaged.operate(letter(one, "run", stage.draft().join(made, "genesis", made).seal()), rule=_QUIET)
+    imaged.operate(letter(made, "image.destroy", empty), birth, owner, ends="rejected/busy", rule=_QUIET)
+    ends = (letter(made, "image.destroy", empty), letter(child, "image.destroy", empty))
+    imaged.operate(birth, letter(two, "image.destroy", empty), *ends, owner, rule=_QUIET)
+    imaged.list_actors(rule=_QUIET)
+    imaged.judge(rule=_QUIET)
+
+
 PROPERTIES: Final = (
     *of_images("crossing/quota-in-a-savepoint", quota_in_a_savepoint, _HARD, _RECOUNT),
     *of_images("crossing/timer-during-rollback", timer_during_rollback, _ROLLBACK, _LASTING),
     *of_images("crossing/install-within", install_within, _PINNED, "image.code.next"),
     *of_images("crossing/destroy-with-mail", destroy_with_mail, _QUIET),
+    *of_images("crossing/destroyed-owner-of-the-new", destroyed_owner_of_the_new, _QUIET),
     *of_images("crossing/fork-at-a-failure", fork_at_a_failure, _FORK, _ROLLBACK, _ONCE),
     *of_images("crossing/deep-undo", deep_undo, _HALF, _SAVE),
     *of_images("crossing/notices-of-the-gone", notices_of_the_gone, _NOTICE),

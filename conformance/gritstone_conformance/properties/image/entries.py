@@ -1,4 +1,4 @@
-"""Entry tables and places: whose messages an actor admits, what nobody writes, and each axis of containment alone."""
+"""Entry tables and places: whose messages an actor admits, what no program writes, and each axis alone."""
 
 from __future__ import annotations
 

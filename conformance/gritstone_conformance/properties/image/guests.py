@@ -386,6 +386,23 @@ def limited(trial: Trial, fmt: Format) -> None:
     image.judge(rule=_FUEL)
 
 
+def equal_rests(trial: Trial, fmt: Format) -> None:
+    """If a savepoint and a frame around it have the same rest, the outer one fails."""
+    image = GuestImage(trial, fmt, fuel=1_000_000)
+    works, guest = image.guest("works", "send.*.*"), image.guest("sends", "send.*.*")
+    image.do(works, image.told(guest, "do", image.errand(), ""))  # so that notices are posts, which take no fuel here
+    outer = image.told(works, "do", image.errand(spin=10_000), "save", fuel="3000")
+    for _ in range(2):  # the second call finds a channel, as each later one
+        image.do(guest, outer, rule=_FUEL)
+    spent = image.spent()
+    for limit, ends in ((spent + 1, COMMITTED), (spent, "exhausted/fuel"), (spent - 1, "exhausted/fuel")):
+        image.limit(image.one, fuel=limit)
+        image.do(guest, outer, ends=ends, rule=_FUEL)
+        image.log(image.seq, rule=_FUEL)
+    image.run(rule=_FUEL)
+    image.judge(rule=_FUEL)
+
+
 def tanks(trial: Trial, fmt: Format) -> None:
     """A tank bounds all calls of a guest; what an undone call used is not used."""
     image = GuestImage(trial, fmt)
@@ -457,6 +474,7 @@ PROPERTIES: Final = (
     *of_guests("wasm/births", births, _BOTH),
     *of_guests("wasm/exact", exact_fuel, _FUEL),
     *of_guests("wasm/limited", limited, _FUEL),
+    *of_guests("wasm/equal-rests", equal_rests, _FUEL),
     *of_guests("wasm/tanks", tanks, _FUEL, _UNDONE),
     *of_guests("wasm/undone", undone, _UNDONE),
 )

@@ -84,7 +84,7 @@ class Imaged(LockstepModel):
         return runtime
 
     def _serve(self) -> None:
-        """Let each step of R be an operation, once the store is an image."""
+        """Make each step of R an operation, once the store is an image."""
         if self.image.is_image:
             self.model.agent = self.image.agent
 

@@ -1,4 +1,4 @@
-"""Events and effects: who is informed within an operation, in which order, and what the outside sees after it."""
+"""Events and effects: the subscribers of an operation, their order, and what the outside sees after it."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class _Scene(Imaged):
         self.create(*self.listeners)
 
     def subscribe(self, *listeners: bytes, event: str = "spent", rule: str | None = None) -> None:
-        """Let actors subscribe to the source, in this order."""
+        """Subscribe actors to the source, in this order."""
         for each in listeners:
             self.order(
                 each, self.stage.draft().join(self.source, f"image.subscribe.{event}", self.stage.empty()), rule=rule
             )
 
     def emit(self, event: str, content: bytes, ends: str = COMMITTED, *, rule: str | None = None) -> None:
-        """Let the source write x and emit."""
+        """Make a request that writes x in the source and emits."""
         draft = self.stage.draft().add("x", 1).join(ACTOR, f"image.emit.{event}", content)
         self.order(self.source, draft, ends, rule=rule)
 
 
 def inside(trial: Trial, fmt: Format) -> None:
-    """An emission joins each subscriber to the operation, once each, with its content; who is gone is skipped."""
+    """An emission joins each subscriber to the operation once, with its content; an actor that is gone is skipped."""
     scene = _Scene(trial, fmt)
     first, second, third = scene.listeners
     scene.emit("spent", scene.stage.text("0"), rule=_INSIDE)
@@ -83,7 +83,7 @@ def inside(trial: Trial, fmt: Format) -> None:
 
 
 def consent(trial: Trial, fmt: Format) -> None:
-    """Only who may send the emitter the subscription is informed, and nobody subscribes or ends it for another."""
+    """An actor is informed only if it may subscribe and did; it cannot subscribe another one, or end that."""
     scene = _Scene(trial, fmt)
     stage, empty = scene.stage, scene.stage.empty()
     first, second, _ = scene.listeners
@@ -161,7 +161,7 @@ def veto(trial: Trial, fmt: Format) -> None:
 
 
 def in_order(trial: Trial, fmt: Format) -> None:
-    """Subscribers read events ascending by id, whatever order they subscribed in; emissions in the order they came."""
+    """Subscribers read events ascending by id, whatever order they subscribed in; emissions in their order."""
     for turn in range(3):
         scene = _Scene(trial, fmt)
         stage = scene.stage

@@ -95,7 +95,7 @@ def cut_programs(trial: Trial, fmt: Format) -> None:
 
 
 def odd_operands(trial: Trial, fmt: Format) -> None:
-    """Refs, modes, signs and codes that are none are malformed; operands that are absent fail the op."""
+    """Invalid refs, modes, signs and codes are malformed; operands that are absent fail the op."""
     imaged = Imaged(trial, fmt)
     stage, text = imaged.stage, imaged.stage.text("7")
     (one, two) = imaged.cast("A", "B").values()

@@ -144,7 +144,7 @@ def first_exceeded(trial: Trial, fmt: Format) -> None:
 
 
 def of_all_actors(trial: Trial, fmt: Format) -> None:
-    """A quota is for the principal and its actors together, whichever of them uses it and whoever asked."""
+    """A quota is for the principal and its actors together, whichever of them uses it, for whatever sender."""
     imaged = Imaged(trial, fmt)
     stage = imaged.stage
     (one, other) = imaged.cast("A", "B").values()

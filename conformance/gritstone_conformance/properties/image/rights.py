@@ -1,4 +1,4 @@
-"""Capabilities: what covers what, and who may send what to whom."""
+"""Capabilities: what covers what, and which messages an actor may send."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def table(trial: Trial, fmt: Format) -> None:
 
 
 def no_capabilities(trial: Trial, fmt: Format) -> None:
-    """A text that is no capability is granted by nobody, also not by R, and covers nothing in a first core."""
+    """A text that is not a capability is not granted, also not by R, and makes a first core malformed."""
     imaged = Imaged(trial, fmt)
     (one,) = imaged.cast("A").values()
     stage = imaged.stage

@@ -33,7 +33,7 @@ class Rights(TypedDict, total=False):
         caps: its capabilities.
         entry: types of messages to the admitted senders: ``*`` or ids.
         code: types of messages to programs.
-        granter: who granted the capabilities, if not R.
+        granter: the granter of the capabilities, if it is not R.
         limits: limits of the quota of a principal that are not those of ``LIMITS``.
     """
 

@@ -115,7 +115,7 @@ class Draft:
         return self.stage.program(self.ops, *self._operands)
 
     def raw(self, ops: bytes) -> Draft:
-        """Append ops without operands, or bytes that are none."""
+        """Append ops without operands, or invalid bytes."""
         self.ops += ops
         return self
 
