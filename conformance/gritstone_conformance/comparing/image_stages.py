@@ -1,7 +1,7 @@
 """Images on runtimes: a runtime makes operations of an image, and another one resumes from its export.
 
-Each stage is a request, or a few, to a runtime that is started for it: operations, the clock, a run, a rollback, an answer
-of the outside. So an image is cut there, and each implementation continues with what every other one has made.
+Each stage is a request, or a few, to a runtime that is started for it: operations, the clock, a run, a rollback, an
+answer of the outside. So an image is cut there, and each implementation continues with what every other one has made.
 
 Spec: :rule:`suite.resume.matrix`, :rule:`image.world.load`, :rule:`image.restart.resume`.
 """
