@@ -78,7 +78,7 @@ class _Keeper:
             raise Stuck(f"image.request: {found}, expected {ends}")
 
     def order(self, letter: str, draft: Draft, ends: str = _COMMITTED) -> None:
-        """Let an actor run a program."""
+        """Send an actor a program."""
         self.request((self.actors[letter], "run", draft.seal()), ends=ends)
 
     def run(self) -> None:

@@ -96,7 +96,7 @@ def _denied(image: GuestImage) -> None:
 
 
 def _closed(image: GuestImage) -> None:
-    """Let guests try to change their rights and their code."""
+    """Send errands to guests that try to change their rights and their code."""
     stage = image.stage
     guest = image.guest("free", "send.*.*", code=True)
     for path in ("image/caps/spawn", "code/tool.wasm", "src", "frozen"):

@@ -216,7 +216,7 @@ def _own(imaged: Imaged) -> None:
 
 
 def _deputy(imaged: Imaged) -> None:
-    """The handler of B sends by the rights of B, whoever asks it."""
+    """The handler of B sends by the rights of B, not by those of the actor that asks."""
     stage = imaged.stage
     owner = held(imaged, "p", *_ALL)
     victim = held(imaged, "c", to_all="job")
@@ -252,7 +252,7 @@ def _revoked(imaged: Imaged) -> None:
 
 
 def _reply(imaged: Imaged) -> None:
-    """A reply needs no capability; it is a join to who sent a join, and a post to who sent a post."""
+    """A reply needs no capability; it is a join if the message was a join, and a post if it was a post."""
     stage = imaged.stage
     answer = {"ask": stage.draft().reply(stage.text("7")).seal()}
     server = stage.actor("s", entry={"ask": "*"}, code=answer)

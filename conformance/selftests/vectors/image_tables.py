@@ -330,7 +330,7 @@ def _timers() -> Drafts:
 
 
 def _sets(imaged: Imaged, actor: bytes, *contents: str, mode: bytes = ops.JOIN, ends: str = COMMITTED) -> None:
-    """Let an actor set timers, one after the other, by one program."""
+    """Send a program by which an actor sets timers, one after the other, by one program."""
     draft = imaged.stage.draft()
     for content in contents:
         draft.send(mode, ops.ACTOR, _TIMER, imaged.stage.text(content))

@@ -28,7 +28,7 @@ class GuestImage(Imaged):
 
     Attributes:
         one: the principal.
-        two: another principal, which admits the type ``pay`` of everybody.
+        two: another principal, which admits the type ``pay`` from any actor.
     """
 
     def __init__(self, trial: Trial, fmt: Format, **limits: int) -> None:
@@ -42,7 +42,7 @@ class GuestImage(Imaged):
         self.create(self.one, self.two)
 
     def guest(self, title: str, *caps: str, module: bytes | None = None, **manifest: Any) -> bytes:
-        """Create a guest that admits ``do`` of everybody, with these capabilities and members of its manifest."""
+        """Create a guest that admits ``do`` from any actor, with these capabilities and members of its manifest."""
         rights: dict[str, Any] = {"owner": self.one, "entry": {"do": "*", "run": "*"}, "caps": caps}
         core = guest_core(self.stage, title, module, manifest, **rights)
         self.create(core)
@@ -59,7 +59,7 @@ class GuestImage(Imaged):
         )
 
     def do(self, guest: bytes, *letters: bytes, ends: str = COMMITTED, rule: str | None = None, **entries: Any) -> str:
-        """Let R send a guest an errand."""
+        """Send a guest an errand, from R."""
         return self.say(guest, "do", self.errand(*letters, **entries), ends, rule=rule)
 
     def told(self, to: bytes, mt: str = "pay", content: bytes | None = None, op: str = "join", **more: str) -> bytes:

@@ -233,7 +233,7 @@ def guest_core(
         stage: where it is added.
         title: makes the id unique.
         module: its module, at ``code/tool.wasm``; None: the courier.
-        manifest: members in place of those of ``MANIFEST``; one that is None is absent.
+        manifest: members in place of those of ``MANIFEST``; a member with the value None is absent.
         entries: further entries of the core.
         modules: further names and modules below ``code``.
         rights: what it may do.
