@@ -46,6 +46,7 @@ from gritstone.image.views import (
 )
 from gritstone.runtime.config import Config
 from gritstone.runtime.runtime import Runtime
+from gritstone.wasm.guests import Guests
 from gritstone.wit.laws import Laws
 from gritstone.wit.workspace import Workspace
 
@@ -98,7 +99,7 @@ class Image(Reading):
         Raises:
             Rejected: the store has other actors and is no image (code ``image``), or another agent (code ``agent``).
         """
-        super().__init__(Runtime(store, Laws(IMAGES), Config(agent or agent_name(store) or _AGENT)))
+        super().__init__(Runtime(store, Laws(IMAGES, Guests()), Config(agent or agent_name(store) or _AGENT)))
         self._loop = asyncio.new_event_loop()
         try:
             if not is_image(self.runtime.machine.world):
