@@ -127,16 +127,16 @@ def _cores(image: _Cores) -> list[tuple[str, bytes, str]]:
     ]
 
 
-def _host(image: GuestImage, rights: dict[str, Any]) -> list[tuple[str, bytes, str]]:
+def _host(image: _Cores, rights: dict[str, Any]) -> list[tuple[str, bytes, str]]:
     """Return the cores with more pages than the host has, if it can have fewer than there are."""
     most = image.trial.claims.limits["wasm_pages"]
     if most >= _PAGES:
         return []
     modules = {"good": courier(), "foreign": _importing("env", "now"), "none": b""}
-    return [
-        (name, guest_core(image.stage, f"host {name}", data, {"pages": most + 1}, **rights), "exhausted/exhausted")
-        for name, data in modules.items()
-    ]
+    pages = {"pages": most + 1}
+    cores = {name: guest_core(image.stage, f"host {name}", data, pages, **rights) for name, data in modules.items()}
+    cores["outside"] = guest_core(image.stage, "host outside", None, pages, image.nodes("wasm:tool"), **rights)
+    return [(name, core, "exhausted/exhausted") for name, core in cores.items()]
 
 
 class _Cores(GuestImage):
