@@ -81,6 +81,7 @@ def forks(trial: Trial, fmt: Format, tape: Tape) -> None:
         imaged.operate(*roots, ends=ANY, rule=_OPERATION)
         if imaged.seq > before:
             requests.append(roots)
+    imaged.judge(rule=_JOURNAL)
     after = imaged.world(rule=_FORK)
     place = tape.below(len(requests) + 1)
     fork = forked(imaged, begun + place, "s2", _FORK)
