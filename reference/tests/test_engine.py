@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
 
 from gritstone.grit.engine import Batch, Engine, Table
+from gritstone.grit.memory import MemoryEngine
 
 
 def put(engine: Engine, table: Table, **values: str) -> None:
@@ -113,3 +116,19 @@ def test_scrub_keeps_values_that_are_present(engine: Engine) -> None:
     assert read(engine, Table.META)["m"] == "5"
     put(engine, Table.OBJECTS, c="3")
     assert read(engine, Table.OBJECTS) == {"b": "2", "c": "3"}
+
+
+def test_view_of_another_thread_never_shows_half_of_an_update_in_memory() -> None:
+    engine = MemoryEngine()
+    seen: list[dict[str, str]] = []
+    reader = Thread(target=lambda: seen.append(read(engine, Table.REFS)))
+
+    def work(batch: Batch) -> None:
+        batch.put(Table.REFS, b"a", b"1")
+        reader.start()
+        reader.join(0.1)  # it waits for the end of the update
+        batch.put(Table.REFS, b"b", b"2")
+
+    engine.update(work)
+    reader.join()
+    assert seen == [{"a": "1", "b": "2"}]

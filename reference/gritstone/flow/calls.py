@@ -125,12 +125,18 @@ class Reply:
         members: the members of the result without ``attempt``.
         refs: payloads of new sealed blobs.
         text: the text of an error, or nothing.
+        first: the encoding of the result of a first attempt, if it was made already.
     """
 
     outcome: str
     members: dict[str, Value]
     refs: Mapping[str, bytes] = field(default_factory=dict)
     text: str = ""
+    first: bytes = b""
+
+    def encoding(self, attempt: int) -> bytes:
+        """Return the encoding of the result of an attempt."""
+        return (attempt == 1 and self.first) or encode_value({"attempt": attempt, **self.members})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +195,16 @@ def reply_of(value: object) -> Reply:
     members: dict[str, Value] = {"outcome": "ok", "value": result.value}
     if result.usage is not None:
         members["usage"] = result.usage
+    try:
+        first = encode_value({"attempt": 1, **members})  # all attempts have a number of one byte
+    except (Malformed, Exhausted, RecursionError) as refusal:
+        return _unusable(str(refusal)[:_MOST_TEXT])
     problem = _problem(members, result.refs)
-    if problem is not None:
-        return Reply("error", _error("value", retry=False), text=problem)
-    return Reply("ok", members, dict(result.refs))
+    return Reply("ok", members, dict(result.refs), first=first) if problem is None else _unusable(problem)
 
 
 def _problem(members: dict[str, Value], refs: object) -> str | None:
-    """Return why a result cannot be stored; None if it can."""
-    try:
-        encode_value({"attempt": 1 << 32, **members})
-    except (Malformed, Exhausted, RecursionError) as refusal:
-        return str(refusal)[:_MOST_TEXT]
+    """Return why a result cannot be stored although its value can; None if it can."""
     if not RESULTS["ok"]({"attempt": 1, **members}):
         return "the usage is not an integer from 0 to 10^12"
     if not isinstance(refs, Mapping) or not all(is_name(name) and type(one) is bytes for name, one in refs.items()):

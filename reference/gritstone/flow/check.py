@@ -9,7 +9,7 @@ Spec: ``flow/check``; :rule:`flow.check.defects`, :rule:`flow.check.total`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gritstone.errors import Exhausted, Malformed
@@ -61,7 +61,8 @@ def check(
     if not found:
         found.update(_shapes(values["program"]))
     if not found:
-        facts = _Facts(values["program"], values["policy"], frozenset(peers), frozenset(refs))
+        written = values["program"]
+        facts = _Facts(written, written["nodes"], values["policy"], frozenset(peers), frozenset(refs))
         found.update(_names(facts, values["input"]))
         if not any(code == "unknown-target" for _, code in found):
             found.update(_graph(facts))
@@ -74,21 +75,25 @@ class _Facts:
 
     Attributes:
         program: of the form of a program.
+        nodes: its nodes by name.
         policy: of the form of a policy.
         peers: the names of the peers.
         refs: the names of the sealed blobs.
+        expressions: the expressions that were read, by their texts; None for a malformed one.
     """
 
     program: Value
+    nodes: Mapping[str, Value]
     policy: Value
     peers: frozenset[str]
     refs: frozenset[str]
+    expressions: dict[str, Expression | None] = field(default_factory=dict)
 
-    @property
-    def nodes(self) -> Mapping[str, Value]:
-        """Return the nodes by name."""
-        nodes: Mapping[str, Value] = self.program["nodes"]
-        return nodes
+    def expression(self, text: str) -> Expression | None:
+        """Return the expression of a text; None if it is malformed. A program often repeats one."""
+        if text not in self.expressions:
+            self.expressions[text] = _expression(text)
+        return self.expressions[text]
 
 
 def exits_of(node: Value) -> list[str]:
@@ -118,7 +123,7 @@ def _names(facts: _Facts, data: Value) -> Iterator[Defect]:
         yield "", "unknown-ref"
     yield from _policy(facts)
     for name, node in facts.nodes.items():
-        if not all(target in facts.nodes for target in exits_of(node)):
+        if not facts.nodes.keys() >= set(exits_of(node)):
             yield name, "unknown-target"
         yield from _node(facts, name, node)
 
@@ -152,7 +157,7 @@ def _policy(facts: _Facts) -> Iterator[Defect]:
             yield name, "unknown-peer"
         if "when" not in tool:
             continue
-        expression = _expression(tool["when"])
+        expression = facts.expression(tool["when"])
         if expression is None:
             yield name, "policy-expression"
         elif not all(_is_known_to_tool(facts, tool, one) for one in expression.variables):
@@ -203,7 +208,7 @@ def _parallel(facts: _Facts, name: str, node: Value) -> Iterator[Defect]:
 
 
 def _condition(facts: _Facts, name: str, text: str) -> Iterator[Defect]:
-    expression = _expression(text)
+    expression = facts.expression(text)
     if expression is None:
         yield name, "expression"
     elif not all(_is_known(facts, one, _PROGRAM_SPACES, ()) for one in expression.variables):

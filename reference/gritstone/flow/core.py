@@ -57,6 +57,11 @@ def read_document(workspace: Workspace, target: ObjectId, most: int = MOST_VALUE
     return _decode(blob.data, most)
 
 
+def _copied(entries: Mapping[str, ObjectId]) -> dict[str, ObjectId]:
+    """Return a copy of entries. The method of a view is several times as fast as the constructor of a dictionary."""
+    return entries.copy() if isinstance(entries, MappingProxyType) else dict(entries)
+
+
 class Core:
     """The entries of a core.
 
@@ -67,7 +72,7 @@ class Core:
 
     def __init__(self, workspace: Workspace, entries: Mapping[str, ObjectId]) -> None:
         self.workspace = workspace
-        self.entries = dict(entries)
+        self.entries = _copied(entries)
         self._trees: dict[str, dict[str, ObjectId]] = {}
         self._changed: set[str] = set()
 
@@ -76,7 +81,7 @@ class Core:
         found = self._trees.get(name)
         if found is None:
             tree = self.workspace.tree(self.entries[name]) if name in self.entries else None
-            found = self._trees[name] = {} if tree is None else dict(tree.entries)
+            found = self._trees[name] = {} if tree is None else _copied(tree.entries)
         return found
 
     def change(self, name: str) -> dict[str, ObjectId]:

@@ -18,16 +18,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from gritstone.errors import GritstoneError, Missing, Refusal
 from gritstone.flow.begin import is_flow
 from gritstone.flow.channel import Channel
+from gritstone.flow.orders import Order
 from gritstone.flow.performing import Performing
 from gritstone.flow.sending import Sending, archive, confirmed, send_all
-from gritstone.flow.standing import Outcome, load_standing, open_of, outcome_of, state_of, status_of
+from gritstone.flow.standing import (
+    Outcome,
+    events_between,
+    load_standing,
+    open_of,
+    outcome_of,
+    state_of,
+    status_of,
+)
 from gritstone.flow.state import TERMINAL
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.letters import letters
@@ -70,6 +79,7 @@ class Engine:
         self.channels: dict[ObjectId, Channel] = {}
         self._performing = performing
         self._queue: deque[tuple[Sending, Future[None] | None]] = deque()
+        self._orders: list[Order] = []
         self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = asyncio.Event()
         self._ended: dict[ObjectId, ObjectId | None] = {}
@@ -96,6 +106,11 @@ class Engine:
             done: completed when the message, and what the flow does at once, is durable.
         """
         self._queue.append((sending, done))
+        self._wake.set()
+
+    def order(self, order: Order) -> None:
+        """Carry out an order in the next round."""
+        self._orders.append(order)
         self._wake.set()
 
     def ask(self, question: Callable[[], Any], answer: Future[Any]) -> None:
@@ -168,22 +183,25 @@ class Engine:
         """Send what waits, run, read, commit, and perform."""
         taken = [self._queue.popleft() for _ in range(min(_MOST_SENT, len(self._queue)))]
         sendings = [one for one, _ in taken]
+        orders, self._orders = self._orders, []
         self.runtime.refresh()
         try:
-            touched = await self.runtime.exchange(lambda: self._send(sendings), self._read)
+            touched = await self.runtime.exchange(lambda: self._send(sendings, orders), self._read)
         except BaseException as error:
-            for _, done in taken:
+            for done in (*(done for _, done in taken), *(order.events for order in orders)):
                 _settle(done, error=error)
             raise
         for number, (_, done) in enumerate(taken):
             _settle(done, error=self._refused.get(number))
+        for order in orders:
+            self._end_order(order)
         for flow in touched or ():
             self._perform(flow)
         self._answer()
-        if self._queue or self._ended:
+        if self._queue or self._orders or self._ended:
             self._wake.set()
 
-    def _send(self, sendings: list[Sending]) -> set[ObjectId]:
+    def _send(self, sendings: Sequence[Sending], orders: Sequence[Order]) -> set[ObjectId]:
         """Send messages and acknowledge what they answer, in the batch; return the flows."""
         answered: dict[ObjectId, set[ObjectId]] = {}
         for one in sendings:
@@ -197,8 +215,21 @@ class Engine:
                 cursor = channel.cursor()
                 if cursor is not None:
                     read[flow] = cursor
-        self._refused = send_all(self.world, sendings, read)
-        return {one.flow for one in sendings}
+        begun = [(order, order.begin(self.position)) for order in orders]
+        ordered = [(order, sending) for order, sending in begun if sending is not None]
+        sent = [*sendings, *(sending for _, sending in ordered)]
+        self._refused = send_all(self.world, sent, read)
+        for number, (order, _) in enumerate(ordered, len(sendings)):
+            order.error = self._refused.get(number)
+        return {one.flow for one in sent}
+
+    def _end_order(self, order: Order) -> None:
+        """Complete an order with what its flow has logged in this round."""
+        events: Sequence[Any] = ()
+        if order.error is None and order.before is not None:
+            workspace, after = Workspace(self.world.objects), self.position(order.flow).step_id
+            events = events_between(workspace, order.before, after)
+        _settle(order.events, events, error=order.error)
 
     def _read(self, sent_to: set[ObjectId]) -> set[ObjectId]:
         """Read the mail of the flows that made steps, and archive those that have ended; return the flows."""
@@ -265,7 +296,7 @@ class Engine:
         """Begin what a flow asks for since this round, and end what it does not need any more."""
         world = self.world
         channel = self.channels.get(flow)
-        for changed in self._watchers.get(flow, []):
+        for changed in self._watchers.get(flow, ()):
             changed()
         if world.is_away(flow):
             self._ended.pop(flow, None)
@@ -278,9 +309,12 @@ class Engine:
             self._report(flow)
 
     def _report(self, flow: ObjectId) -> None:
-        """Complete the futures that wait for a flow that has ended."""
+        """Complete the futures that wait for a flow that has ended; perhaps another host has archived it."""
+        channel, actor = self.channels.get(flow), self.world.actors.get(flow)
+        is_stuck = actor is not None and actor.mark is not None
+        if not is_stuck and channel is not None and channel.status not in TERMINAL:
+            return
         status = status_of(Workspace(self.world.objects), self.position(flow))
-        is_stuck = self.world.actors.get(flow) is not None and self.world.actor(flow).mark is not None
         if not status.has_ended and not is_stuck:
             return
         for found in self._waiters.pop(flow):
@@ -316,7 +350,7 @@ class Engine:
         self._check_rest()
 
     def _check_rest(self) -> None:
-        if not self._rest or self._queue or self._ended:
+        if not self._rest or self._queue or self._orders or self._ended:
             return
         if any(channel.status == "running" for channel in self.channels.values()):
             return
@@ -329,6 +363,7 @@ class Engine:
         self._is_closed = True
         self._performing.close()
         waiting: list[Future[Any] | None] = [done for _, done in self._queue]
+        waiting += [order.events for order in self._orders]
         waiting += [answer for _, answer in self._asks]
         waiting += [found for listed in self._waiters.values() for found in listed]
         waiting += self._rest

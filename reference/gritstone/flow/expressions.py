@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, NoReturn, TypeAlias
 
 from gritstone.errors import Exhausted, Malformed, Rejected
 from gritstone.flow.limits import MOST_ARGUMENT, MOST_EXPRESSION_BYTES, MOST_NESTING, MOST_TOKENS
 from gritstone.flow.values import Value, are_equal, is_map, kind_of
+from gritstone.wit.bounded_cache import BoundedCache
 
 __all__ = [
     "SPACES",
@@ -54,7 +54,6 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|([\s\S]))")
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "t": "\t", "$": "$"}
 _CONSTANTS = {"True": True, "False": False, "None": None}
-_COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not"}
 
 
 class Variable(NamedTuple):
@@ -87,8 +86,7 @@ class Variable(NamedTuple):
         return at
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(NamedTuple):
     """An expression that was read.
 
     Attributes:
@@ -119,6 +117,11 @@ _FIXED: Mapping[str, _Token] = {
 }
 """The tokens that are one text each."""
 
+_MOST_KEPT_TEXT = 64  # characters of a remembered token
+_kept: BoundedCache[str, _Token] = BoundedCache(1 << 20, 500)
+_END = _Token("end", None)
+_AND, _OR, _NOT, _HAS, _OPEN = (_FIXED[sign] for sign in ("and", "or", "not", "has", "("))
+
 
 def read_variable(text: str) -> Variable:
     """Return the variable of a text that matches ``VARIABLE``."""
@@ -138,7 +141,7 @@ def read_expression(text: str) -> Expression:
     parser = _Parser(_tokens(text))
     run = parser.disjunction(0)
     parser.expect("end", None)
-    return Expression(run, tuple(token.value for token in parser.tokens if token.kind == "var"))
+    return Expression(run, tuple([value for kind, value in parser.tokens if kind == "var"]))
 
 
 def evaluate(expression: Expression, environment: Environment) -> bool:
@@ -166,25 +169,33 @@ def _tokens(text: str) -> list[_Token]:
         )
     tokens: list[_Token] = []
     at = 0
-    while (found := _TOKEN.match(text, at)) is None or found.lastgroup != "end":
+    match = _TOKEN.match
+    while (found := match(text, at)) is None or (kind := found.lastgroup or "") != "end":
         if found is None:
             _refuse("an expression has an unknown token", at)
-        tokens.append(_token(found))
+        word = found[kind]
+        tokens.append(_FIXED.get(word) or _kept.young.get(word) or _token(found))
         at = found.end()
     if len(tokens) > MOST_TOKENS:
         raise Exhausted("an expression has too many tokens", rule="flow.expr.limits", expected=f"at most {MOST_TOKENS}")
-    tokens.append(_Token("end", None))
+    tokens.append(_END)
     return tokens
 
 
 def _token(found: re.Match[str]) -> _Token:
+    """Return the token of a match. A short one is remembered: names and literals occur again and again."""
     kind = found.lastgroup
     assert kind is not None, "every alternative has a name"
     text = found[kind]
-    if kind == "sign" or kind == "word":
-        if text not in _FIXED:
-            _refuse("an expression has an unknown word", found.start(kind))
-        return _FIXED[text]
+    token = _new_token(found, kind, text)
+    if len(text) <= _MOST_KEPT_TEXT:
+        _kept.put(text, token)
+    return token
+
+
+def _new_token(found: re.Match[str], kind: str, text: str) -> _Token:
+    if kind == "word":
+        _refuse("an expression has an unknown word", found.start(kind))
     if kind == "var":
         return _Token("var", read_variable(text[1:]))
     if kind == "text":
@@ -213,13 +224,11 @@ class _Parser:
         self.tokens = tokens
         self._at = 0
 
-    def _take(self, *signs: str) -> str | None:
-        """Return the next token and pass it if it is one of some signs."""
-        kind, value = self.tokens[self._at]
-        if kind != "sign" or value not in signs:
-            return None
-        self._at += 1
-        return str(value)
+    def _take(self, sign: _Token) -> bool:
+        """Return whether the next token is a sign, and pass it if it is."""
+        is_next = self.tokens[self._at] is sign
+        self._at += is_next
+        return is_next
 
     def expect(self, kind: str, value: Value) -> None:
         """Pass the next token; raises ``Malformed`` if it is another one."""
@@ -229,27 +238,27 @@ class _Parser:
 
     def disjunction(self, depth: int) -> _Run:
         terms = [self._conjunction(depth)]
-        while self._take("or"):
+        while self._take(_OR):
             terms.append(self._conjunction(depth))
         return terms[0] if len(terms) == 1 else _until(terms, True)
 
     def _conjunction(self, depth: int) -> _Run:
         terms = [self._unary(depth)]
-        while self._take("and"):
+        while self._take(_AND):
             terms.append(self._unary(depth))
         return terms[0] if len(terms) == 1 else _until(terms, False)
 
     def _unary(self, depth: int) -> _Run:
         if self.tokens[self._at].kind != "sign":
             return self._comparison()
-        if self._take("not"):
+        if self._take(_NOT):
             inner = self._unary(_deeper(depth))
             return lambda environment: not _boolean(inner(environment))
-        if self._take("("):
+        if self._take(_OPEN):
             inner = self.disjunction(_deeper(depth))
             self.expect("sign", ")")
             return lambda environment: _boolean(inner(environment))
-        if self._take("has"):
+        if self._take(_HAS):
             variable = self.tokens[self._at].value
             self.expect("var", variable)
             return lambda environment: _is_bound(variable, environment)
@@ -257,9 +266,10 @@ class _Parser:
 
     def _comparison(self) -> _Run:
         left = self._operand()
-        sign = self._take(*_COMPARISONS)
-        if sign is None:
+        kind, sign = self.tokens[self._at]
+        if kind != "sign" or sign not in _COMPARE:
             return left
+        self._at += 1
         if sign == "not":
             self.expect("sign", "in")
         right = self._operand()

@@ -31,6 +31,8 @@ __all__ = [
 Form: TypeAlias = Callable[[Value], bool]
 """A predicate of values."""
 
+_is_id = ID.fullmatch
+
 
 def integer(least: int, most: int) -> Form:
     """Return the form of integers in a range."""
@@ -59,7 +61,7 @@ def boolean(value: Value) -> bool:
 
 def is_name(value: Value) -> bool:
     """Return whether a value is the name of a node, a tool, a peer or a ref."""
-    return type(value) is str and ID.fullmatch(value) is not None
+    return type(value) is str and _is_id(value) is not None
 
 
 def list_of(item: Form, least: int = 0, most: int = MOST_ARGUMENT) -> Form:

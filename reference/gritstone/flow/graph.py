@@ -44,11 +44,29 @@ def on_cycles(graph: Graph) -> set[int]:
     """Return the vertices from which a way of at least one edge leads back."""
     found: set[int] = set()
     search = _Components(graph)
-    for root in range(len(graph)):
+    for root in _unordered(graph):
         for members in search.below(root):
             if len(members) > 1 or members[0] in graph[members[0]]:
                 found.update(members)
     return found
+
+
+def _unordered(graph: Graph) -> list[int]:
+    """Return the vertices that remain if those without an edge from another one are removed, again and again.
+
+    All vertices on cycles are among them. Most graphs have none.
+    """
+    into = [0] * len(graph)
+    for targets in graph:
+        for target in targets:
+            into[target] += 1
+    waiting = [vertex for vertex, count in enumerate(into) if not count]
+    while waiting:
+        for target in graph[waiting.pop()]:
+            into[target] -= 1
+            if not into[target]:
+                waiting.append(target)
+    return [vertex for vertex, count in enumerate(into) if count]
 
 
 class _Components:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from gritstone.errors import Rejected
 from gritstone.flow.calls import ToolError, failure_reply, reply_of
 from gritstone.flow.engine import Engine
+from gritstone.flow.orders import Order, Prepare
 from gritstone.flow.program import Program
 from gritstone.flow.replay import Replay, replay
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
@@ -45,6 +46,9 @@ class Keeper(Protocol):
     @property
     def is_closed(self) -> bool:
         """Return whether the host was closed."""
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Call a function in the thread of the host."""
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """Call a function between two rounds; return its result."""
@@ -160,8 +164,7 @@ class Flow:
         """
         blobs = put_refs(refs or {}, self._host.salt)
 
-        def prepare() -> Sending | None:
-            position = self._position()
+        def prepare(position: Position) -> Sending | None:
             state = state_of(self._workspace(), position.core)
             if all(one["phase"] != "waiting" for one in state.get("flight", {}).values()):
                 return None
@@ -181,8 +184,8 @@ class Flow:
         reply = failure_reply(value) if isinstance(value, ToolError) else reply_of(value)
         blobs = put_refs(reply.refs, self._host.salt)
 
-        def prepare() -> Sending | None:
-            position, workspace = self._position(), self._workspace()
+        def prepare(position: Position) -> Sending | None:
+            workspace = self._workspace()
             state = state_of(workspace, position.core)
             flight = open_of(workspace, position.core, state).calls.get(key)
             if flight is None or flight["phase"] == "backoff":
@@ -193,7 +196,7 @@ class Flow:
 
     def cancel(self) -> bool:
         """Cancel the flow; return whether that has ended it. The policy must allow it."""
-        events = self._order(lambda: Sending(self.id, "flow.cancel", packet_of({"flow": self.id})))
+        events = self._order(lambda position: Sending(self.id, "flow.cancel", packet_of({"flow": self.id})))
         return any(one["e"] == "ended" for one in events)
 
     def erase(self, *names: str) -> bool:
@@ -202,7 +205,7 @@ class Flow:
         The bytes are removed from the store soon after this returns. The policy must allow it, and have an eraser.
         """
         value = {"refs": sorted(set(names), key=key_order)}
-        events = self._order(lambda: Sending(self.id, "flow.erase", packet_of({"flow": self.id}, value)))
+        events = self._order(lambda position: Sending(self.id, "flow.erase", packet_of({"flow": self.id}, value)))
         return any(one["e"] == "erased" for one in events)
 
     def replan(self, program: Program) -> Flow:
@@ -215,29 +218,20 @@ class Flow:
         def build(workspace: Workspace) -> ObjectId:
             return workspace.put(Tree({"flow": self.id, "program": workspace.put(document(program.data))}))
 
-        events = self._order(lambda: Sending(self.id, "flow.replan", build))
+        events = self._order(lambda position: Sending(self.id, "flow.replan", build))
         if not any(one["e"] == "continued" for one in events):
             reasons = [one["why"] for one in events if one["e"] == "ignored"]
             code = reasons[-1] if reasons else None
             raise Rejected("the flow has no successor", rule="flow.replan.only-interrupted", code=code, got=code)
         return Flow(self._host, self._host.ask(lambda: self._position().core["next"]))
 
-    def _order(self, prepare: Callable[[], Sending | None]) -> Sequence[Value]:
-        """Send a message, one at a time for the whole host; return what the flow has logged since."""
+    def _order(self, prepare: Prepare) -> Sequence[Value]:
+        """Carry out an order, one at a time for the whole host; return what the flow has logged for it."""
         host = self._host
-
-        def begin() -> tuple[ObjectId, Future[None] | None]:
-            sending, done = prepare(), Future[None]()
-            if sending is not None:
-                host.engine.send(sending, done)
-            return self._position().step_id, None if sending is None else done
-
+        events: Future[Sequence[Value]] = Future()
         with host.orders:
-            before, done = host.ask(begin)
-            if done is None:
-                return []
-            host.await_(done)
-            return host.ask(lambda: events_between(self._workspace(), before, self._position().step_id))
+            host.post(lambda: host.engine.order(Order(self.id, prepare, events)))
+            return host.await_(events)
 
     def _position(self) -> Position:
         return self._host.engine.position(self.id)

@@ -151,7 +151,7 @@ class Host:
     def close(self) -> None:
         """Stop; the flows stay in the store. Waits for the present round, not for tools."""
         if self._thread.is_alive():
-            self._post(self.engine.close)
+            self.post(self.engine.close)
             self._thread.join()
 
     # --- flows -------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ class Host:
 
     # --- the event loop --------------------------------------------------------------------------------
 
-    def _post(self, function: Callable[[], None]) -> None:
+    def post(self, function: Callable[[], None]) -> None:
         """Call a function in the thread of the event loop.
 
         Raises:
@@ -293,14 +293,14 @@ class Host:
             for one, future in zip(sendings, done, strict=True):
                 self.engine.send(one, future)
 
-        self._post(send)
+        self.post(send)
         for future in done:
             self.await_(future)
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """Call a function in the thread of the event loop, between two rounds; return its result."""
         answer: Future[_T] = Future()
-        self._post(lambda: self.engine.ask(question, answer))
+        self.post(lambda: self.engine.ask(question, answer))
         return self.await_(answer)
 
     def await_(self, future: Future[_T]) -> _T:

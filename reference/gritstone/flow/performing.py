@@ -266,7 +266,7 @@ class Performing:
 def _result(job: _Job, reply: Reply) -> Sending:
     text = "" if job.call.refs else reply.text  # the text of an error may contain a payload
     blobs = put_refs(reply.refs, lambda: secrets.token_bytes(_SALT_BYTES))
-    kept = Reply(reply.outcome, reply.members, text=text)
+    kept = Reply(reply.outcome, reply.members, text=text, first=reply.first)
     build = result_packet(job.letter.content_id, job.call.attempt, kept, blobs)
     return Sending(job.flow, "flow.result", build, (job.newer or job.letter).message_id)
 

@@ -19,7 +19,7 @@ from gritstone.grit.references import Change
 from gritstone.runtime.agent import Entries
 from gritstone.runtime.away import away_names, away_step
 from gritstone.runtime.letters import Letter
-from gritstone.runtime.outcomes import adopt_agent_step, last_sent
+from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message
 from gritstone.wit.position import load_position
@@ -66,7 +66,7 @@ def result_packet(packet: ObjectId, attempt: int, reply: Reply, refs: Mapping[st
         reply: the reply. The text of an error is evidence, which the flow never reads.
         refs: new sealed blobs.
     """
-    data = encode_value({"attempt": attempt, **reply.members})
+    data = reply.encoding(attempt)
 
     def build(workspace: Workspace) -> ObjectId:
         entries = {"request": packet, "doc": workspace.put(document(data))}
@@ -184,13 +184,11 @@ def archive(world: World, flows: Mapping[ObjectId, ObjectId | None]) -> None:
 
     Spec: :rule:`runtime.release.entries`.
     """
-    read = {flow: message for flow, message in flows.items() if message is not None}
-    position = world.position(world.actor(world.agent))
-    assert position is not None, "the agent has a head"
-    unread = {flow: message for flow, message in read.items() if position.inbox.get(flow) != message}
-    if unread:
-        adopt_agent_step(world, Workspace(world.objects), {}, unread)
+    position = agent_position(world)
     for flow in flows:
         world.leave(world.actor(flow), f"archived/{flow.hex()}")
+        world.actor(world.agent).set_tip(flow, None)
     written = {flow: None for flow in flows if flow in position.outbox}
-    adopt_agent_step(world, Workspace(world.objects), written, dict.fromkeys(read))
+    read = {flow: None for flow in flows if flow in position.inbox}
+    if written or read:
+        adopt_agent_step(world, Workspace(world.objects), written, read)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gritstone.errors import Missing, Refusal
 from gritstone.flow.begin import is_flow
-from gritstone.flow.core import Core, read_document
+from gritstone.flow.core import read_document
 from gritstone.flow.replay import Replay, replay
 from gritstone.flow.state import TERMINAL
 from gritstone.flow.trace import trace_at
@@ -118,16 +118,16 @@ def state_of(workspace: Workspace, core: Mapping[str, ObjectId]) -> Mapping[str,
 
 def open_of(workspace: Workspace, core: Mapping[str, ObjectId], state: Mapping[str, Value]) -> Open:
     """Return what a flow waits for."""
-    parts = Core(workspace, core)
     flight = state.get("flight", {})
-    if "sent" not in core:
-        sent: Mapping[str, ObjectId] = {}
-    elif "done" in state:
-        sent = parts.tree("sent")
-    else:
-        sent = {state["at"]: core["sent"]}
-    calls = {packet: flight[key] for key, packet in sent.items() if key in flight}
-    return Open(calls, frozenset(parts.tree("timers").values()))
+    sent = _tree(workspace, core, "sent") if "done" in state else {state["at"]: core.get("sent")}
+    calls = {packet: flight[key] for key, packet in sent.items() if packet is not None and key in flight}
+    return Open(calls, frozenset(_tree(workspace, core, "timers").values()))
+
+
+def _tree(workspace: Workspace, core: Mapping[str, ObjectId], name: str) -> Mapping[str, ObjectId]:
+    """Return the entries of a tree of a core, which is empty if it is absent."""
+    tree = workspace.tree(core[name]) if name in core else None
+    return {} if tree is None else tree.entries
 
 
 def status_of(workspace: Workspace, position: Position) -> Status:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from gritstone.errors import Exhausted, Malformed, Rejected
@@ -38,8 +37,7 @@ class _Room:
 _Render: TypeAlias = Callable[[Environment, _Room], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A template that was read.
 
     Attributes:

@@ -47,13 +47,15 @@ ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 _HEADERS = MappingProxyType({"ct": "cbor"})  # of a document
 _UNSIGNED, _NEGATIVE, _REF, _TEXT, _LIST, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
+_SHORT_TEXT, _LONG_TEXT = 0x60, 0x78  # the first initial bytes of texts whose head has one byte, and more bytes
 _SIMPLES = {0xF4: False, 0xF5: True, 0xF6: None}
 _SIMPLE_BYTES = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _NO_LIMIT = 1 << 62
 _MOST_KEPT_NAMES = 32  # keys of a map whose layout is remembered
 _MOST_KEPT_TEXT = 34  # bytes of a remembered encoding of a text or of a key
 _head = lru_cache(maxsize=4_096)(write_head)
-_SMALL = tuple(write_head(_UNSIGNED, number) for number in range(256))
+_MOST_SMALL = 256
+_SMALL = tuple(write_head(_UNSIGNED, number) for number in range(_MOST_SMALL))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
@@ -187,7 +189,7 @@ def _write(value: Value, depth: int, parts: _Parts) -> None:
     if kind is str:
         parts.append(_texts.young.get(value) or _text(value, parts))
     elif kind is int:
-        parts.append(_SMALL[value] if 0 <= value < len(_SMALL) else _integer(value))
+        parts.append(_SMALL[value] if 0 <= value < _MOST_SMALL else _integer(value))
     elif kind is dict or kind is list:
         if depth >= MOST_DEPTH:
             raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
@@ -216,12 +218,16 @@ def _write_map(value: dict[str, Value], depth: int, parts: _Parts) -> None:
         layout = _layout(names)
         parts.deduct(sum(len(key) - 1 for key, _ in layout[1]))
     head, members = layout
+    texts = _texts.young
     parts.append(head)
     for key, name in members:
         parts.append(key)
         member = value[name]
-        if type(member) is str:  # most members are; this saves a call
-            parts.append(_texts.young.get(member) or _text(member, parts))
+        kind = type(member)
+        if kind is str:  # most members are texts or small integers; this saves a call
+            parts.append(texts.get(member) or _text(member, parts))
+        elif kind is int and 0 <= member < _MOST_SMALL:
+            parts.append(_SMALL[member])
         else:
             _write(member, depth, parts)
 
@@ -248,7 +254,9 @@ def _layout(names: tuple[str, ...]) -> _Layout:
     return found
 
 
+@lru_cache(maxsize=4_096)
 def _integer(value: int) -> bytes:
+    """Return the encoding of an integer; counts and numbers of visits occur again and again."""
     if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
         _refuse("an integer is out of range")
     return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
@@ -371,26 +379,29 @@ def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[str, V
     last = b""
     for _ in range(count):
         start = at
-        if data[start] >> 5 != _TEXT:
-            _refuse("the key of a map is not a text", start)
-        at = start + 1 + (data[start] & 31)
+        at += 1 + (data[at] & 31)
         key = data[start:at]
         name = _kept_name(key)
         if name is None:
+            if key[0] >> 5 != _TEXT:
+                _refuse("the key of a map is not a text", start)
             name, at = _read(data, start, depth)
             key = data[start:at]
         if key <= last:
             _refuse("the keys of a map do not ascend", start)
         last = key
-        items[name], at = _read(data, at, depth)
+        initial = data[at]
+        if _SHORT_TEXT <= initial < _LONG_TEXT:  # most members are short texts; this saves a call
+            items[name], at = _read_text(data, at + 1, initial - _SHORT_TEXT)
+        else:
+            items[name], at = _read(data, at, depth)
     return items, at
 
 
 @lru_cache(maxsize=4_096)
 def _kept_name(data: bytes) -> str | None:
     """Return the text of which some bytes are the encoding, or None if they are not one with a head of one byte."""
-    size = data[0] & 31
-    if size >= 24 or size != len(data) - 1:
+    if not _SHORT_TEXT <= data[0] < _LONG_TEXT or data[0] - _SHORT_TEXT != len(data) - 1:
         return None
     try:
         return data[1:].decode()

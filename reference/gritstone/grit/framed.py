@@ -10,7 +10,8 @@ Ids, limits of the graph and stores are the subject of other modules.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -178,17 +179,17 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 # --- ids -------------------------------------------------------------------------------------------------
 
 
-def _check_ids(ids: Iterable[ObjectId]) -> None:
-    for one in ids:
-        if len(one) != _ID_BYTES:
-            raise Invalid(
-                "an id has the wrong length",
-                rule="grit.object.encode-refuses",
-                expected="32 bytes",
-                got=f"{len(one)} bytes",
-            )
-        if one == ZERO_ID:
-            raise Invalid("an id is all zero", rule="grit.id.zero")
+def _check_ids(ids: Collection[ObjectId]) -> None:
+    others = set(map(len, ids)) - {_ID_BYTES}
+    if others:
+        raise Invalid(
+            "an id has the wrong length",
+            rule="grit.object.encode-refuses",
+            expected="32 bytes",
+            got=f"{min(others)} bytes",
+        )
+    if ZERO_ID in ids:
+        raise Invalid("an id is all zero", rule="grit.id.zero")
 
 
 def _write_id(value: ObjectId) -> bytes:
@@ -229,7 +230,16 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
         raise Invalid("a tree has no entries", rule="grit.tree.non-empty")
     _check_ids(entries.values())
     names = sorted(entries)
-    return b"".join([b"%b\0%b" % (ASCII.name.check(name), entries[name]) for name in names])
+    parts = [b""] * (2 * len(names))
+    parts[::2] = map(_write_name, names)
+    parts[1::2] = [entries[name] for name in names]
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=4_096)
+def _write_name(name: str) -> bytes:
+    """Return a name with its NUL; names occur again and again."""
+    return ASCII.name.check(name) + b"\0"
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
@@ -256,7 +266,11 @@ def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
         raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
     _check_ids(entries)
     _check_ids(entries.values())
-    return b"".join([part for pair in sorted(entries.items()) for part in pair])
+    keys = sorted(entries)
+    parts = [b""] * (2 * len(keys))
+    parts[::2] = keys
+    parts[1::2] = [entries[key] for key in keys]
+    return b"".join(parts)
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:

@@ -2,7 +2,8 @@
 
 A view shares the dictionaries. The first update while a view is open copies them (their values are shared), so a view
 costs nothing if there is no update while it is open. An update writes in place and records the replaced values, so that
-a failed update can be undone.
+a failed update can be undone. A lock keeps the updates of several threads apart, and views out of an update, because no
+other object can be opened on the same data.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from threading import RLock
 from types import TracebackType
 from typing import TypeVar
 
@@ -83,48 +85,58 @@ class _MemoryBatch:
 
 
 class _MemoryView(AbstractContextManager[View]):
-    __slots__ = ("_tables",)
+    __slots__ = ("_engine", "_tables")
 
-    def __init__(self, tables: _Tables) -> None:
-        self._tables = tables
+    def __init__(self, engine: MemoryEngine) -> None:
+        self._engine = engine
 
     def __enter__(self) -> View:
-        self._tables.open_views += 1
+        with self._engine.lock:
+            self._tables = self._engine.tables
+            self._tables.open_views += 1
         return _MemoryBatch(self._tables)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tables.open_views -= 1
+        with self._engine.lock:
+            self._tables.open_views -= 1
 
 
 class MemoryEngine(Engine):
-    """Tables in dictionaries; the data ends with the object. See ``engine`` for the laws."""
+    """Tables in dictionaries; the data ends with the object. Several threads can use it. See ``engine`` for the laws.
+
+    Attributes:
+        lock: held while the tables are changed, and while a view is opened or closed.
+        tables: the present tables.
+    """
 
     def __init__(self) -> None:
-        self._tables = _Tables({table: {} for table in Table})
+        self.lock = RLock()
+        self.tables = _Tables({table: {} for table in Table})
 
     def view(self) -> AbstractContextManager[View]:
         """Open a view."""
-        return _MemoryView(self._tables)
+        return _MemoryView(self)
 
     def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change the tables by ``work``; never exhausted."""
-        if self._tables.open_views:
-            self._tables = self._tables.copy()
-        batch = _MemoryBatch(self._tables)
-        done = False
-        try:
-            result = work(batch)
-            done = True
-            return result
-        finally:
-            if not done:
-                batch.take_back()
+        with self.lock:
+            if self.tables.open_views:
+                self.tables = self.tables.copy()
+            batch = _MemoryBatch(self.tables)
+            done = False
+            try:
+                result = work(batch)
+                done = True
+                return result
+            finally:
+                if not done:
+                    batch.take_back()
 
     def scrub(self) -> None:
         """Do nothing: there are no files."""
 
     def close(self) -> None:
         """Release the tables."""
-        self._tables = _Tables({table: {} for table in Table})
+        self.tables = _Tables({table: {} for table in Table})

@@ -8,6 +8,7 @@ Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.changes`, :rule:`run
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from gritstone.errors import Invalid, Rejected
@@ -93,10 +94,16 @@ def cut_step(workspace: Workspace, last: Position) -> Position:
 
 
 def _changed(entries: Mapping[ObjectId, ObjectId], changes: Entries) -> Mapping[ObjectId, ObjectId]:
+    """Return the entries after some changes. New ones are put in their order, so that encoding has little to sort."""
     if not changes:
         return entries
-    merged = {**entries, **changes}
-    return {actor: message for actor, message in merged.items() if message is not None}
+    merged = dict(entries)
+    for actor, message in changes.items():
+        if message is not None:
+            merged[actor] = message
+        else:
+            merged.pop(actor, None)
+    return merged if changes.keys() <= entries.keys() else {actor: merged[actor] for actor in sorted(merged)}
 
 
 def _step(
@@ -113,7 +120,7 @@ def _step(
 
 
 def _mailbox(workspace: Workspace, entries: Mapping[ObjectId, ObjectId]) -> ObjectId | None:
-    return workspace.put(Mailbox(entries)) if entries else None
+    return workspace.put(Mailbox(MappingProxyType(entries))) if entries else None
 
 
 def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:

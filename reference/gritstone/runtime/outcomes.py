@@ -200,7 +200,7 @@ def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: En
     """
     agent = world.actor(world.agent)
     position = agent_step(workspace, agent_position(world), sent, read)
-    _keep(world, workspace)
+    _keep_step(world, workspace, position)
     world.batch.borrowed.update(actor for actor, message in sent.items() if message is not None)
     world.batch.borrowed.update(message for message in read.values() if message is not None)
     world.head_moved(agent, position)
@@ -229,9 +229,17 @@ def adopt_cut(world: World) -> ObjectId:
         raise Rejected("mail from the agent to itself is not acknowledged", rule="runtime.cut.step", code="busy")
     workspace = Workspace(world.objects)
     position = cut_step(workspace, last)
-    _keep(world, workspace)
+    _keep_step(world, workspace, position)
     world.head_moved(agent, position)
     return position.step_id
+
+
+def _keep_step(world: World, workspace: Workspace, position: Position) -> None:
+    """Add a step of the agent to the batch. Nothing reads it and its mailboxes soon, so no cache gets them."""
+    world.take(workspace)
+    step = position.step
+    made = {position.step_id, step.inbox, step.outbox}
+    world.objects.remember({one: value for one, value in workspace.made.items() if one not in made})
 
 
 def _keep(world: World, workspace: Workspace) -> None:

@@ -124,8 +124,10 @@ class Runtime:
 
         Spec: :rule:`runtime.route.rest`, :rule:`runtime.run.full`.
         """
+        begin = self.machine.adopted
         with self._driving():
-            return await self._to_rest(max_steps)
+            cause = await self._to_rest(max_steps)
+            return RunSummary(cause, self.machine.adopted - begin, self.parked())
 
     async def serve(self) -> None:
         """Run until stopped; waits without cost while there is nothing to do.
@@ -153,7 +155,8 @@ class Runtime:
             if self._commits:
                 self._flush()
 
-    async def _to_rest(self, max_steps: int | None) -> RunSummary:
+    async def _to_rest(self, max_steps: int | None) -> str:
+        """Work until there is nothing to do, or enough steps were adopted; return the cause."""
         machine = self.machine
         begin = machine.adopted
         machine.world.release_held()
@@ -161,7 +164,7 @@ class Runtime:
             left = None if max_steps is None else max_steps - (machine.adopted - begin)
             cause = await self._go_on(left)
             if cause is not None:
-                return RunSummary(cause, machine.adopted - begin, self.parked())
+                return cause
 
     async def _go_on(self, left: int | None) -> str | None:
         """Work; return a cause if there is nothing to do."""

@@ -24,7 +24,7 @@ __all__ = ["Encode", "Objects"]
 _KEPT_BYTES = 4 << 20  # maximum size of decoded objects in each generation
 _OVERHEAD_BYTES = 400  # the approximate size of a decoded object without its entries
 _ENTRY_BYTES = 200  # the approximate size of one entry of a tree or mailbox
-
+_WITH_ENTRIES = (Tree, Mailbox)
 
 Encode: TypeAlias = Callable[[Object], bytes]
 """An encoder of one format with its limits."""
@@ -76,7 +76,7 @@ class Objects:
             if found is None:
                 data = self._fetch(object_id)
                 found = self.format.decode(data, self.limits)
-            self._grow(found)
+            self._grow(_size_of(found))
             self.young[object_id] = found
         return found
 
@@ -104,8 +104,7 @@ class Objects:
 
     def remember(self, made: Mapping[ObjectId, Object]) -> None:
         """Add objects that were just made."""
-        for value in made.values():
-            self._grow(value)
+        self._grow(sum(map(_size_of, made.values())))
         self.young.update(made)
 
     def forget(self) -> None:
@@ -113,12 +112,15 @@ class Objects:
         self.young, self._old, self._bytes = {}, {}, 0
         self.age = object()
 
-    def _grow(self, value: Object) -> None:
-        """Count an object before it is added, and drop the old generation if the young one is full."""
-        self._bytes += _OVERHEAD_BYTES
-        if isinstance(value, Blob):
-            self._bytes += len(value.data)
-        elif isinstance(value, Tree | Mailbox):
-            self._bytes += _ENTRY_BYTES * len(value.entries)
+    def _grow(self, size: int) -> None:
+        """Count the size of objects before they are added, and drop the old generation if the young one is full."""
+        self._bytes += size
         if self._bytes > _KEPT_BYTES:
             self._old, self.young, self._bytes = self.young, {}, 0
+
+
+def _size_of(value: Object) -> int:
+    """Return the approximate size of a decoded object, in bytes."""
+    if isinstance(value, Blob):
+        return _OVERHEAD_BYTES + len(value.data)
+    return _OVERHEAD_BYTES + (_ENTRY_BYTES * len(value.entries) if isinstance(value, _WITH_ENTRIES) else 0)

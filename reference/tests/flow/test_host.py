@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,9 +30,11 @@ from gritstone.flow import (
     wait,
 )
 from gritstone.flow.engine import Stuck
+from gritstone.flow.handle import Flow
 from gritstone.grit.engine import Table
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.memory import MemoryEngine
+from gritstone.grit.objects import Step
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.outcomes import agent_position
@@ -407,6 +410,43 @@ def test_pending_call_is_completed_later(opened: Callable[..., Host], store: Sto
     assert second.complete(by_flow[second.id], ToolError("lost"))
     assert second.result(LONG_S).failure == {"class": "tool", "node": "a", "why": "lost"}
     assert len(keys) == 2, "a pending call is not performed again"
+
+
+def test_one_of_many_answers_is_taken(opened: Callable[..., Host]) -> None:
+    keys: list[bytes] = []
+
+    def later(call: Call, n: int) -> Any:
+        keys.append(call.key)
+        return PENDING
+
+    host = opened(t=later)
+    flow = host.start(one(), input={"n": 1})
+    host.run(LONG_S)
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(lambda number: (flow.complete(keys[0], number), number), range(8)))
+    (number,) = [number for is_taken, number in taken if is_taken]
+    assert flow.result(LONG_S).output == number
+    assert all(event["e"] != "ignored" for event in flow.trace())
+
+
+def test_agent_makes_three_steps_for_a_call(opened: Callable[..., Host], store: Store) -> None:
+    host = opened(t=lambda n: n)
+    assert host.start(one(), input={"n": 1}).result(LONG_S).output == 1
+    host.run(LONG_S)
+    world = host.engine.world
+    position = host.ask(lambda: agent_position(world))
+    steps, at = 0, position.step.previous
+    while at is not None:
+        step = world.objects.load(at)
+        assert isinstance(step, Step)
+        steps, at = steps + 1, step.previous
+    assert steps == 3, "the start, the result, and the removal of the entries"
+
+
+def test_order_to_an_unknown_flow_is_refused(opened: Callable[..., Host]) -> None:
+    host = opened()
+    with pytest.raises(Missing, match="not in this store"):
+        Flow(host, bytes(32)).deliver("go")
 
 
 def test_cancel_and_watch(opened: Callable[..., Host]) -> None:
