@@ -157,14 +157,13 @@ class Runtime:
 
     async def _to_rest(self, max_steps: int | None) -> str:
         """Work until there is nothing to do, or enough steps were adopted; return the cause."""
-        machine = self.machine
-        begin = machine.adopted
-        machine.world.release_held()
-        while True:
-            left = None if max_steps is None else max_steps - (machine.adopted - begin)
+        begin = self.machine.adopted
+        self.machine.world.release_held()
+        cause = None
+        while cause is None:
+            left = None if max_steps is None else max_steps - (self.machine.adopted - begin)
             cause = await self._go_on(left)
-            if cause is not None:
-                return cause
+        return cause
 
     async def _go_on(self, left: int | None) -> str | None:
         """Work; return a cause if there is nothing to do."""
@@ -472,11 +471,8 @@ class Runtime:
         Spec: :rule:`harness.clock.only-suite`, :rule:`runtime.clock.refused`.
         """
         if not self._suite_clock or now_ms < self.machine.now_ms:
-            raise Rejected(
-                "the time cannot be set: the clock is not the suite's, or would go back",
-                rule="runtime.clock.refused",
-                got=now_ms,
-            )
+            words = "the time cannot be set: the clock is not the suite's, or would go back"
+            raise Rejected(words, rule="runtime.clock.refused", got=now_ms)
         return self.machine.tick(now_ms)
 
     # --- stopping --------------------------------------------------------------------------------------
