@@ -8,7 +8,8 @@ Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` acc
 
 from __future__ import annotations
 
-from operator import itemgetter
+import struct
+from operator import itemgetter, lt
 from typing import Final, TypeVar
 
 from gritstone_conformance.model.check import check_values
@@ -39,6 +40,9 @@ __all__ = ["decode", "encode", "encode_head", "in_order"]
 _UINT, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
 _INDEFINITE, _NULL, _BREAK = 31, 0xF6, 0xFF
 _ID_HEAD: Final = b"\x58\x20"
+_STEP: Final = struct.Struct("2s32s" * 5)
+_PAIR: Final = struct.Struct("2s32s2s32s")
+_PAIR_HEADS: Final = {(_ID_HEAD, _ID_HEAD)}
 _SHORT_HEADS: Final = tuple(bytes((byte,)) for byte in range(256))
 _ARITY: Final = (3, 2, 4, 2, 6)  # elements of the array, by kind
 _TYPE_NAMES: Final = ("integer", "integer", "byte string", "text", "array", "map", "tag", "simple value")
@@ -89,6 +93,9 @@ def decode(data: bytes) -> Object:
 
     Spec: :rule:`grit.object.class`.
     """
+    plain = _read_plain(data)
+    if plain is not None:
+        return plain
     reader, unfit = _Reader(data), None
     try:
         value = reader.read()
@@ -105,6 +112,26 @@ def decode(data: bytes) -> Object:
         defects.append(unfit)
     assert defects, "the strict reader met an ill-formed item in a well-formed one"
     raise Refusal(defects)
+
+
+def _read_plain(data: bytes) -> Object | None:
+    """Return the value of bytes that are read in few operations and have no defect; None for all other bytes."""
+    start = data[:2]
+    if start == b"\x86\x04" and len(data) == 2 + _STEP.size:
+        head, previous, head_2, actor, head_3, inbox, head_4, outbox, head_5, core = _STEP.unpack_from(data, 2)
+        ids = previous, actor, inbox, outbox, core
+        is_plain = head == head_2 == head_3 == head_4 == head_5 == _ID_HEAD and ZERO not in ids
+        return Step(*ids) if is_plain else None
+    if start == b"\x82\x03" and len(data) > 3 and data[2] >> 5 == _MAP:
+        count = (len(data) - 3) // _PAIR.size
+        if not 0 < count < 24 or data[:3] != start + encode_head(_MAP, count) or len(data) != 3 + count * _PAIR.size:
+            return None
+        parts = tuple(_PAIR.iter_unpack(data[3:]))
+        pairs = tuple([(key, target) for _, key, _, target in parts])
+        keys = [key for key, _ in pairs]
+        is_plain = {(one, other) for one, _, other, _ in parts} == _PAIR_HEADS and all(map(lt, keys, keys[1:]))
+        return Mailbox(pairs) if is_plain and all(ZERO not in pair for pair in pairs) else None
+    return None
 
 
 def _text(text: str) -> bytes:
