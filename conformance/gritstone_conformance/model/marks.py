@@ -50,7 +50,7 @@ def _of_mark(
             return
     elif not history.is_open(sender) and any(
         later > position and message_type(history.shelf.message(channel.messages[later])) != "update"
-        for later in channel.matched
+        for later in channel.matched()
     ):
         yield Finding("overtaken", place, "the actor read a later message of that sender that is not an update")
     kind = message_kind(actor, message, has_step=actor in history.chains)

@@ -69,8 +69,7 @@ def _believe_first(history: History, chain: Chain) -> None:
         channel = history.channels.get((sender, chain.actor))
         places = channel.places.get(message) if channel is not None else None
         if channel is not None and places:
-            channel.matched.add(places[0])
-            channel.last = places[0]
+            channel.note(places[0])
 
 
 def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Matches) -> int | None:

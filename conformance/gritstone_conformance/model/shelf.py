@@ -8,8 +8,8 @@ Invariant: reading never changes what is underneath; an id that is absent or of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Container, Iterable, Mapping
+from typing import Final, NoReturn
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.graph import Look, Tombstone, edges
@@ -19,6 +19,8 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
 
 __all__ = ["Shelf"]
+
+_MOST_HELD: Final = 20_000  # objects that a shelf which forgets holds
 
 
 class Shelf:
@@ -32,6 +34,8 @@ class Shelf:
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
         known: trees and messages that are underneath, to their ids, as far as they were noted.
+        closed: ids underneath whose whole closure is there; other than ``whole`` it is not changed here.
+        forgets: whether what was read is forgotten from time to time, so that a large bundle need not fit into memory.
         erased: blobs of which data or headers were to be read although they were erased, until the set is cleared.
     """
 
@@ -42,7 +46,9 @@ class Shelf:
         self.roots: dict[bytes, bytes] = {}
         self.nesting: dict[bytes, int] = {}
         self.whole: set[bytes] = set()
+        self.closed: Container[bytes] = frozenset()
         self.known: dict[Object, bytes] = {}
+        self.forgets = False
         self.erased: set[bytes] = set()
         self._look = look
         self._values: dict[bytes, Object | Tombstone] = {}
@@ -148,6 +154,13 @@ class Shelf:
         for identity in self.added:
             self._values.pop(identity, None)
         self.added = {}
+
+    def trim(self, tips: Iterable[bytes] = ()) -> None:
+        """Forget what was read if that is much and this shelf forgets; of roots, all but those of tips."""
+        if self.forgets and len(self._values) > _MOST_HELD:
+            roots = {tip: self.roots[tip] for tip in tips if tip in self.roots}
+            self.reread()
+            self.roots = roots
 
     def reread(self) -> None:
         """Forget what was read, because objects underneath were removed. What was added stays."""

@@ -125,7 +125,7 @@ def _unread(history: History) -> Iterator[_Letter]:
     """Yield what was sent and matched with no step."""
     for (sender, receiver), channel in sorted(history.channels.items()):
         for position, message in enumerate(channel.messages):
-            if position not in channel.matched:
+            if not channel.is_matched(position):
                 kind = message_type(history.shelf.message(message))
                 yield _Letter(kind, (sender, channel.senders[position]), None, receiver)
 
