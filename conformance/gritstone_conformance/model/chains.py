@@ -157,9 +157,9 @@ class Channel:
     """
 
     messages: Ids = field(default_factory=Ids)
-    senders: array[int] = field(default_factory=lambda: array("L"))
+    senders: array[int] = field(default_factory=lambda: array("I"))
     last: int = -1
-    begins: array[int] = field(default_factory=lambda: array("L"))
+    begins: array[int] = field(default_factory=lambda: array("I"))
     _matched: bytearray = field(default_factory=bytearray)
     _places: dict[bytes, list[int]] = field(default_factory=dict)
 

@@ -5,8 +5,9 @@ Spec: "Terms" of ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 from gritstone_conformance.model.away import stopped_at
 from gritstone_conformance.model.bundle import Bundle
@@ -15,9 +16,12 @@ from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.image.world import kernel_actor
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree
+from gritstone_conformance.model.values import Blob, Message, Object, Tree
 
 __all__ = ["History", "has_history", "open_history"]
+
+_SHORT_BYTES: Final = 1024  # the longest encoding of a blob that is kept decoded
+_MOST_BLOBS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -89,34 +93,36 @@ def open_history(bundle: Bundle) -> History:
     fmt = bundle.format
     assert fmt is not None
 
-    def look(identity: bytes) -> Object | Tombstone | Defect:
-        shape = bundle.shapes.get(identity)
-        if shape is None:
-            return missing("grit.bundle.exact", f"{identity.hex()} is absent")
-        data = bundle.encoding(identity) if isinstance(shape, Blob) else None
-        return shape if data is None else fmt.decode(data)
-
-    shelf = Shelf(fmt, look)
-    shelf.whole.update(bundle.shapes)
-    shelf.known = {value: identity for identity, value in bundle.shapes.items() if isinstance(value, Message | Tree)}
+    shelf = Shelf(fmt, partial(_look, bundle, {}))
+    shelf.closed, shelf.forgets = bundle.shapes, bundle.is_large
+    if not bundle.is_large:
+        values = bundle.shapes.items()
+        shelf.known = {value: identity for identity, value in values if isinstance(value, Message | Tree)}
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
     heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")
     chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
     kernel = kernel_actor(fmt)
-    is_image = any(step.actor == kernel for step in _reached_steps(shelf, bundle.references.values()))
-    return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if is_image else None)
+    return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if kernel in bundle.actors else None)
 
 
-def _reached_steps(shelf: Shelf, targets: Iterable[bytes]) -> Iterator[Step]:
-    """Yield the steps that targets are, or reach by edges ``previous``, each once."""
-    met: set[bytes] = set()
-    for target in targets:
-        at: bytes | None = target
-        while at is not None and at not in met:
-            met.add(at)
-            step = shelf.look(at)
-            if not isinstance(step, Step):
-                break
-            yield step
-            at = step.previous
+def _look(bundle: Bundle, blobs: dict[bytes, Blob], identity: bytes) -> Object | Tombstone | Defect:
+    """Return the object of an id, its tombstone, or the defect of not having it; keeps some short blobs."""
+    blob = blobs.get(identity)
+    if blob is not None:
+        return blob
+    shape = bundle.shapes.get(identity)
+    if shape is None:
+        return missing("grit.bundle.exact", f"{identity.hex()} is absent")
+    if not isinstance(shape, Blob):
+        return shape
+    data = bundle.encoding(identity)
+    assert bundle.format is not None
+    assert data is not None, "the shape is a blob"
+    value = bundle.format.decode(data)
+    assert isinstance(value, Blob)
+    if len(data) <= _SHORT_BYTES:
+        if len(blobs) == _MOST_BLOBS:
+            blobs.clear()
+        blobs[identity] = value
+    return value

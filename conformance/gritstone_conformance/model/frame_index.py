@@ -1,0 +1,235 @@
+"""The frames of a large bundle: where each lies, decoded when it is asked for.
+
+A bundle of few frames is decoded once and kept. For a larger one this module keeps 17 bytes per frame in memory, and
+the ids in a temporary file. It accepts only bundles without a defect: for any other, :func:`index_frames` or
+:func:`are_closed` answers None or False, and the reader that names defects reads the bundle again.
+
+Invariant: what is accepted here has no defect for that reader.
+
+Spec: ``grit/bundles``.
+"""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, leads
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.spreading import Spread
+from gritstone_conformance.model.values import KINDS, ZERO, Blob, Object, Step, kind_of
+
+__all__ = ["FrameIndex", "Graph", "Places", "Shapes", "check_closed", "index_frames"]
+
+_OBJECT, _TOMBSTONE, _END = b"oxz"
+_END_BYTES: Final = 1 + 8 + 32
+_SHELL: Final = Blob((), b"")
+_ID: Final = 32
+_BITS: Final = {kind: 1 << number for number, kind in enumerate(KINDS)}
+_UNREACHED: Final = 0x80
+_PIECE: Final = 20_000  # frames that are checked at once
+
+
+class FrameIndex:
+    """Where the encoding of each frame lies; frames are numbered in the order of their ids.
+
+    Attributes:
+        data: the bytes of the bundle.
+        format: the format of the objects.
+    """
+
+    def __init__(self, data: bytes | mmap.mmap, fmt: Format) -> None:
+        self.data = data
+        self.format = fmt
+        self._starts = array("Q")
+        self._prefixes = array("Q")
+        self._erased = bytearray()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the index
+        self._ids: mmap.mmap | None = None
+
+    def add(self, identity: bytes, start: int, *, is_erased: bool) -> None:
+        """Add the next frame in ascending order of id."""
+        self._prefixes.append(int.from_bytes(identity[:8]))
+        self._starts.append(start)
+        self._erased.append(is_erased)
+        self._file.write(identity)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._starts)
+
+    def identity(self, number: int) -> bytes:
+        """Return the id of a frame."""
+        return self._mapped()[number * _ID : (number + 1) * _ID]
+
+    def number(self, identity: bytes) -> int | None:
+        """Return the number of the frame with an id, or None."""
+        prefix = int.from_bytes(identity[:8])
+        at = bisect_left(self._prefixes, prefix)
+        while at < len(self._prefixes) and self._prefixes[at] == prefix:
+            if self.identity(at) == identity:
+                return at
+            at += 1
+        return None
+
+    def place(self, number: int) -> tuple[int, int] | None:
+        """Return where the encoding of a frame begins and ends; None for a tombstone."""
+        start = self._starts[number]
+        return None if self._erased[number] else (start, start + int.from_bytes(self.data[start - 8 : start]))
+
+    def value(self, number: int) -> Object | Tombstone:
+        """Decode a frame; raises Refusal."""
+        place = self.place(number)
+        return TOMBSTONE if place is None else self.format.decode(self.data[place[0] : place[1]])
+
+    def _mapped(self) -> mmap.mmap:
+        if self._ids is None:
+            self._file.flush()
+            self._ids = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._ids
+
+
+def index_frames(data: bytes | mmap.mmap, fmt: Format, at: int) -> FrameIndex | None:
+    """Return the index of the frames from an offset on; None unless they are in order and followed by the end."""
+    index, last, end = FrameIndex(data, fmt), ZERO, len(data) - _END_BYTES
+    while at < end:
+        is_erased = data[at] == _TOMBSTONE
+        if not is_erased and data[at] != _OBJECT:
+            return None
+        start, length = (at + 1, _ID) if is_erased else (at + 9, int.from_bytes(data[at + 1 : at + 9]))
+        at = start + length
+        if at > end:
+            return None
+        identity = data[start:at] if is_erased else fmt.hash(data[start:at])
+        if identity <= last:
+            return None
+        index.add(identity, start, is_erased=is_erased)
+        last = identity
+    is_ended = at == end and data[at] == _END and int.from_bytes(data[at + 1 : at + 9]) == len(index)
+    return index if is_ended and len(index) else None
+
+
+@dataclass(slots=True)
+class Graph:
+    """What the objects of a part of the frames are and lead to.
+
+    Attributes:
+        kinds: for each frame of the bundle, the bit of its kind; 0 outside of the part.
+        allowed: for each frame of the bundle, the kinds that all edges to it allow; with a further bit if none leads to it.
+        actors: the actors of steps.
+    """
+
+    kinds: int
+    allowed: int
+    actors: set[bytes]
+
+
+def check_closed(index: FrameIndex, targets: Sequence[bytes], spread: Spread) -> set[bytes] | None:
+    """Return the actors of the steps of a bundle; None unless its frames are the closure of targets, of right kinds.
+
+    An object leads only to objects with smaller history, since an id is a hash: so the frames are the closure of the
+    targets if each edge leads to a frame, and an edge or a reference to each frame.
+    """
+    parts = [range(at, min(at + _PIECE, len(index))) for at in range(0, len(index), _PIECE)]
+    found = spread(partial(_graph, index), parts)
+    kinds, allowed, actors = 0, int.from_bytes(_reached(index, targets)), set[bytes]()
+    for graph in found:
+        if graph is None:
+            return None
+        kinds |= graph.kinds
+        allowed &= graph.allowed
+        actors |= graph.actors
+    is_reached = not allowed & int.from_bytes(bytes([_UNREACHED]) * len(index))
+    return actors if is_reached and kinds & allowed == kinds and None not in map(index.number, targets) else None
+
+
+def _reached(index: FrameIndex, targets: Sequence[bytes]) -> bytearray:
+    reached = bytearray([0xFF]) * len(index)
+    for number in map(index.number, targets):
+        if number is not None:
+            reached[number] ^= _UNREACHED if reached[number] & _UNREACHED else 0
+    return reached
+
+
+def _graph(index: FrameIndex, part: range) -> Graph | None:
+    """Return what a part of the frames is and leads to; None where an object has a defect or an edge no end."""
+    kinds, allowed, actors = bytearray(len(index)), bytearray([0xFF]) * len(index), set[bytes]()
+    for number in part:
+        try:
+            value = index.value(number)
+        except Refusal:
+            return None
+        if isinstance(value, Tombstone):
+            kinds[number] = _BITS["blob"]
+            continue
+        kinds[number] = _BITS[kind_of(value)]
+        if isinstance(value, Step):
+            actors.add(value.actor)
+        for target, wanted in leads(value):
+            end = index.number(target)
+            if end is None:
+                return None
+            allowed[end] &= _MASKS[wanted]
+    return Graph(int.from_bytes(kinds), int.from_bytes(allowed), actors)
+
+
+_MASKS: Final = {
+    wanted: sum(_BITS[kind] for kind in wanted)
+    for wanted in (("tree",), ("message",), ("mailbox",), ("step",), ("blob", "tree"))
+}
+
+
+class Shapes(Mapping[bytes, Object | Tombstone]):
+    """The objects of an index by id, in order, decoded when they are asked for; of blobs only that they are blobs."""
+
+    def __init__(self, index: FrameIndex) -> None:
+        self.index = index
+
+    def __getitem__(self, identity: bytes) -> Object | Tombstone:
+        """Return the object of an id."""
+        number = self.index.number(identity)
+        if number is None:
+            raise KeyError(identity)
+        value = self.index.value(number)
+        return _SHELL if isinstance(value, Blob) else value
+
+    def __contains__(self, identity: object) -> bool:
+        """Return whether an id is that of a frame."""
+        return isinstance(identity, bytes) and self.index.number(identity) is not None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the ids, ascending."""
+        return map(self.index.identity, range(len(self.index)))
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.index)
+
+
+class Places(Mapping[bytes, "tuple[int, int] | None"]):
+    """Where the encodings of an index lie, by id, in order; None for a tombstone."""
+
+    def __init__(self, index: FrameIndex) -> None:
+        self.index = index
+
+    def __getitem__(self, identity: bytes) -> tuple[int, int] | None:
+        """Return where the encoding of an id begins and ends."""
+        number = self.index.number(identity)
+        if number is None:
+            raise KeyError(identity)
+        return self.index.place(number)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the ids, ascending."""
+        return map(self.index.identity, range(len(self.index)))
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.index)
