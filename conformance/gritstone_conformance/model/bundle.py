@@ -19,7 +19,7 @@ from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.frame_index import Places, Shapes, check_closed, index_frames
 from gritstone_conformance.model.framed import decode_in_any_order
 from gritstone_conformance.model.grammar import check_reference
-from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close
+from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close, is_closure
 from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, malformed, missing, rejected
 from gritstone_conformance.model.spreading import Spread, in_turn
 from gritstone_conformance.model.values import ZERO, Blob, Object, Step
@@ -335,6 +335,8 @@ def _check_graph(bundle: Bundle, tree_depth: int | None) -> None:
         problem = None if value is None else check_target(name, value)
         if problem:
             bundle.defects.append(invalid("grit.ref.target", problem))
+    if tree_depth is None and is_closure(bundle.references.values(), bundle.shapes):
+        return
     closure = close(bundle.references.values(), look, tree_depth)
     for defect in closure.defects:
         lacking = defect.kind == "missing"

@@ -34,7 +34,7 @@ _SHELL: Final = Blob((), b"")
 _ID: Final = 32
 _BITS: Final = {kind: 1 << number for number, kind in enumerate(KINDS)}
 _UNREACHED: Final = 0x80
-_PIECE: Final = 20_000  # frames that are checked at once
+_PARTS: Final = 8  # in which the frames are checked
 
 
 class FrameIndex:
@@ -121,13 +121,13 @@ class Graph:
     """What the objects of a part of the frames are and lead to.
 
     Attributes:
-        kinds: for each frame of the bundle, the bit of its kind; 0 outside of the part.
+        kinds: for each frame of the part, the bit of its kind.
         allowed: for each frame of the bundle, the kinds that all edges to it allow; with a further bit if none leads to it.
         actors: the actors of steps.
     """
 
-    kinds: int
-    allowed: int
+    kinds: bytes
+    allowed: bytes
     actors: set[bytes]
 
 
@@ -137,17 +137,18 @@ def check_closed(index: FrameIndex, targets: Sequence[bytes], spread: Spread) ->
     An object leads only to objects with smaller history, since an id is a hash: so the frames are the closure of the
     targets if each edge leads to a frame, and an edge or a reference to each frame.
     """
-    parts = [range(at, min(at + _PIECE, len(index))) for at in range(0, len(index), _PIECE)]
-    found = spread(partial(_graph, index), parts)
-    kinds, allowed, actors = 0, int.from_bytes(_reached(index, targets)), set[bytes]()
-    for graph in found:
+    size = -(-len(index) // _PARTS)
+    parts = [range(at, min(at + size, len(index))) for at in range(0, len(index), size)]
+    kinds, allowed, actors = b"", int.from_bytes(_reached(index, targets)), set[bytes]()
+    for graph in spread(partial(_graph, index), parts):
         if graph is None:
             return None
-        kinds |= graph.kinds
-        allowed &= graph.allowed
+        kinds += graph.kinds
+        allowed &= int.from_bytes(graph.allowed)
         actors |= graph.actors
     is_reached = not allowed & int.from_bytes(bytes([_UNREACHED]) * len(index))
-    return actors if is_reached and kinds & allowed == kinds and None not in map(index.number, targets) else None
+    are_allowed = int.from_bytes(kinds) & allowed == int.from_bytes(kinds)
+    return actors if is_reached and are_allowed and None not in map(index.number, targets) else None
 
 
 def _reached(index: FrameIndex, targets: Sequence[bytes]) -> bytearray:
@@ -160,16 +161,16 @@ def _reached(index: FrameIndex, targets: Sequence[bytes]) -> bytearray:
 
 def _graph(index: FrameIndex, part: range) -> Graph | None:
     """Return what a part of the frames is and leads to; None where an object has a defect or an edge no end."""
-    kinds, allowed, actors = bytearray(len(index)), bytearray([0xFF]) * len(index), set[bytes]()
+    kinds, allowed, actors = bytearray(), bytearray([0xFF]) * len(index), set[bytes]()
     for number in part:
         try:
             value = index.value(number)
         except Refusal:
             return None
         if isinstance(value, Tombstone):
-            kinds[number] = _BITS["blob"]
+            kinds.append(_BITS["blob"])
             continue
-        kinds[number] = _BITS[kind_of(value)]
+        kinds.append(_BITS[kind_of(value)])
         if isinstance(value, Step):
             actors.add(value.actor)
         for target, wanted in leads(value):
@@ -177,7 +178,7 @@ def _graph(index: FrameIndex, part: range) -> Graph | None:
             if end is None:
                 return None
             allowed[end] &= _MASKS[wanted]
-    return Graph(int.from_bytes(kinds), int.from_bytes(allowed), actors)
+    return Graph(bytes(kinds), bytes(allowed), actors)
 
 
 _MASKS: Final = {

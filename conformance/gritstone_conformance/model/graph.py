@@ -23,6 +23,7 @@ __all__ = [
     "check_target",
     "close",
     "edges",
+    "is_closure",
     "leads",
 ]
 
@@ -71,7 +72,7 @@ def leads(value: Object) -> list[tuple[bytes, tuple[str, ...]]]:
             return [end for key, target in entries for end in ((key, _TREE), (target, _MESSAGE))]
         case Step(previous, actor, inbox, outbox, core):
             ends = ((previous, _STEP), (actor, _TREE), (inbox, _MAILBOX), (outbox, _MAILBOX), (core, _TREE))
-            return [(target, kinds) for target, kinds in ends if target is not None]
+            return [end for end in ends if end[0] is not None]
 
 
 def _labels(value: Object) -> list[str]:
@@ -88,6 +89,30 @@ def _labels(value: Object) -> list[str]:
         case Step():
             names = ("previous", "actor", "inbox", "outbox", "core")
             return [name for name in names if getattr(value, name) is not None]
+
+
+def is_closure(roots: Iterable[bytes], objects: Mapping[bytes, Object | Tombstone]) -> bool:
+    """Return whether objects are exactly what roots reach, with edges to permitted kinds only.
+
+    No walk is needed for that: an id is a hash, so edges lead in no circle, and what is not a root is reached if an
+    edge leads to it.
+    """
+    ends = set(roots)
+    for value in objects.values():
+        for target, kinds in () if isinstance(value, Tombstone) else leads(value):
+            if type(objects.get(target)) not in _TYPES[kinds]:
+                return False
+            ends.add(target)
+    return len(ends) == len(objects) and all(end in objects for end in ends)
+
+
+_TYPES: Final = {
+    _TREE: {Tree},
+    _MESSAGE: {Message},
+    _MAILBOX: {Mailbox},
+    _STEP: {Step},
+    _CONTENT: {Blob, Tree, Tombstone},
+}
 
 
 @dataclass(slots=True)
