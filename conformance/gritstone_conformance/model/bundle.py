@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
-from gritstone_conformance.model.frame_index import Places, Shapes, check_closed, index_frames
+from gritstone_conformance.model.frame_index import Places, Shapes, check_closed, held_frames, index_frames
 from gritstone_conformance.model.framed import decode_in_any_order
 from gritstone_conformance.model.grammar import check_reference
 from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close, is_closure
@@ -174,8 +175,11 @@ def scan(
     if foreign:
         bundle.defects.append(rejected("grit.bundle.format", "the bundle has a different format", "format"))
     is_bound = object_bytes is not None or tree_depth is not None
-    if at and not is_bound and not bundle.defects and _count(data) > most_held and _read_large(bundle, at, spread):
-        return bundle
+    if at and not is_bound and not bundle.defects:
+        read_all = _hold if _count(data) <= most_held else partial(_index, spread=spread)
+        if read_all(bundle, at) and _has_digest(bundle):
+            bundle.readable = True
+            return bundle
     if at:
         bundle.readable = _read_frames(bundle, at, object_bytes)
     if not foreign:
@@ -190,18 +194,30 @@ def _count(data: bytes | mmap) -> int:
     return int.from_bytes(data[-_END_BYTES:][1:9])
 
 
-def _read_large(bundle: Bundle, at: int, spread: Spread) -> bool:
-    """Read a bundle without holding its objects; return whether that was possible, which is if it has no defect."""
+def _hold(bundle: Bundle, at: int) -> bool:
+    """Read the frames of a bundle and hold their objects; return whether there was no defect."""
+    assert bundle.format is not None
+    held = held_frames(bundle.data, bundle.format, at)
+    if held is None or not is_closure(bundle.references.values(), held.shapes):
+        return False
+    bundle.places, bundle.shapes, bundle.actors = held.places, held.shapes, held.actors
+    return _are_targets(bundle)
+
+
+def _index(bundle: Bundle, at: int, spread: Spread) -> bool:
+    """Read the frames of a bundle without holding their objects; return whether there was no defect."""
     assert bundle.format is not None
     index = index_frames(bundle.data, bundle.format, at)
     actors = None if index is None else check_closed(index, list(bundle.references.values()), spread)
     if index is None or actors is None:
         return False
-    shapes = Shapes(index)
-    if not _has_digest(bundle) or any(check_target(name, shapes[to]) for name, to in bundle.references.items()):
-        return False
-    bundle.places, bundle.shapes, bundle.actors, bundle.readable = Places(index), shapes, actors, True
-    return True
+    bundle.places, bundle.shapes, bundle.actors = Places(index), Shapes(index), actors
+    return _are_targets(bundle)
+
+
+def _are_targets(bundle: Bundle) -> bool:
+    """Return whether each reference has a target of the right kind."""
+    return not any(check_target(name, bundle.shapes[target]) for name, target in bundle.references.items())
 
 
 def _read_lines(bundle: Bundle) -> int:
@@ -335,8 +351,6 @@ def _check_graph(bundle: Bundle, tree_depth: int | None) -> None:
         problem = None if value is None else check_target(name, value)
         if problem:
             bundle.defects.append(invalid("grit.ref.target", problem))
-    if tree_depth is None and is_closure(bundle.references.values(), bundle.shapes):
-        return
     closure = close(bundle.references.values(), look, tree_depth)
     for defect in closure.defects:
         lacking = defect.kind == "missing"

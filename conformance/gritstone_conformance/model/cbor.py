@@ -9,7 +9,7 @@ Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` acc
 from __future__ import annotations
 
 import struct
-from operator import itemgetter, lt
+from operator import itemgetter
 from typing import Final, TypeVar
 
 from gritstone_conformance.model.check import check_values
@@ -42,7 +42,6 @@ _INDEFINITE, _NULL, _BREAK = 31, 0xF6, 0xFF
 _ID_HEAD: Final = b"\x58\x20"
 _STEP: Final = struct.Struct("2s32s" * 5)
 _PAIR: Final = struct.Struct("2s32s2s32s")
-_PAIR_HEADS: Final = {(_ID_HEAD, _ID_HEAD)}
 _SHORT_HEADS: Final = tuple(bytes((byte,)) for byte in range(256))
 _ARITY: Final = (3, 2, 4, 2, 6)  # elements of the array, by kind
 _TYPE_NAMES: Final = ("integer", "integer", "byte string", "text", "array", "map", "tag", "simple value")
@@ -126,12 +125,18 @@ def _read_plain(data: bytes) -> Object | None:
         count = (len(data) - 3) // _PAIR.size
         if not 0 < count < 24 or data[:3] != start + encode_head(_MAP, count) or len(data) != 3 + count * _PAIR.size:
             return None
-        parts = tuple(_PAIR.iter_unpack(data[3:]))
-        pairs = tuple([(key, target) for _, key, _, target in parts])
-        keys = [key for key, _ in pairs]
-        is_plain = {(one, other) for one, _, other, _ in parts} == _PAIR_HEADS and all(map(lt, keys, keys[1:]))
-        return Mailbox(pairs) if is_plain and all(ZERO not in pair for pair in pairs) else None
+        return _plain_mailbox(data[3:])
     return None
+
+
+def _plain_mailbox(body: bytes) -> Mailbox | None:
+    pairs, last = [], ZERO
+    for head, key, other_head, target in _PAIR.iter_unpack(body):
+        if head != _ID_HEAD or other_head != _ID_HEAD or key <= last or target == ZERO:
+            return None
+        pairs.append((key, target))
+        last = key
+    return Mailbox(tuple(pairs))
 
 
 def _text(text: str) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
 from gritstone_conformance.model.away import stopped_at
 from gritstone_conformance.model.bundle import Bundle
@@ -19,9 +18,6 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Message, Object, Tree
 
 __all__ = ["History", "has_history", "open_history"]
-
-_SHORT_BYTES: Final = 1024  # the longest encoding of a blob that is kept decoded
-_MOST_BLOBS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -93,8 +89,8 @@ def open_history(bundle: Bundle) -> History:
     fmt = bundle.format
     assert fmt is not None
 
-    shelf = Shelf(fmt, partial(_look, bundle, {}))
-    shelf.closed, shelf.forgets = bundle.shapes, bundle.is_large
+    shelf = Shelf(fmt, partial(_look, bundle))
+    shelf.closed, shelf.forgets, shelf.keeps_blobs = bundle.shapes, bundle.is_large, True
     if not bundle.is_large:
         values = bundle.shapes.items()
         shelf.known = {value: identity for identity, value in values if isinstance(value, Message | Tree)}
@@ -106,23 +102,11 @@ def open_history(bundle: Bundle) -> History:
     return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if kernel in bundle.actors else None)
 
 
-def _look(bundle: Bundle, blobs: dict[bytes, Blob], identity: bytes) -> Object | Tombstone | Defect:
-    """Return the object of an id, its tombstone, or the defect of not having it; keeps some short blobs."""
-    blob = blobs.get(identity)
-    if blob is not None:
-        return blob
+def _look(bundle: Bundle, identity: bytes) -> Object | Tombstone | Defect:
+    """Return the object of an id, its tombstone, or the defect of not having it."""
     shape = bundle.shapes.get(identity)
     if shape is None:
         return missing("grit.bundle.exact", f"{identity.hex()} is absent")
-    if not isinstance(shape, Blob):
-        return shape
-    data = bundle.encoding(identity)
+    data = bundle.encoding(identity) if isinstance(shape, Blob) else None
     assert bundle.format is not None
-    assert data is not None, "the shape is a blob"
-    value = bundle.format.decode(data)
-    assert isinstance(value, Blob)
-    if len(data) <= _SHORT_BYTES:
-        if len(blobs) == _MOST_BLOBS:
-            blobs.clear()
-        blobs[identity] = value
-    return value
+    return shape if data is None else bundle.format.decode(data)

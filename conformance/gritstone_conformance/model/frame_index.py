@@ -16,7 +16,7 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -26,9 +26,11 @@ from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.spreading import Spread
 from gritstone_conformance.model.values import KINDS, ZERO, Blob, Object, Step, kind_of
 
-__all__ = ["FrameIndex", "Graph", "Places", "Shapes", "check_closed", "index_frames"]
+__all__ = ["FrameIndex", "Graph", "Held", "Places", "Shapes", "check_closed", "held_frames", "index_frames"]
 
-_OBJECT, _TOMBSTONE, _END = b"oxz"
+_OBJECT: Final = ord("o")
+_TOMBSTONE: Final = ord("x")
+_END: Final = ord("z")
 _END_BYTES: Final = 1 + 8 + 32
 _SHELL: Final = Blob((), b"")
 _ID: Final = 32
@@ -96,24 +98,62 @@ class FrameIndex:
         return self._ids
 
 
+def _walk(data: bytes | mmap.mmap, fmt: Format, at: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield id, begin and end of each frame from an offset on; a tombstone ends at 0. Raises _Irregular."""
+    last, count, end = ZERO, 0, len(data) - _END_BYTES
+    while at < end:
+        if data[at] == _OBJECT:
+            start = at + 9
+            at = start + int.from_bytes(data[start - 8 : start])
+            identity, stop = fmt.hash(data[start:at]), at
+        else:
+            start, at = at + 1, at + 1 + _ID
+            identity, stop = data[start:at], 0
+        if at > end or identity <= last or (not stop and data[start - 1] != _TOMBSTONE):
+            raise _Irregular
+        yield identity, start, stop
+        last, count = identity, count + 1
+    if at != end or data[at] != _END or int.from_bytes(data[at + 1 : at + 9]) != count:
+        raise _Irregular
+
+
+class _Irregular(Exception):  # noqa: N818 - the reader that names defects finds out
+    """The frames have a defect."""
+
+
+@dataclass(slots=True)
+class Held:
+    """The frames of a bundle, decoded; the attributes are those of a bundle."""
+
+    places: dict[bytes, tuple[int, int] | None] = field(default_factory=dict)
+    shapes: dict[bytes, Object | Tombstone] = field(default_factory=dict)
+    actors: set[bytes] = field(default_factory=set)
+
+
+def held_frames(data: bytes | mmap.mmap, fmt: Format, at: int) -> Held | None:
+    """Decode the frames from an offset on; None unless they are in order, without a defect, and followed by the end."""
+    held = Held()
+    try:
+        for identity, start, stop in _walk(data, fmt, at):
+            held.places[identity] = (start, stop) if stop else None
+            value = fmt.decode(data[start:stop]) if stop else TOMBSTONE
+            held.shapes[identity] = _SHELL if isinstance(value, Blob) else value
+            if isinstance(value, Step):
+                held.actors.add(value.actor)
+    except (_Irregular, Refusal):
+        return None
+    return held
+
+
 def index_frames(data: bytes | mmap.mmap, fmt: Format, at: int) -> FrameIndex | None:
     """Return the index of the frames from an offset on; None unless they are in order and followed by the end."""
-    index, last, end = FrameIndex(data, fmt), ZERO, len(data) - _END_BYTES
-    while at < end:
-        is_erased = data[at] == _TOMBSTONE
-        if not is_erased and data[at] != _OBJECT:
-            return None
-        start, length = (at + 1, _ID) if is_erased else (at + 9, int.from_bytes(data[at + 1 : at + 9]))
-        at = start + length
-        if at > end:
-            return None
-        identity = data[start:at] if is_erased else fmt.hash(data[start:at])
-        if identity <= last:
-            return None
-        index.add(identity, start, is_erased=is_erased)
-        last = identity
-    is_ended = at == end and data[at] == _END and int.from_bytes(data[at + 1 : at + 9]) == len(index)
-    return index if is_ended and len(index) else None
+    index = FrameIndex(data, fmt)
+    try:
+        for identity, start, stop in _walk(data, fmt, at):
+            index.add(identity, start, is_erased=not stop)
+    except _Irregular:
+        return None
+    return index
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import struct
 from functools import lru_cache
-from operator import lt
 from typing import Final, TypeVar
 
 from gritstone_conformance.model.check import check_values
@@ -39,6 +38,7 @@ _LENGTH_DIGITS = 19
 _STEP_BYTES = 5 * 32
 _HEADER: Final = re.compile(rb"(blob|tree|message|mailbox|step) (0|[1-9][0-9]{0,18})\0")
 _STEP: Final = struct.Struct("32s" * 5)
+_STEP_HEADER: Final = b"step 160\0"
 _PAIR: Final = struct.Struct("32s32s")
 _ORDER_RULES = frozenset({"grit.header.order", "grit.tree.key-order", "grit.mailbox.key-order"})
 
@@ -94,29 +94,35 @@ def decode_in_any_order(data: bytes) -> tuple[Object, tuple[Defect, ...]]:
 
 def _read_plain(data: bytes) -> Object | None:
     """Return the value of bytes that are read in few operations and have no defect; None for all other bytes."""
+    if data.startswith(_STEP_HEADER) and len(data) == len(_STEP_HEADER) + _STEP.size:
+        previous, actor, inbox, outbox, core = _STEP.unpack_from(data, len(_STEP_HEADER))
+        is_plain = actor != ZERO and core != ZERO
+        return Step(_maybe(previous), actor, _maybe(inbox), _maybe(outbox), core) if is_plain else None
     header = _HEADER.match(data)
     if header is None or int(header[2]) != len(data) - header.end():
         return None
     body = data[header.end() :]
     match header[1]:
-        case b"step" if len(body) == _STEP.size:
-            previous, actor, inbox, outbox, core = _STEP.unpack(body)
-            if ZERO in (actor, core):
-                return None
-            return Step(_maybe(previous), actor, _maybe(inbox), _maybe(outbox), core)
         case b"mailbox" if body and len(body) % _PAIR.size == 0:
-            pairs = tuple(_PAIR.iter_unpack(body))
-            keys = [key for key, _ in pairs]
-            is_plain = ZERO not in keys and all(target != ZERO for _, target in pairs) and _ascends(keys)
-            return Mailbox(pairs) if is_plain else None
+            return _plain_mailbox(body)
+        case b"tree" if body:
+            return _plain_tree(body)
         case b"message" if len(body) > 64:
             headers, content = _plain_headers(body[32:-32]), body[-32:]
             return None if headers is None or content == ZERO else Message(_maybe(body[:32]), headers, content)
         case b"blob" if body[:1] == b"\0":
             return Blob((), body[1:])
-        case b"tree" if body:
-            return _plain_tree(body)
     return None
+
+
+def _plain_mailbox(body: bytes) -> Mailbox | None:
+    last = ZERO
+    pairs = tuple(_PAIR.iter_unpack(body))
+    for key, target in pairs:
+        if key <= last or target == ZERO:
+            return None
+        last = key
+    return Mailbox(pairs)
 
 
 def _plain_tree(body: bytes) -> Tree | None:
@@ -147,10 +153,6 @@ def _plain_headers(data: bytes) -> Headers | None:
 
 def _maybe(identity: bytes) -> bytes | None:
     return None if identity == ZERO else identity
-
-
-def _ascends(keys: list[bytes]) -> bool:
-    return all(map(lt, keys, keys[1:]))
 
 
 def _read(data: bytes) -> tuple[Object | None, list[Defect]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gritstone_conformance.model.chains import Chain, Channel
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.findings import Finding, Place
+from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
 
 __all__ = ["Matches", "match_all"]
@@ -50,7 +50,7 @@ def match_all(history: History) -> Matches:
                 if index < adopted and sender in unmatched:
                     history.unverified.append(f"{message.hex()} may have been covered in another store")
                     continue
-                position = _match(history, chain.place(index, f"inbox/{sender.hex()}"), (sender, message), matches)
+                position = _match(history, chain, index, (sender, message), matches)
                 if position is not None and index >= adopted and not history.is_open(sender):
                     sources[-1].append((sender, history.channels[sender, actor].senders[position]))
             if actor != history.agent and not _is_believed(history, chain, index):
@@ -72,11 +72,10 @@ def _believe_first(history: History, chain: Chain) -> None:
             channel.note(places[0])
 
 
-def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Matches) -> int | None:
-    """Match one message and return its position; None where it has none, which is noted."""
-    assert place.actor is not None, "it is the receiver"
+def _match(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], matches: Matches) -> int | None:
+    """Match one message that a step covers and return its position; None where it has none, which is noted."""
     sender, message = who
-    channel = history.channels.get((sender, place.actor), _NOTHING)
+    channel = history.channels.get((sender, chain.actor), _NOTHING)
     position = channel.match(message)
     if position is not None:
         return position
@@ -84,6 +83,7 @@ def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Ma
         history.unverified.append(f"{message.hex()} was covered, and what its sender sent is not known in full")
         return None
     fault = channel.fault(message)
+    place = chain.place(index, f"inbox/{sender.hex()}")
     matches.findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
     return None
 

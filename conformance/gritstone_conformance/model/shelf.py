@@ -1,6 +1,6 @@
 """A shelf: objects by id, as code of actors reads them and adds to them.
 
-It stands over a store or a bundle, keeps what it has read but for blobs, which may be erased underneath, and holds what
+It stands over a store or a bundle, keeps what it has read, blobs only where none is erased underneath, and holds what
 was added apart, so that a transition leaves nothing behind unless its result is kept.
 
 Invariant: reading never changes what is underneath; an id that is absent or of the wrong kind raises Refusal.
@@ -21,6 +21,7 @@ from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, S
 __all__ = ["Shelf"]
 
 _MOST_HELD: Final = 20_000  # objects that a shelf which forgets holds
+_SHORT_BYTES: Final = 1024  # data of the longest blob that is kept
 
 
 class Shelf:
@@ -34,6 +35,7 @@ class Shelf:
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
         known: trees and messages that are underneath, to their ids, as far as they were noted.
+        keeps_blobs: whether short blobs are kept once they were read, since none is erased underneath.
         closed: ids underneath whose whole closure is there; other than ``whole`` it is not changed here.
         forgets: whether what was read is forgotten from time to time, so that a large bundle need not fit into memory.
         erased: blobs of which data or headers were to be read although they were erased, until the set is cleared.
@@ -49,6 +51,7 @@ class Shelf:
         self.closed: Container[bytes] = frozenset()
         self.known: dict[Object, bytes] = {}
         self.forgets = False
+        self.keeps_blobs = False
         self.erased: set[bytes] = set()
         self._look = look
         self._values: dict[bytes, Object | Tombstone] = {}
@@ -66,16 +69,24 @@ class Shelf:
         if value is not None:
             return value
         found = self._look(identity)
-        if not isinstance(found, Defect | Blob):
+        if self._is_kept(found):
             self._values[identity] = found
         return found
 
+    def _is_kept(self, found: Object | Tombstone | Defect) -> bool:
+        if isinstance(found, Blob):
+            return self.keeps_blobs and len(found.data) <= _SHORT_BYTES
+        return not isinstance(found, Defect)
+
     def get(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id, or its tombstone; raises Refusal where it is absent."""
-        value = self._values.get(identity) or self.look(identity)
-        if isinstance(value, Defect):
-            raise Refusal([value])
-        return value
+        value = self._values.get(identity)
+        if value is not None:
+            return value
+        found = self.look(identity)
+        if isinstance(found, Defect):
+            raise Refusal([found])
+        return found
 
     def kind(self, identity: bytes) -> str:
         """Return the kind of what an id leads to; a tombstone is a blob."""
@@ -99,7 +110,7 @@ class Shelf:
 
     def message(self, identity: bytes) -> Message:
         """Return a message."""
-        value = self.get(identity)
+        value = self._values.get(identity) or self.get(identity)
         return value if isinstance(value, Message) else _wrong(identity, "message")
 
     def step(self, identity: bytes) -> Step:
@@ -141,7 +152,7 @@ class Shelf:
             if isinstance(found, Defect):
                 self.added[identity] = data
                 self._values[identity] = value
-            elif not isinstance(found, Blob):
+            elif self._is_kept(found):
                 self._values[identity] = found
         return identity
 
