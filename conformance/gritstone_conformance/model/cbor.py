@@ -68,6 +68,8 @@ def encode(value: Object) -> bytes:
     Raises:
         Refusal: the value has none.
     """
+    if isinstance(value, Blob) and not value.headers:
+        return b"\x83\x00\xa0" + _bytes(value.data)
     check_values(value, CBOR)
     match value:
         case Blob(headers, data):

@@ -56,6 +56,8 @@ def encode(value: Object) -> bytes:
     Raises:
         Refusal: the value has no encoding.
     """
+    if isinstance(value, Blob) and not value.headers:
+        return b"blob %d\0\0%s" % (1 + len(value.data), value.data)
     check_values(value, FRAMED)
     body = _body(value)
     return b"%s %d\0%s" % (kind_of(value).encode(), len(body), body)
