@@ -29,6 +29,7 @@ class History:
         references: names to targets.
         agent: the target of ``runtime/agent``, or None.
         chains: actors to their chains, ascending.
+        numbers: actors to their numbers from 0, ascending.
         channels: (sender, receiver) to what was sent.
         unverified: what the bundle does not hold enough to decide, in words.
         max_attempts: after how many failures actors are marked, where that is known.
@@ -40,6 +41,7 @@ class History:
     references: dict[str, bytes]
     agent: bytes | None
     chains: dict[bytes, Chain]
+    numbers: dict[bytes, int]
     channels: dict[tuple[bytes, bytes], Channel] = field(default_factory=dict)
     unverified: list[str] = field(default_factory=list)
     max_attempts: int | None = None
@@ -98,8 +100,9 @@ def open_history(bundle: Bundle) -> History:
     heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")
     chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
-    kernel = kernel_actor(fmt)
-    return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if kernel in bundle.actors else None)
+    numbers = {actor: number for number, actor in enumerate(chains)}
+    kernel = kernel_actor(fmt) if kernel_actor(fmt) in bundle.actors else None
+    return History(shelf, dict(bundle.references), agent, chains, numbers, kernel=kernel)
 
 
 def _look(bundle: Bundle, identity: bytes) -> Object | Tombstone | Defect:

@@ -131,14 +131,21 @@ def _plain_tree(body: bytes) -> Tree | None:
     entries, at, last = [], 0, ""
     while at < len(body):
         end = body.find(b"\0", at)
-        name = body[at:end].decode("latin-1")
+        name = _plain_name(body[at:end])
         at = end + 33
         target = body[end + 1 : at]
-        if end < 0 or at > len(body) or target == ZERO or name <= last or check_name(name, FRAMED):
+        if name is None or end < 0 or at > len(body) or target == ZERO or name <= last:
             return None
         entries.append((name, target))
         last = name
     return Tree(tuple(entries))
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(data: bytes) -> str | None:
+    """Return the name that bytes are, or None; the same few names stand in most trees."""
+    name = data.decode("latin-1")
+    return None if check_name(name, FRAMED) else name
 
 
 @lru_cache(maxsize=1024)

@@ -8,21 +8,25 @@ Spec: ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from gritstone_conformance.model.answers import Answers
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.causality import cycles
+from gritstone_conformance.model.chains import Channel
 from gritstone_conformance.model.evidence import History, open_history
 from gritstone_conformance.model.findings import Finding, Place, in_order
 from gritstone_conformance.model.journal.journal_check import check_journal
 from gritstone_conformance.model.journal.operation_check import Operations, check_operations
 from gritstone_conformance.model.marks import check_marks
-from gritstone_conformance.model.matching import match_all
-from gritstone_conformance.model.recompute import recompute
+from gritstone_conformance.model.matching import Matched, covered_by, match_actor
+from gritstone_conformance.model.recompute import Recomputed, recompute
 from gritstone_conformance.model.residency.check import check_residency
 from gritstone_conformance.model.resting import check_rest
-from gritstone_conformance.model.stepwise import check_steps
+from gritstone_conformance.model.spreading import Spread, in_turn
+from gritstone_conformance.model.stepwise import check_actor, check_bootstrap
 from gritstone_conformance.model.values import Tree
 
 __all__ = ["Verdict", "check_history"]
@@ -65,6 +69,7 @@ def check_history(
     max_attempts: int | None = None,
     is_whole: bool = False,
     has_sessions: bool = True,
+    spread: Spread = in_turn,
 ) -> Verdict:
     """Judge the history in a bundle of all references of a store.
 
@@ -74,6 +79,7 @@ def check_history(
         max_attempts: after how many failures actors are marked, if that is known.
         is_whole: whether it is known that no actor was ever collected; then less is unverified.
         has_sessions: whether the runtime may have the profile ``session``; otherwise check 16 is not made.
+        spread: spreads the checks of actors; the verdict does not depend on it.
 
     Spec: :rule:`runtime.history.bundle`.
     """
@@ -82,11 +88,20 @@ def check_history(
         return Verdict(defects)
     history = open_history(bundle)
     history.max_attempts, history.is_whole = max_attempts, is_whole
-    found = list(check_steps(history))
-    matches = match_all(history)
-    found += matches.findings
-    remade = recompute(history, matches, found)
-    found += [*remade.findings, *cycles(history, matches), *check_marks(history, matches), *_wrong_names(history)]
+    found = list(check_bootstrap(history))
+    unverified = history.unverified
+    actors = list(history.chains)
+    sent = spread(partial(_check_sent, history), actors)
+    for one in sent:
+        history.channels |= one.channels
+        found += one.findings
+    read = spread(partial(_check_read, history, found, Answers(history)), actors)
+    for each in read:
+        history.channels |= each.channels
+    history.unverified = unverified + [words for part in (*sent, *read) for words in part.unverified]
+    found += [finding for each in read for finding in each.matched.findings]
+    found += [each.recomputed.finding for each in read if each.recomputed.finding is not None]
+    found += [*cycles(history, [each.matched.sources for each in read]), *check_marks(history), *_wrong_names(history)]
     if has_sessions:
         found += check_residency(history)
     operations = Operations()
@@ -101,11 +116,60 @@ def check_history(
         unverified=history.unverified,
         actors=len(history.actors()),
         steps=sum(map(len, history.chains.values())),
-        recomputed=remade.count,
-        structural=remade.structural,
+        recomputed=sum(each.recomputed.count for each in read),
+        structural=sum(each.recomputed.structural for each in read),
         operations=operations,
         history=history,
     )
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What the steps of one actor are by themselves, and what they sent.
+
+    Attributes:
+        findings: what is wrong.
+        unverified: what could not be decided.
+        channels: the channels from the actor.
+    """
+
+    findings: list[Finding]
+    unverified: list[str]
+    channels: dict[tuple[bytes, bytes], Channel]
+
+
+def _check_sent(history: History, actor: bytes) -> _Sent:
+    history.unverified = unverified = []
+    findings = list(check_actor(history, history.chains[actor]))
+    channels = {ends: channel for ends, channel in history.channels.items() if ends[0] == actor}
+    return _Sent(findings, unverified, channels)
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the steps of one actor cover, and whether each is what its transition gives.
+
+    Attributes:
+        matched: how what they cover was matched with what was sent.
+        recomputed: the outcome of recomputing them.
+        unverified: what could not be decided.
+        channels: the channels to the actor, as they were matched.
+    """
+
+    matched: Matched
+    recomputed: Recomputed
+    unverified: list[str]
+    channels: dict[tuple[bytes, bytes], Channel]
+
+
+def _check_read(history: History, found: Sequence[Finding], answers: Answers, actor: bytes) -> _Read:
+    history.unverified = unverified = []
+    chain = history.chains[actor]
+    covered = covered_by(history, chain) if history.shelf.forgets else list(covered_by(history, chain))
+    matched = match_actor(history, chain, covered)
+    recomputed = recompute(history, answers, chain, covered, [*found, *matched.findings])
+    channels = {ends: channel for ends, channel in history.channels.items() if ends[1] == actor}
+    return _Read(matched, recomputed, unverified, channels)
 
 
 def _wrong_names(history: History) -> Iterator[Finding]:

@@ -5,58 +5,89 @@ Spec: ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.chains import Chain, Channel
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.packed import ReadList
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
 
-__all__ = ["Matches", "match_all"]
+__all__ = ["Matched", "Sources", "covered_by", "match_actor"]
+
+
+class Sources:
+    """The steps that sent what each step of an actor covers, in 12 bytes for each message; actors are numbers."""
+
+    __slots__ = ("_ends", "_senders", "_steps")
+
+    def __init__(self) -> None:
+        self._senders, self._steps, self._ends = array("I"), array("I"), array("I")
+
+    def append(self, sources: Iterable[tuple[int, int]]) -> None:
+        """Append the sources of the next step: senders, and indexes of their steps."""
+        for sender, index in sources:
+            self._senders.append(sender)
+            self._steps.append(index)
+        self._ends.append(len(self._steps))
+
+    def of(self, index: int) -> list[tuple[int, int]]:
+        """Return the sources of a step: senders, and indexes of their steps."""
+        begin, end = self._ends[index - 1] if index else 0, self._ends[index]
+        return list(zip(self._senders[begin:end], self._steps[begin:end], strict=True)) if end > begin else []
 
 
 @dataclass(slots=True)
-class Matches:
-    """What was matched.
+class Matched:
+    """What was matched for one actor.
 
     Attributes:
+        sources: the steps that sent what its steps cover; actors are their numbers in the history.
         findings: what is wrong.
-        covered: actors to what each of their steps covers.
-        sources: actors to the steps, as (sender, index), that sent what each of their steps covers.
     """
 
+    sources: Sources = field(default_factory=Sources)
     findings: list[Finding] = field(default_factory=list)
-    covered: dict[bytes, list[Covered]] = field(default_factory=dict)
-    sources: dict[bytes, list[list[tuple[bytes, int]]]] = field(default_factory=dict)
 
 
-def match_all(history: History) -> Matches:
-    """Match every covered message with a position in what its sender sent."""
-    matches = Matches()
-    for actor, chain in history.chains.items():
-        if chain.cut:
-            _believe_first(history, chain)
-        covered = matches.covered[actor] = [
-            () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
-            for index in range(len(chain))
-        ]
-        adopted = history.adopted_steps(actor)
-        unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
-        sources: list[list[tuple[bytes, int]]] = []
-        for index, messages in enumerate(covered):
-            sources.append([])
-            for sender, message in messages:
-                if index < adopted and sender in unmatched:
-                    history.unverified.append(f"{message.hex()} may have been covered in another store")
-                    continue
-                position = _match(history, chain, index, (sender, message), matches)
-                if position is not None and index >= adopted and not history.is_open(sender):
-                    sources[-1].append((sender, history.channels[sender, actor].senders[position]))
-            if actor != history.agent and not _is_believed(history, chain, index):
-                matches.findings += _of_kinds(history, chain, index, messages)
-        matches.sources[actor] = sources
-    return matches
+def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
+    """Return what each step of an actor covers, except what is believed; an entry is found when it is asked for."""
+
+    def read(index: int) -> Covered:
+        return () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
+
+    return ReadList(len(chain), read)
+
+
+def match_actor(history: History, chain: Chain, covered: Sequence[Covered]) -> Matched:
+    """Match every message that an actor covers with a position in what its sender sent.
+
+    Args:
+        history: the history, with all channels to the actor.
+        chain: the chain of the actor.
+        covered: what each of its steps covers.
+    """
+    matched, actor = Matched(), chain.actor
+    if chain.cut:
+        _believe_first(history, chain)
+    adopted = history.adopted_steps(actor)
+    unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
+    for index, messages in enumerate(covered):
+        sources: list[tuple[int, int]] = []
+        for sender, message in messages:
+            if index < adopted and sender in unmatched:
+                history.unverified.append(f"{message.hex()} may have been covered in another store")
+                continue
+            position = _match(history, chain, index, (sender, message), matched.findings)
+            if position is not None and index >= adopted and not history.is_open(sender):
+                sources.append((history.numbers[sender], history.channels[sender, actor].senders[position]))
+        matched.sources.append(sources)
+        if actor != history.agent and not _is_believed(history, chain, index):
+            matched.findings += _of_kinds(history, chain, index, messages)
+        history.shelf.trim()
+    return matched
 
 
 def _is_believed(history: History, chain: Chain, index: int) -> bool:
@@ -72,7 +103,7 @@ def _believe_first(history: History, chain: Chain) -> None:
             channel.note(places[0])
 
 
-def _match(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], matches: Matches) -> int | None:
+def _match(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], findings: list[Finding]) -> int | None:
     """Match one message that a step covers and return its position; None where it has none, which is noted."""
     sender, message = who
     channel = history.channels.get((sender, chain.actor), _NOTHING)
@@ -84,11 +115,11 @@ def _match(history: History, chain: Chain, index: int, who: tuple[bytes, bytes],
         return None
     fault = channel.fault(message)
     place = chain.place(index, f"inbox/{sender.hex()}")
-    matches.findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
+    findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
     return None
 
 
-def _unmatched_senders(history: History, chain: Chain, covered: list[Covered]) -> set[bytes]:
+def _unmatched_senders(history: History, chain: Chain, covered: Sequence[Covered]) -> set[bytes]:
     """Return the senders whose mail to an adopted actor cannot all be matched; nothing of them is matched so far.
 
     Spec: :rule:`wasm.handoff.recorded`.

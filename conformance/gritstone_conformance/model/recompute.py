@@ -8,8 +8,8 @@ Spec: "Recomputing a step" in ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.answers import Answers, QueryAnswers
@@ -21,7 +21,6 @@ from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.law import Foreign, Law
 from gritstone_conformance.model.laws import law_of
-from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
@@ -37,40 +36,46 @@ LAST_ATTEMPT: Final = (1 << 32) - 1
 
 @dataclass(slots=True)
 class Recomputed:
-    """The outcome of recomputing a step.
+    """The outcome of recomputing the steps of one actor.
 
     Attributes:
-        findings: the first step of each actor that is not what its transition gives.
+        finding: the first step that is not what its transition gives, or None.
         count: steps that were recomputed and are right.
         structural: steps of other code, checked in structure and order only.
     """
 
-    findings: list[Finding] = field(default_factory=list)
+    finding: Finding | None = None
     count: int = 0
     structural: int = 0
 
 
-def recompute(history: History, matches: Matches, found: Iterable[Finding]) -> Recomputed:
-    """Recompute the steps of all actors but the agent; in an image those of the kernel actor only.
+def recompute(
+    history: History, answers: Answers, chain: Chain, covered: Sequence[Covered], found: Iterable[Finding]
+) -> Recomputed:
+    """Recompute the steps of an actor; none of the agent, and in an image only those of the kernel actor.
+
+    Args:
+        history: the history.
+        answers: the answers that queries may have had.
+        chain: the chain of the actor.
+        covered: what each of its steps covers.
+        found: the findings about its steps so far.
 
     Spec: ``image/history``.
     """
-    chains = [chain for chain in history.actors() if history.kernel in (None, chain.actor)]
-    ends = {chain.actor: len(chain) for chain in chains}
-    for finding in found:
-        if finding.place.actor in ends and finding.place.index is not None:
-            ends[finding.place.actor] = min(ends[finding.place.actor], finding.place.index)
-    result, answers = Recomputed(), Answers(history)
-    for chain in chains:
-        adopted = history.adopted_steps(chain.actor)
-        for index in range(1 if chain.cut else 0, ends[chain.actor]):
-            trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index], index < adopted)
-            wrong = trial.check()
-            if wrong is not None:
-                result.findings.append(wrong)
-                break
-            result.structural += trial.is_foreign
-            result.count += not trial.is_foreign
+    result = Recomputed()
+    if chain.actor == history.agent or history.kernel not in (None, chain.actor):
+        return result
+    faulty = (each.place.index for each in found if each.place.actor == chain.actor and each.place.index is not None)
+    end, adopted = min((len(chain), *faulty)), history.adopted_steps(chain.actor)
+    for index in range(1 if chain.cut else 0, end):
+        trial = _Trial(history, answers, chain, index, covered[index], index < adopted)
+        result.finding = trial.check()
+        if result.finding is not None:
+            break
+        result.structural += trial.is_foreign
+        result.count += not trial.is_foreign
+        history.shelf.trim()
     return result
 
 
