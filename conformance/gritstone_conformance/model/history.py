@@ -8,7 +8,7 @@ Spec: ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,7 +17,7 @@ from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.causality import cycles
 from gritstone_conformance.model.chains import Channel
 from gritstone_conformance.model.evidence import History, open_history
-from gritstone_conformance.model.findings import Finding, Place, in_order
+from gritstone_conformance.model.findings import Finding, Place, earliest, in_order
 from gritstone_conformance.model.journal.journal_check import check_journal
 from gritstone_conformance.model.journal.operation_check import Operations, check_operations
 from gritstone_conformance.model.marks import check_marks
@@ -92,10 +92,9 @@ def check_history(
     unverified = history.unverified
     actors = list(history.chains)
     sent = spread(partial(_check_sent, history), actors)
-    for one in sent:
-        history.channels |= one.channels
-        found += one.findings
-    read = spread(partial(_check_read, history, found, Answers(history)), actors)
+    history.channels = {ends: channel for part in sent for ends, channel in part.channels.items()}
+    found += [finding for part in sent for finding in part.findings]
+    read = spread(partial(_check_read, history, earliest(found), Answers(history)), actors)
     for each in read:
         history.channels |= each.channels
     history.unverified = unverified + [words for part in (*sent, *read) for words in part.unverified]
@@ -139,10 +138,9 @@ class _Sent:
 
 
 def _check_sent(history: History, actor: bytes) -> _Sent:
-    history.unverified = unverified = []
+    history.unverified, history.channels = [], {}
     findings = list(check_actor(history, history.chains[actor]))
-    channels = {ends: channel for ends, channel in history.channels.items() if ends[0] == actor}
-    return _Sent(findings, unverified, channels)
+    return _Sent(findings, history.unverified, history.channels)
 
 
 @dataclass(slots=True)
@@ -162,14 +160,16 @@ class _Read:
     channels: dict[tuple[bytes, bytes], Channel]
 
 
-def _check_read(history: History, found: Sequence[Finding], answers: Answers, actor: bytes) -> _Read:
-    history.unverified = unverified = []
+def _check_read(history: History, faulty: Mapping[bytes, int], answers: Answers, actor: bytes) -> _Read:
+    history.unverified = []
     chain = history.chains[actor]
     covered = covered_by(history, chain) if history.shelf.forgets else list(covered_by(history, chain))
     matched = match_actor(history, chain, covered)
-    recomputed = recompute(history, answers, chain, covered, [*found, *matched.findings])
-    channels = {ends: channel for ends, channel in history.channels.items() if ends[1] == actor}
-    return _Read(matched, recomputed, unverified, channels)
+    ends = (faulty.get(actor), earliest(matched.findings).get(actor), len(chain))
+    recomputed = recompute(history, answers, chain, covered, min(end for end in ends if end is not None))
+    sent = {(sender, actor): history.channels.get((sender, actor)) for sender in matched.senders}
+    channels = {ends: channel for ends, channel in sent.items() if channel is not None}
+    return _Read(matched, recomputed, history.unverified, channels)
 
 
 def _wrong_names(history: History) -> Iterator[Finding]:

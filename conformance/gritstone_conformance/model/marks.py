@@ -34,9 +34,7 @@ def check_marks(history: History) -> Iterator[Finding]:
         yield from _of_receipts(history, history.agent)
 
 
-def _of_mark(
-    history: History, name: str, actor: bytes, target: dict[bytes, bytes]
-) -> Iterator[Finding]:
+def _of_mark(history: History, name: str, actor: bytes, target: dict[bytes, bytes]) -> Iterator[Finding]:
     place = Place(name, actor)
     ((sender, failed),) = target.items()
     message = history.shelf.message(failed)
@@ -83,9 +81,7 @@ def _fails(history: History, actor: bytes, proposal: Proposal) -> bool:
         return bool(doubtful)
 
 
-def _of_count(
-    history: History, place: Place, who: tuple[bytes, bytes, bytes], failed: bytes
-) -> Iterator[Finding]:
+def _of_count(history: History, place: Place, who: tuple[bytes, bytes, bytes], failed: bytes) -> Iterator[Finding]:
     """Yield a finding unless there is exactly one receipt, or more for a reason."""
     agent, sender, actor = who
     receipts = [each for each in _receipts(history, agent, sender) if header(each[1], "reply") == failed.hex()]

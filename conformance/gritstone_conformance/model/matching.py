@@ -46,10 +46,12 @@ class Matched:
     Attributes:
         sources: the steps that sent what its steps cover; actors are their numbers in the history.
         findings: what is wrong.
+        senders: whose channels to the actor were looked at.
     """
 
     sources: Sources = field(default_factory=Sources)
     findings: list[Finding] = field(default_factory=list)
+    senders: set[bytes] = field(default_factory=set)
 
 
 def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
@@ -72,11 +74,13 @@ def match_actor(history: History, chain: Chain, covered: Sequence[Covered]) -> M
     matched, actor = Matched(), chain.actor
     if chain.cut:
         _believe_first(history, chain)
+        matched.senders.update(chain.inboxes[0])
     adopted = history.adopted_steps(actor)
     unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
     for index, messages in enumerate(covered):
         sources: list[tuple[int, int]] = []
         for sender, message in messages:
+            matched.senders.add(sender)
             if index < adopted and sender in unmatched:
                 history.unverified.append(f"{message.hex()} may have been covered in another store")
                 continue

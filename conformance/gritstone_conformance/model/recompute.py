@@ -8,7 +8,7 @@ Spec: "Recomputing a step" in ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,9 +49,7 @@ class Recomputed:
     structural: int = 0
 
 
-def recompute(
-    history: History, answers: Answers, chain: Chain, covered: Sequence[Covered], found: Iterable[Finding]
-) -> Recomputed:
+def recompute(history: History, answers: Answers, chain: Chain, covered: Sequence[Covered], end: int) -> Recomputed:
     """Recompute the steps of an actor; none of the agent, and in an image only those of the kernel actor.
 
     Args:
@@ -59,15 +57,14 @@ def recompute(
         answers: the answers that queries may have had.
         chain: the chain of the actor.
         covered: what each of its steps covers.
-        found: the findings about its steps so far.
+        end: the index of its first step that is wrong in itself, or their number.
 
     Spec: ``image/history``.
     """
     result = Recomputed()
     if chain.actor == history.agent or history.kernel not in (None, chain.actor):
         return result
-    faulty = (each.place.index for each in found if each.place.actor == chain.actor and each.place.index is not None)
-    end, adopted = min((len(chain), *faulty)), history.adopted_steps(chain.actor)
+    adopted = history.adopted_steps(chain.actor)
     for index in range(1 if chain.cut else 0, end):
         trial = _Trial(history, answers, chain, index, covered[index], index < adopted)
         result.finding = trial.check()
