@@ -11,6 +11,7 @@ from typing import Final, TypeVar, overload
 __all__ = ["Ids", "ReadList"]
 
 _ID: Final = 32
+_MOST_KEPT: Final = 4  # entries of a list that is read
 
 _Value = TypeVar("_Value")
 
@@ -60,18 +61,19 @@ class Ids(Sequence[bytes]):
 
 
 class ReadList(Sequence[_Value]):
-    """A list whose entries are read from its positions each time.
+    """A list whose entries are read when they are asked for; the last few are kept.
 
     Args:
         length: the number of entries.
         read: returns the entry of a position from 0.
     """
 
-    __slots__ = ("_length", "_read")
+    __slots__ = ("_kept", "_length", "_read")
 
     def __init__(self, length: int, read: Callable[[int], _Value]) -> None:
         self._length = length
         self._read = read
+        self._kept: dict[int, _Value] = {}
 
     def __len__(self) -> int:
         """Return the number of entries."""
@@ -85,7 +87,12 @@ class ReadList(Sequence[_Value]):
         """Return the entry of a position, or those of a slice."""
         if isinstance(at, slice):
             return [self._read(each) for each in range(*at.indices(self._length))]
+        if at in self._kept:
+            return self._kept[at]
         position = at if at >= 0 else self._length + at
         if not 0 <= position < self._length:
             raise IndexError(at)
-        return self._read(position)
+        if len(self._kept) == _MOST_KEPT:
+            self._kept.clear()
+        value = self._kept[position] = self._read(position)
+        return value
