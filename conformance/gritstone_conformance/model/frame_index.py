@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, leads
@@ -73,11 +73,12 @@ class FrameIndex:
 
     def number(self, identity: bytes) -> int | None:
         """Return the number of the frame with an id, or None."""
-        prefix = int.from_bytes(identity[:8])
-        at = bisect_left(self._prefixes, prefix)
-        while at < len(self._prefixes) and self._prefixes[at] == prefix:
-            if self.identity(at) == identity:
-                return at
+        ids = self._ids or self._mapped()
+        at = bisect_left(self._prefixes, int.from_bytes(identity[:8]))
+        while at < len(self._starts):
+            found = ids[at * _ID : (at + 1) * _ID]
+            if found >= identity:
+                return at if found == identity else None
             at += 1
         return None
 
@@ -162,7 +163,7 @@ class Graph:
 
     Attributes:
         kinds: for each frame of the part, the bit of its kind.
-        allowed: for each frame of the bundle, the kinds that all edges to it allow; with a further bit if none leads to it.
+        allowed: for each frame of the bundle, the kinds that all edges to it allow; a further bit if none leads to it.
         actors: the actors of steps.
     """
 
@@ -235,9 +236,16 @@ class Shapes(Mapping[bytes, Object | Tombstone]):
 
     def __getitem__(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id."""
+        value: Object | Tombstone | None = self.get(identity)
+        if value is None:
+            raise KeyError(identity)
+        return value
+
+    def get(self, identity: bytes, default: Any = None) -> Any:
+        """Return the object of an id, or the default."""
         number = self.index.number(identity)
         if number is None:
-            raise KeyError(identity)
+            return default
         value = self.index.value(number)
         return _SHELL if isinstance(value, Blob) else value
 

@@ -21,8 +21,8 @@ from gritstone_conformance.model.findings import Finding, Place, earliest, in_or
 from gritstone_conformance.model.journal.journal_check import check_journal
 from gritstone_conformance.model.journal.operation_check import Operations, check_operations
 from gritstone_conformance.model.marks import check_marks
-from gritstone_conformance.model.matching import Matched, covered_by, match_actor
-from gritstone_conformance.model.recompute import Recomputed, recompute
+from gritstone_conformance.model.matching import Matching, Sources, covered_by
+from gritstone_conformance.model.recompute import Recomputing
 from gritstone_conformance.model.residency.check import check_residency
 from gritstone_conformance.model.resting import check_rest
 from gritstone_conformance.model.spreading import Spread, in_turn
@@ -98,9 +98,8 @@ def check_history(
     for each in read:
         history.channels |= each.channels
     history.unverified = unverified + [words for part in (*sent, *read) for words in part.unverified]
-    found += [finding for each in read for finding in each.matched.findings]
-    found += [each.recomputed.finding for each in read if each.recomputed.finding is not None]
-    found += [*cycles(history, [each.matched.sources for each in read]), *check_marks(history), *_wrong_names(history)]
+    found += [finding for each in read for finding in each.findings]
+    found += [*cycles(history, [each.sources for each in read]), *check_marks(history), *_wrong_names(history)]
     if has_sessions:
         found += check_residency(history)
     operations = Operations()
@@ -115,8 +114,8 @@ def check_history(
         unverified=history.unverified,
         actors=len(history.actors()),
         steps=sum(map(len, history.chains.values())),
-        recomputed=sum(each.recomputed.count for each in read),
-        structural=sum(each.recomputed.structural for each in read),
+        recomputed=sum(each.recomputed for each in read),
+        structural=sum(each.structural for each in read),
         operations=operations,
         history=history,
     )
@@ -148,28 +147,38 @@ class _Read:
     """What the steps of one actor cover, and whether each is what its transition gives.
 
     Attributes:
-        matched: how what they cover was matched with what was sent.
-        recomputed: the outcome of recomputing them.
+        findings: what is wrong.
         unverified: what could not be decided.
+        sources: the steps that sent what its steps cover.
         channels: the channels to the actor, as they were matched.
+        recomputed: how many steps were recomputed and are right.
+        structural: how many were checked in structure and order only.
     """
 
-    matched: Matched
-    recomputed: Recomputed
+    findings: list[Finding]
     unverified: list[str]
+    sources: Sources
     channels: dict[tuple[bytes, bytes], Channel]
+    recomputed: int
+    structural: int
 
 
 def _check_read(history: History, faulty: Mapping[bytes, int], answers: Answers, actor: bytes) -> _Read:
     history.unverified = []
     chain = history.chains[actor]
-    covered = covered_by(history, chain) if history.shelf.forgets else list(covered_by(history, chain))
-    matched = match_actor(history, chain, covered)
-    ends = (faulty.get(actor), earliest(matched.findings).get(actor), len(chain))
-    recomputed = recompute(history, answers, chain, covered, min(end for end in ends if end is not None))
-    sent = {(sender, actor): history.channels.get((sender, actor)) for sender in matched.senders}
+    covered = covered_by(history, chain)
+    matching, recomputing = Matching(history, chain, covered), Recomputing(history, answers, chain, covered)
+    end = faulty.get(actor, len(chain))
+    for index in range(len(chain)):
+        matching.match(index)
+        if index < end and not matching.findings:
+            recomputing.recompute(index)
+        history.shelf.trim()
+    findings = [*matching.findings, *([recomputing.finding] if recomputing.finding is not None else [])]
+    sent = {(sender, actor): history.channels.get((sender, actor)) for sender in matching.senders}
     channels = {ends: channel for ends, channel in sent.items() if channel is not None}
-    return _Read(matched, recomputed, history.unverified, channels)
+    counts = recomputing.count, recomputing.structural
+    return _Read(findings, history.unverified, matching.sources, channels, *counts)
 
 
 def _wrong_names(history: History) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.packed import ReadList
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
 
-__all__ = ["Matched", "Sources", "covered_by", "match_actor"]
+__all__ = ["Matching", "Sources", "covered_by"]
 
 
 class Sources:
@@ -39,21 +39,6 @@ class Sources:
         return list(zip(self._senders[begin:end], self._steps[begin:end], strict=True)) if end > begin else []
 
 
-@dataclass(slots=True)
-class Matched:
-    """What was matched for one actor.
-
-    Attributes:
-        sources: the steps that sent what its steps cover; actors are their numbers in the history.
-        findings: what is wrong.
-        senders: whose channels to the actor were looked at.
-    """
-
-    sources: Sources = field(default_factory=Sources)
-    findings: list[Finding] = field(default_factory=list)
-    senders: set[bytes] = field(default_factory=set)
-
-
 def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
     """Return what each step of an actor covers, except what is believed; an entry is found when it is asked for."""
 
@@ -63,35 +48,50 @@ def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
     return ReadList(len(chain), read)
 
 
-def match_actor(history: History, chain: Chain, covered: Sequence[Covered]) -> Matched:
-    """Match every message that an actor covers with a position in what its sender sent.
+@dataclass(slots=True)
+class Matching:
+    """Matches every message that an actor covers with a position in what its sender sent, step by step.
 
-    Args:
+    Attributes:
         history: the history, with all channels to the actor.
         chain: the chain of the actor.
         covered: what each of its steps covers.
+        sources: the steps that sent what its steps cover; actors are their numbers in the history.
+        findings: what is wrong.
+        senders: whose channels to the actor were looked at.
     """
-    matched, actor = Matched(), chain.actor
-    if chain.cut:
-        _believe_first(history, chain)
-        matched.senders.update(chain.inboxes[0])
-    adopted = history.adopted_steps(actor)
-    unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
-    for index, messages in enumerate(covered):
-        sources: list[tuple[int, int]] = []
-        for sender, message in messages:
-            matched.senders.add(sender)
-            if index < adopted and sender in unmatched:
+
+    history: History
+    chain: Chain
+    covered: Sequence[Covered]
+    sources: Sources = field(default_factory=Sources)
+    findings: list[Finding] = field(default_factory=list)
+    senders: set[bytes] = field(default_factory=set)
+    _adopted: int = field(init=False)
+    _unmatched: set[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Match what is believed, before any step."""
+        if self.chain.cut:
+            _believe_first(self.history, self.chain)
+            self.senders.update(self.chain.inboxes[0])
+        self._adopted = self.history.adopted_steps(self.chain.actor)
+        self._unmatched = _unmatched_senders(self.history, self.chain, self.covered) if self._adopted else set()
+
+    def match(self, index: int) -> None:
+        """Match what the next step covers."""
+        history, actor, sources = self.history, self.chain.actor, []
+        for sender, message in self.covered[index]:
+            self.senders.add(sender)
+            if index < self._adopted and sender in self._unmatched:
                 history.unverified.append(f"{message.hex()} may have been covered in another store")
                 continue
-            position = _match(history, chain, index, (sender, message), matched.findings)
-            if position is not None and index >= adopted and not history.is_open(sender):
+            position = _match(history, self.chain, index, (sender, message), self.findings)
+            if position is not None and index >= self._adopted and not history.is_open(sender):
                 sources.append((history.numbers[sender], history.channels[sender, actor].senders[position]))
-        matched.sources.append(sources)
-        if actor != history.agent and not _is_believed(history, chain, index):
-            matched.findings += _of_kinds(history, chain, index, messages)
-        history.shelf.trim()
-    return matched
+        self.sources.append(sources)
+        if actor != history.agent and not _is_believed(history, self.chain, index):
+            self.findings += _of_kinds(history, self.chain, index, self.covered[index])
 
 
 def _is_believed(history: History, chain: Chain, index: int) -> bool:

@@ -9,7 +9,7 @@ Spec: "Recomputing a step" in ``runtime/history``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gritstone_conformance.model.answers import Answers, QueryAnswers
@@ -28,52 +28,54 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import cursor_only, make_step, refusing_rule
 from gritstone_conformance.model.values import Step
 
-__all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
+__all__ = ["LAST_ATTEMPT", "Recomputing"]
 
 LAST_ATTEMPT: Final = (1 << 32) - 1
 """The attempt that stands for all: only ``T`` sees it, and fails less with a larger one."""
 
 
 @dataclass(slots=True)
-class Recomputed:
-    """The outcome of recomputing the steps of one actor.
+class Recomputing:
+    """Recomputes the steps of an actor one by one; none of the agent, and in an image only those of the kernel actor.
 
     Attributes:
-        finding: the first step that is not what its transition gives, or None.
-        count: steps that were recomputed and are right.
-        structural: steps of other code, checked in structure and order only.
-    """
-
-    finding: Finding | None = None
-    count: int = 0
-    structural: int = 0
-
-
-def recompute(history: History, answers: Answers, chain: Chain, covered: Sequence[Covered], end: int) -> Recomputed:
-    """Recompute the steps of an actor; none of the agent, and in an image only those of the kernel actor.
-
-    Args:
         history: the history.
         answers: the answers that queries may have had.
         chain: the chain of the actor.
         covered: what each of its steps covers.
-        end: the index of its first step that is wrong in itself, or their number.
+        finding: the first step that is not what its transition gives, or None.
+        count: steps that were recomputed and are right.
+        structural: steps of other code, checked in structure and order only.
 
     Spec: ``image/history``.
     """
-    result = Recomputed()
-    if chain.actor == history.agent or history.kernel not in (None, chain.actor):
-        return result
-    adopted = history.adopted_steps(chain.actor)
-    for index in range(1 if chain.cut else 0, end):
-        trial = _Trial(history, answers, chain, index, covered[index], index < adopted)
-        result.finding = trial.check()
-        if result.finding is not None:
-            break
-        result.structural += trial.is_foreign
-        result.count += not trial.is_foreign
-        history.shelf.trim()
-    return result
+
+    history: History
+    answers: Answers
+    chain: Chain
+    covered: Sequence[Covered]
+    finding: Finding | None = None
+    count: int = 0
+    structural: int = 0
+    _begin: int = field(init=False)
+    _adopted: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the steps that are recomputed."""
+        actor, kernel = self.chain.actor, self.history.kernel
+        is_asked = actor != self.history.agent and kernel in (None, actor)
+        self._begin = int(self.chain.cut) if is_asked else len(self.chain)
+        self._adopted = self.history.adopted_steps(actor)
+
+    def recompute(self, index: int) -> None:
+        """Recompute the next step, unless one was found to be wrong."""
+        if index < self._begin or self.finding is not None:
+            return
+        trial = _Trial(self.history, self.answers, self.chain, index, self.covered[index], index < self._adopted)
+        self.finding = trial.check()
+        if self.finding is None:
+            self.structural += trial.is_foreign
+            self.count += not trial.is_foreign
 
 
 @dataclass(slots=True)

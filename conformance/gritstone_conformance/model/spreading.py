@@ -1,7 +1,7 @@
 """Spreading work over items: in turn here, or over processes by a function that the caller passes.
 
-The checks of a history and the reading of a large bundle are made of pieces that need nothing of each other. They take a
-function of the type :class:`Spread`; how it runs the pieces is not the business of the model.
+The checks of a history and the reading of a large bundle consist of pieces that need nothing of each other. They take
+a function of the type :class:`Spread`; how it runs the pieces is not the business of the model.
 """
 
 from __future__ import annotations
