@@ -18,6 +18,7 @@ from typing import Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.spreading import Spread, in_turn
 from gritstone_conformance.model.transcode import canonical
 from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.replies import Json
@@ -47,13 +48,18 @@ class Reading:
     ids: dict[str, str] = field(default_factory=dict)
 
 
-def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool) -> Reading:
+def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool, spread: Spread = in_turn) -> Reading:
     """Read a bundle; if ``lenient``, accept maps in any order.
+
+    Args:
+        raw: its bytes.
+        lenient: whether maps may be in any order.
+        spread: spreads the reading of a large bundle.
 
     Raises:
         Refusal: a reference names an id that another object gets in canonical order.
     """
-    bundle = scan(raw, lenient=lenient)
+    bundle = scan(raw, lenient=lenient, spread=spread)
     if bundle.defects or not bundle.unordered:
         return Reading(bundle, bundle)
     copy, renamed = canonical(bundle)

@@ -19,6 +19,7 @@ from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.auditing.histories import history_outcomes, history_words, touched_profiles
 from gritstone_conformance.auditing.images import image_lines
 from gritstone_conformance.auditing.objects import audit_outcomes
+from gritstone_conformance.auditing.processes import over_processes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.bundle import Bundle
@@ -27,6 +28,7 @@ from gritstone_conformance.model.evidence import has_history, open_history
 from gritstone_conformance.model.findings import in_order
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.spreading import Spread
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.planning.settings import RunSettings
@@ -50,16 +52,17 @@ def run_command(options: argparse.Namespace) -> int:
     data, started = load_data(), timestamp()
     context = RunContext(Target("audit"), settings=RunSettings(expect=expectations_of(options.expect)))
     remove_old(options.report)
+    spread = over_processes(options.jobs)
     with _mapped(options.bundle) as raw:
-        reading = _read(raw, options)
+        reading = _read(raw, options, spread)
         bundle, judged = reading.bundle, reading.judged
         outcomes = audit_outcomes(bundle, data.book)
         outcomes += (order_outcome(OutcomeBuilder(data.book), bundle),) if options.lenient else ()
         iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
-        summary, profiles = _summary(bundle), ["grit"]
+        summary, profiles = "", ["grit"]
         image: Sequence[str] = ()
         if not judged.defects and has_history(judged):
-            verdict = check_history(judged, at_rest=options.at_rest)
+            verdict = check_history(judged, at_rest=options.at_rest, spread=spread)
             if options.before is not None:
                 _ask_continued(options.before, verdict, lenient=options.lenient)
             asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
@@ -68,6 +71,8 @@ def run_command(options: argparse.Namespace) -> int:
             summary = history_words(judged, verdict, **asked)
             profiles = ["grit", "wit", "runtime", *sorted(touched_profiles(verdict))]
             image = image_lines(verdict)
+        else:
+            summary = _summary(bundle)
         bundle.data = b""  # the map is closed with this block
     header = header_line(data.book, data.vectors.digest, context, iut, started)
     header |= {"lenient": True} if options.lenient else {}
@@ -87,9 +92,9 @@ def run_command(options: argparse.Namespace) -> int:
     return judgement.exit
 
 
-def _read(raw: bytes | mmap.mmap, options: argparse.Namespace) -> Reading:
+def _read(raw: bytes | mmap.mmap, options: argparse.Namespace, spread: Spread) -> Reading:
     try:
-        return read_bundle(raw, lenient=options.lenient)
+        return read_bundle(raw, lenient=options.lenient, spread=spread)
     except Refusal as refusal:
         raise UsageError(f"{options.bundle}: cannot be read leniently: {refusal.defects[0].words}") from refusal
 

@@ -108,7 +108,7 @@ COMMANDS: Final = {
     "audit": CommandHelp(
         "check an exported bundle, without an adapter",
         "Check an exported store without an adapter: every object, reference and step of its history.",
-        ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest"),
+        ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest --jobs 4"),
     ),
     "resume": CommandHelp(
         "resume from the snapshots of other implementations",

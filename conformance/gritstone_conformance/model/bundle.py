@@ -25,7 +25,7 @@ from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, inv
 from gritstone_conformance.model.spreading import Spread, in_turn
 from gritstone_conformance.model.values import ZERO, Blob, Object, Step
 
-__all__ = ["Bundle", "Frames", "pieces", "read", "scan", "write", "write_file"]
+__all__ = ["MOST_HELD", "Bundle", "Frames", "pieces", "read", "scan", "write", "write_file"]
 
 Frames: TypeAlias = Iterable[tuple[bytes, bytes | None]]
 """Ids with their encodings, or with None for a tombstone, in ascending order of id."""
@@ -36,7 +36,7 @@ _REFERENCE_LINE: Final = re.compile(rb"ref ([\x21-\x7e]{1,233}) ([0-9a-f]{64})\n
 _LONGEST_LINE: Final = 303
 _END_BYTES: Final = 1 + 8 + 32
 _SHELL: Final = Blob((), b"")
-_MOST_HELD: Final = 50_000  # frames of a bundle whose objects are held in memory
+MOST_HELD: Final = 50_000  # frames of a bundle whose objects are held in memory
 
 
 def pieces(fmt: Format, references: Mapping[str, bytes], frames: Frames) -> Iterator[bytes]:
@@ -121,6 +121,8 @@ class Bundle:
     @property
     def objects(self) -> int:
         """The number of its object frames."""
+        if isinstance(self.places, Places):
+            return self.places.objects
         return sum(place is not None for place in self.places.values())
 
 
@@ -152,7 +154,6 @@ def scan(
     tree_depth: int | None = None,
     lenient: bool = False,
     spread: Spread = in_turn,
-    most_held: int = _MOST_HELD,
 ) -> Bundle:
     """Read a bundle as far as it can be read, keeping its defects with it.
 
@@ -164,8 +165,7 @@ def scan(
         object_bytes: the limit on one encoding.
         tree_depth: the limit on nesting.
         lenient: whether maps in any order are read.
-        spread: spreads the reading of a large bundle.
-        most_held: the objects of a bundle with more frames are not held in memory, if it has no defect.
+        spread: spreads the reading of a bundle with more than ``MOST_HELD`` frames.
     """
     bundle = Bundle(data, lenient=lenient)
     at = _read_lines(bundle)
@@ -176,7 +176,7 @@ def scan(
         bundle.defects.append(rejected("grit.bundle.format", "the bundle has a different format", "format"))
     is_bound = object_bytes is not None or tree_depth is not None
     if at and not is_bound and not bundle.defects:
-        read_all = _hold if _count(data) <= most_held else partial(_index, spread=spread)
+        read_all = _hold if _count(data) <= MOST_HELD else partial(_index, spread=spread)
         if read_all(bundle, at) and _has_digest(bundle):
             bundle.readable = True
             return bundle

@@ -15,7 +15,7 @@ from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.image.world import kernel_actor
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Message, Object, Tree
+from gritstone_conformance.model.values import Blob, Object
 
 __all__ = ["History", "has_history", "open_history"]
 
@@ -94,8 +94,7 @@ def open_history(bundle: Bundle) -> History:
     shelf = Shelf(fmt, partial(_look, bundle))
     shelf.closed, shelf.forgets, shelf.keeps_blobs = bundle.shapes, bundle.is_large, True
     if not bundle.is_large:
-        values = bundle.shapes.items()
-        shelf.known = {value: identity for identity, value in values if isinstance(value, Message | Tree)}
+        shelf.hold(bundle.shapes)
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
     heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")

@@ -42,38 +42,47 @@ _PARTS: Final = 8  # in which the frames are checked
 class FrameIndex:
     """Where the encoding of each frame lies; frames are numbered in the order of their ids.
 
+    Args:
+        data: the bytes of the bundle.
+        fmt: the format of the objects.
+        at: where the frames begin.
+
     Attributes:
         data: the bytes of the bundle.
         format: the format of the objects.
     """
 
-    def __init__(self, data: bytes | mmap.mmap, fmt: Format) -> None:
+    def __init__(self, data: bytes | mmap.mmap, fmt: Format, at: int) -> None:
         self.data = data
         self.format = fmt
         self._starts = array("Q")
         self._prefixes = array("Q")
         self._erased = bytearray()
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the index
-        self._ids: mmap.mmap | None = None
-
-    def add(self, identity: bytes, start: int, *, is_erased: bool) -> None:
-        """Add the next frame in ascending order of id."""
-        self._prefixes.append(int.from_bytes(identity[:8]))
-        self._starts.append(start)
-        self._erased.append(is_erased)
-        self._file.write(identity)
+        with tempfile.TemporaryFile() as file:
+            for identity, start, stop in _walk(data, fmt, at):
+                file.write(identity)
+                self._prefixes.append(int.from_bytes(identity[:8]))
+                self._starts.append(start)
+                self._erased.append(not stop)
+            file.flush()
+            self._ids = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._starts else b""
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self._starts)
 
+    @property
+    def objects(self) -> int:
+        """How many of the frames are objects."""
+        return self._erased.count(False)
+
     def identity(self, number: int) -> bytes:
         """Return the id of a frame."""
-        return self._mapped()[number * _ID : (number + 1) * _ID]
+        return self._ids[number * _ID : (number + 1) * _ID]
 
     def number(self, identity: bytes) -> int | None:
         """Return the number of the frame with an id, or None."""
-        ids = self._ids or self._mapped()
+        ids = self._ids
         at = bisect_left(self._prefixes, int.from_bytes(identity[:8]))
         while at < len(self._starts):
             found = ids[at * _ID : (at + 1) * _ID]
@@ -91,12 +100,6 @@ class FrameIndex:
         """Decode a frame; raises Refusal."""
         place = self.place(number)
         return TOMBSTONE if place is None else self.format.decode(self.data[place[0] : place[1]])
-
-    def _mapped(self) -> mmap.mmap:
-        if self._ids is None:
-            self._file.flush()
-            self._ids = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return self._ids
 
 
 def _walk(data: bytes | mmap.mmap, fmt: Format, at: int) -> Iterator[tuple[bytes, int, int]]:
@@ -148,13 +151,11 @@ def held_frames(data: bytes | mmap.mmap, fmt: Format, at: int) -> Held | None:
 
 def index_frames(data: bytes | mmap.mmap, fmt: Format, at: int) -> FrameIndex | None:
     """Return the index of the frames from an offset on; None unless they are in order and followed by the end."""
-    index = FrameIndex(data, fmt)
     try:
-        for identity, start, stop in _walk(data, fmt, at):
-            index.add(identity, start, is_erased=not stop)
+        index = FrameIndex(data, fmt, at)
     except _Irregular:
         return None
-    return index
+    return index if len(index) else None
 
 
 @dataclass(slots=True)
@@ -267,6 +268,11 @@ class Places(Mapping[bytes, "tuple[int, int] | None"]):
 
     def __init__(self, index: FrameIndex) -> None:
         self.index = index
+
+    @property
+    def objects(self) -> int:
+        """How many of the frames are objects."""
+        return self.index.objects
 
     def __getitem__(self, identity: bytes) -> tuple[int, int] | None:
         """Return where the encoding of an id begins and ends."""

@@ -32,8 +32,10 @@ def law_at(shelf: Shelf, core: bytes, node: str, content: bytes | None = None) -
 
     Spec: :rule:`wit.node.forms`.
     """
-    law = law_of(shelf, core)
-    return law if law.is_exclusive else _law_with(shelf, core if content is None else content, node)
+    law = _law_with(shelf, core, "wit")
+    if (law is not None and law.is_exclusive) or (node == "wit" and content is None):
+        return law
+    return _law_with(shelf, core if content is None else content, node)
 
 
 def _law_with(shelf: Shelf, entries: bytes, node: str) -> Law | None:

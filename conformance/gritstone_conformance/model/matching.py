@@ -40,12 +40,12 @@ class Sources:
 
 
 def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
-    """Return what each step of an actor covers, except what is believed; an entry is found when it is asked for."""
+    """Return what each step of an actor covers; nothing where that is believed."""
 
     def read(index: int) -> Covered:
         return () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
 
-    return ReadList(len(chain), read)
+    return ReadList(len(chain), read) if history.shelf.forgets else list(map(read, range(len(chain))))
 
 
 @dataclass(slots=True)

@@ -18,9 +18,9 @@ from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
 
-__all__ = ["Shelf"]
+__all__ = ["MOST_HELD", "Shelf"]
 
-_MOST_HELD: Final = 20_000  # objects that a shelf which forgets holds
+MOST_HELD: Final = 20_000  # objects that a shelf which forgets holds
 _SHORT_BYTES: Final = 1024  # data of the longest blob that is kept
 
 
@@ -63,6 +63,12 @@ class Shelf:
         """Return a shelf over a store."""
         return cls(store.format, store.look, store.limits)
 
+    def hold(self, objects: Mapping[bytes, Object | Tombstone]) -> None:
+        """Keep objects that are underneath and were read already; blobs are read again."""
+        held = {identity: value for identity, value in objects.items() if type(value) is not Blob}
+        self._values = held
+        self.known = {value: each for each, value in held.items() if type(value) in (Message, Tree)}  # type: ignore[misc]
+
     def look(self, identity: bytes) -> Object | Tombstone | Defect:
         """Return the object of an id, its tombstone, or the defect of not having it."""
         value = self._values.get(identity)
@@ -95,7 +101,7 @@ class Shelf:
 
     def is_tree(self, identity: bytes) -> bool:
         """Return whether an id leads to a tree."""
-        return isinstance(self.get(identity), Tree)
+        return identity in self._names or isinstance(self.get(identity), Tree)
 
     def blob(self, identity: bytes) -> Blob | None:
         """Return a blob, or None for what is no blob or was erased."""
@@ -168,7 +174,7 @@ class Shelf:
 
     def trim(self, tips: Iterable[bytes] = ()) -> None:
         """Forget what was read if that is much and this shelf forgets; of roots, all but those of tips."""
-        if self.forgets and len(self._values) > _MOST_HELD:
+        if self.forgets and len(self._values) > MOST_HELD:
             roots = {tip: self.roots[tip] for tip in tips if tip in self.roots}
             self.reread()
             self.roots = roots
