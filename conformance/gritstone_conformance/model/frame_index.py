@@ -223,7 +223,7 @@ def _graph(index: FrameIndex, part: range) -> Graph | None:
     return Graph(bytes(kinds), bytes(allowed), actors)
 
 
-_MASKS: Final = {
+_MASKS: Final[dict[tuple[str, ...], int]] = {
     wanted: sum(_BITS[kind] for kind in wanted)
     for wanted in (("tree",), ("message",), ("mailbox",), ("step",), ("blob", "tree"))
 }

@@ -72,7 +72,7 @@ def leads(value: Object) -> list[tuple[bytes, tuple[str, ...]]]:
             return [end for key, target in entries for end in ((key, _TREE), (target, _MESSAGE))]
         case Step(previous, actor, inbox, outbox, core):
             ends = ((previous, _STEP), (actor, _TREE), (inbox, _MAILBOX), (outbox, _MAILBOX), (core, _TREE))
-            return [end for end in ends if end[0] is not None]
+            return [(target, kinds) for target, kinds in ends if target is not None]
 
 
 def _labels(value: Object) -> list[str]:
@@ -106,7 +106,7 @@ def is_closure(roots: Iterable[bytes], objects: Mapping[bytes, Object | Tombston
     return len(ends) == len(objects) and all(end in objects for end in ends)
 
 
-_TYPES: Final = {
+_TYPES: Final[dict[tuple[str, ...], set[type]]] = {
     _TREE: {Tree},
     _MESSAGE: {Message},
     _MAILBOX: {Mailbox},

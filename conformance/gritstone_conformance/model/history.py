@@ -97,7 +97,8 @@ def check_history(
     read = spread(partial(_check_read, history, earliest(found), Answers(history)), actors)
     for each in read:
         history.channels |= each.channels
-    history.unverified = unverified + [words for part in (*sent, *read) for words in part.unverified]
+    unverified += [words for part in sent for words in part.unverified]
+    history.unverified = unverified + [words for each in read for words in each.unverified]
     found += [finding for each in read for finding in each.findings]
     found += [*cycles(history, [each.sources for each in read]), *check_marks(history), *_wrong_names(history)]
     if has_sessions:

@@ -75,14 +75,12 @@ class Shelf:
         if value is not None:
             return value
         found = self._look(identity)
-        if self._is_kept(found):
+        if not isinstance(found, Defect) and self._is_kept(found):
             self._values[identity] = found
         return found
 
-    def _is_kept(self, found: Object | Tombstone | Defect) -> bool:
-        if isinstance(found, Blob):
-            return self.keeps_blobs and len(found.data) <= _SHORT_BYTES
-        return not isinstance(found, Defect)
+    def _is_kept(self, found: Object | Tombstone) -> bool:
+        return not isinstance(found, Blob) or (self.keeps_blobs and len(found.data) <= _SHORT_BYTES)
 
     def get(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id, or its tombstone; raises Refusal where it is absent."""

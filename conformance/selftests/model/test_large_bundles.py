@@ -1,9 +1,8 @@
-"""Large bundles, and work in several processes: neither changes a verdict, and memory does not grow with the history."""
+"""Large bundles and work in several processes: neither changes a verdict, and memory does not grow with a history."""
 
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
 
 import pytest
 
@@ -19,8 +18,8 @@ from selftests.fakes.staging import ball_game, drawn, run_lowest, run_scenario
 
 AUDITS = {audit.name: decode_bytes(audit.bundle) for file in load_audits() for audit in file.audits}
 HISTORIES = {
-    "drawn": lambda: run_scenario(drawn(FRAMED_SHA256, 5), 5).store.export(),
-    "cut": lambda: run_scenario(drawn(CBOR_BLAKE3, 1003, cleanups=True), 3).store.export(),
+    "drawn": (drawn(FRAMED_SHA256, 5), 5),
+    "cut": (drawn(CBOR_BLAKE3, 1003, cleanups=True), 3),
 }
 
 
@@ -57,9 +56,9 @@ def test_jobs_give_the_same_verdict(name: str, is_large: bool, request: pytest.F
     assert seen(several) == seen(one)
 
 
-@pytest.mark.parametrize("make", HISTORIES.values(), ids=HISTORIES)
-def test_jobs_give_the_same_channels(make: Callable[[], bytes]) -> None:
-    data = make()
+@pytest.mark.parametrize("name", HISTORIES)
+def test_jobs_give_the_same_channels(name: str) -> None:
+    data = run_scenario(*HISTORIES[name]).store.export()
     one, several = check_history(scan(data)), check_history(scan(data), spread=over_processes(3))
     assert one.history is not None
     assert several.history is not None
@@ -139,7 +138,7 @@ def test_work_in_processes_keeps_order_and_errors() -> None:
 
 
 def test_plain_reading_is_used(fmt: Format) -> None:
-    """A legal bundle is read without the reader that names defects; else the tests above compare a thing with itself."""
+    """A legal bundle is read without the reader that names defects."""
     bundle: Bundle = scan(run_lowest(ball_game(fmt)).store.export())
     assert bundle.actors
     assert not bundle.is_large
