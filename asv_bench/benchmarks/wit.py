@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Generator
 from typing import Any
+from unittest.mock import patch
 
 from gritstone.grit import FORMATS, Blob, MemoryEngine, Message, Object, ObjectId, Store, Tree, export_bundle
 from gritstone.runtime import Config, Runtime
@@ -117,8 +118,8 @@ class Describing:
 class Checker(_Bench):
     """The history of 10 pairs that send a message to and fro, 2,000 steps, recomputed by the suite's model.
 
-    ``held``: the objects of the bundle are held in memory; ``indexed``: they are decoded when they are asked for, as those
-    of a bundle with more than 50,000 objects; ``jobs``: the same in two processes.
+    ``held``: the objects of the bundle are held in memory; ``indexed``: they are decoded when they are asked for, as
+    those of a bundle with more than 50,000 objects; ``jobs``: the same in two processes.
     """
 
     params = (_FORMATS, ["held", "indexed", "jobs"])
@@ -150,11 +151,8 @@ class Checker(_Bench):
             self.bundle = b"".join(export_bundle(snapshot))
 
     def time_check(self, format_name: str, reading: str) -> None:
-        held, bundle.MOST_HELD = bundle.MOST_HELD, bundle.MOST_HELD if reading == "held" else 0
-        try:
+        with patch.object(bundle, "MOST_HELD", bundle.MOST_HELD if reading == "held" else 0):
             found = bundle.scan(self.bundle, spread=self.spread)
-        finally:
-            bundle.MOST_HELD = held
         verdict = check_history(found, at_rest=True, spread=self.spread)
         assert verdict.is_legal
         assert verdict.recomputed >= self.steps - 2 * self.pairs
