@@ -27,7 +27,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from gritstone_conformance.text import counted
 
-__all__ = ["Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
+__all__ = ["Reading", "in_file_ids", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
 
 _MOST_NAMED: Final = 100  # ids in a report line
 _ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -94,15 +94,17 @@ def with_file_ids(outcome: Outcome, ids: Mapping[str, str]) -> Outcome:
     """Return an outcome about a copy in canonical order with the ids of the file in its texts."""
     if not ids:
         return outcome
-    detail = None if outcome.detail is None else _restored(outcome.detail, ids)
-    return replace(outcome, detail=detail, history=_restored(outcome.history, ids))
+    return replace(outcome, detail=in_file_ids(outcome.detail, ids), history=in_file_ids(outcome.history, ids))
 
 
-def _restored(value: Json, ids: Mapping[str, str]) -> Json:
+def in_file_ids(value: Json, ids: Mapping[str, str]) -> Json:
+    """Return a value about a copy in canonical order with the ids of the file in its texts."""
+    if not ids:
+        return value
     if isinstance(value, str):
         return _ID.sub(lambda match: ids.get(match[0], match[0]), value)
     if isinstance(value, list):
-        return [_restored(each, ids) for each in value]
+        return [in_file_ids(each, ids) for each in value]
     if isinstance(value, dict):
-        return {name: _restored(each, ids) for name, each in value.items()}
+        return {name: in_file_ids(each, ids) for name, each in value.items()}
     return value

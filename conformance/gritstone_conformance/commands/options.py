@@ -290,6 +290,7 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before", type=Path, metavar="FILE", help="an earlier export of the same store: also check the continuation"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw the history as one HTML page")
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check the actors in N processes")
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
