@@ -58,7 +58,7 @@
 
   const messageWords = (number) => {
     const [start, end, kind, receiver] = arrows[number];
-    const words = kinds[kind] || "message";
+    const words = kinds[kind] || "a message";
     if (start < 0) return `${words} that no step sent`;
     if (end < 0) return `${words}, not read by ${lanes[receiver]?.[0] ?? "its receiver"}`;
     return words;
@@ -170,7 +170,7 @@
     const ground = make("rect", { class: "gutter", x: 0, y: 0, width: LABEL - 20, height: size.height });
     const kept = [...svg.querySelectorAll(":scope > title, :scope > desc")];
     svg.replaceChildren(...kept, ...lines, between, marks, ground, gutter);
-    const range = `columns ${Math.floor(state.x) + 1} to ${Math.min(width, Math.ceil(state.x + columnsShown()))} of ${width}`;
+    const range = `columns ${Math.max(0, Math.floor(state.x)) + 1} to ${Math.min(width, Math.ceil(state.x + columnsShown()))} of ${width}`;
     form.elements.range.value = `${range}, ${shown.length} of ${lanes.length} actors`;
   };
   const redraw = () => {
