@@ -5,12 +5,14 @@ Spec: :rule:`suite.audit.picture`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.auditing.unordered import in_file_ids
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.diagrams.picture import Item, make_picture
@@ -18,6 +20,7 @@ from gritstone_conformance.results.extracts import MOST_ACTORS, MOST_MESSAGES, M
 
 __all__ = ["draw_history"]
 
+_STEP: Final = re.compile("heads/([0-9a-f]{64})~([0-9]+)/")
 _EXPLORED: Final = Limits(steps=20_000, actors=2_000, messages=60_000)
 _DRAWN: Final = Limits(MOST_STEPS, MOST_ACTORS, MOST_MESSAGES)
 
@@ -33,9 +36,20 @@ def draw_history(subject: str, summary: str, verdict: Verdict, before: History |
         ids: ids of the judged copy to those in the file.
     """
     assert verdict.history is not None, "the bundle has a history"
-    first = verdict.findings[0] if verdict.findings else None
+    located = [_located(verdict.history, finding) for finding in verdict.findings]
+    first = next((each for each in located if each.place.index is not None), located[0] if located else None)
     whole, part = (_part(verdict.history, first, before, limits, ids) for limits in (_EXPLORED, _DRAWN))
-    return make_picture(subject, summary, (whole, part), [_item(finding, ids) for finding in verdict.findings])
+    return make_picture(subject, summary, (whole, part), [_item(finding, ids) for finding in located])
+
+
+def _located(history: History, finding: Finding) -> Finding:
+    """Return a finding with the step that its path names, if it names no step otherwise."""
+    named = _STEP.match(finding.place.path)
+    chain = None if named is None else history.chains.get(bytes.fromhex(named[1]))
+    if named is None or chain is None or finding.place.index is not None:
+        return finding
+    place = Place(finding.place.path, chain.actor, len(chain) - 1 - int(named[2]))
+    return replace(finding, place=place)
 
 
 def _part(

@@ -21,7 +21,7 @@ from gritstone_conformance.reporting.page.markup import element, prose, safe, wr
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.reporting.page.whole import make_page, source
 from gritstone_conformance.results.report import rejudge
-from selftests.fakes.specimen import HARM, assemble, data, forged, header, passing, specimen, specimen_outcomes
+from selftests.fakes.specimen import HARM, assemble, data, header, passing, specimen, specimen_outcomes
 
 
 class Reader(HTMLParser):
