@@ -24,7 +24,7 @@
   const places = points.map(() => 0);
   for (const mine of byLane) mine.forEach((number, place) => { places[number] = place; });
 
-  const state = { x: 0, y: 0, unit: NEAREST, selected: -1 };
+  const state = { x: 0, y: 0, unit: NEAREST, selected: -1, goal: 0 }; // goal: the column that moves across lanes keep
   let shown = lanes.map((_, lane) => lane); // the lanes that pass the filter, from above
   let rows = shown.slice(); // lane to its row, or -1
   let svg, size = { width: 0, height: 0 }, isWaiting = false;
@@ -156,8 +156,8 @@
       gutter.append(make("text", { class: "quiet", x: 4, y: y + 13 }, lanes[lane][1]));
     }
     if (!isDetailed) {
-      const special = state.selected < 0 ? highlighted : [...highlighted, state.selected];
-      for (const number of special.filter((each) => rows[points[each][0]] >= 0)) {
+      const special = new Set(state.selected < 0 ? highlighted : [...highlighted, state.selected]);
+      for (const number of [...special].filter((each) => rows[points[each][0]] >= 0)) {
         marks.append(drawPoint(number));
         for (const arrow of into[number]) if (arrows[arrow][4] === 2 || number === state.selected) named.add(arrow);
       }
@@ -200,6 +200,7 @@
       filter();
     }
     state.selected = number;
+    state.goal = column;
     if (isCentred && state.unit < DETAIL) state.unit = NEAREST;
     const columns = columnsShown();
     if (isCentred || column < state.x + 1 || column > state.x + columns - 1) state.x = column - columns / 2;
@@ -220,10 +221,13 @@
   };
   const across = (by) => {
     if (state.selected < 0) return select(start());
-    const [lane, column] = points[state.selected];
-    for (let row = rows[lane] + by; row >= 0 && row < shown.length; row += by) {
-      const found = nearest(shown[row], column);
-      if (found !== undefined) return select(found);
+    const goal = state.goal;
+    for (let row = rows[points[state.selected][0]] + by; row >= 0 && row < shown.length; row += by) {
+      const found = nearest(shown[row], goal);
+      if (found === undefined) continue;
+      select(found);
+      state.goal = goal;
+      return;
     }
   };
 
