@@ -2,7 +2,7 @@
 
 A bundle of few frames is decoded once and kept. For a larger one this module keeps 17 bytes per frame in memory, and
 the ids in a temporary file. It accepts only bundles without a defect: for any other, :func:`index_frames` or
-:func:`are_closed` answers None or False, and the reader that names defects reads the bundle again.
+:func:`check_closed` returns None, and the reader that names defects reads the bundle again.
 
 Invariant: what is accepted here has no defect for that reader.
 

@@ -13,7 +13,7 @@ __all__ = ["Ids", "ReadList"]
 _ID: Final = 32
 _MOST_KEPT: Final = 4  # entries of a list that is read
 
-_Value = TypeVar("_Value")
+_T = TypeVar("_T")
 
 
 class Ids(Sequence[bytes]):
@@ -60,7 +60,7 @@ class Ids(Sequence[bytes]):
         return (bytes(data[at : at + _ID]) for at in range(0, len(data), _ID))
 
 
-class ReadList(Sequence[_Value]):
+class ReadList(Sequence[_T]):
     """A list whose entries are read when they are asked for; the last few are kept.
 
     Args:
@@ -70,20 +70,20 @@ class ReadList(Sequence[_Value]):
 
     __slots__ = ("_kept", "_length", "_read")
 
-    def __init__(self, length: int, read: Callable[[int], _Value]) -> None:
+    def __init__(self, length: int, read: Callable[[int], _T]) -> None:
         self._length = length
         self._read = read
-        self._kept: dict[int, _Value] = {}
+        self._kept: dict[int, _T] = {}
 
     def __len__(self) -> int:
         """Return the number of entries."""
         return self._length
 
     @overload
-    def __getitem__(self, at: int) -> _Value: ...
+    def __getitem__(self, at: int) -> _T: ...
     @overload
-    def __getitem__(self, at: slice) -> list[_Value]: ...
-    def __getitem__(self, at: int | slice) -> _Value | list[_Value]:
+    def __getitem__(self, at: slice) -> list[_T]: ...
+    def __getitem__(self, at: int | slice) -> _T | list[_T]:
         """Return the entry of a position, or those of a slice."""
         if isinstance(at, slice):
             return [self._read(each) for each in range(*at.indices(self._length))]
