@@ -76,6 +76,11 @@ class WorldBase:
         found = (law for law in laws if isinstance(law, Guests))
         self.guests: GuestHost | None = None if PLAIN_IMAGES in laws else next(found, None)
 
+    @property
+    def has_erased(self) -> bool:
+        """Return whether the store has erased blobs."""
+        return self._world.has_erased
+
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
         known = self._world.actors.get(actor)

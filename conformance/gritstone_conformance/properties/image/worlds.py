@@ -11,7 +11,7 @@ from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.grit.pair import open_memory
 from gritstone_conformance.properties.image.imaged import COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
-from gritstone_conformance.strategies.image.ops import ACTOR
+from gritstone_conformance.strategies.image.ops import ACTOR, Draft, append, expect
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES", "copied", "forked", "history"]
@@ -27,6 +27,8 @@ _ROLLBACK: Final = "image.world.rollback"
 _NO_ROLLBACK: Final = "image.world.rollback-refused"
 _SILENT: Final = "image.restart.silent"
 _RESUME: Final = "image.restart.resume"
+_ERASED: Final = "image.op.erased"
+_FAILED: Final = "rejected/failed"
 
 _MOST_CHANGES: Final = 60  # of one update; every store allows 64
 
@@ -158,6 +160,47 @@ def erased_past(trial: Trial, fmt: Format) -> None:
     imaged.world(rule=_RESUME)
     imaged.run(rule="image.post.order")
     imaged.world(rule="image.post.order")
+    imaged.flush()
+
+
+def erased_again(trial: Trial, fmt: Format) -> None:
+    """A blob that was erased stays erased in an operation that makes it again: in its step, later steps and savepoints."""
+    imaged = Imaged(trial, fmt)
+    one, two = imaged.cast("A", "B").values()
+    stage = imaged.stage
+    written = stage.draft().write("x", "seen").write("n", "5000")
+    imaged.order(one, written)
+    names = imaged.model.shelf.names(imaged.core(one))
+    spelled = stage.text("5 tick")
+    imaged.order(two, stage.draft().put("kept", spelled))
+    imaged.flush()
+    for blob in (names["x"], names["n"], spelled):
+        imaged.request(imaged.pair.erase(blob))
+    imaged.model.shelf.reread()
+    longer, whole = stage.draft().raw(append("x", b"!")), stage.draft().raw(expect("x", b"seen"))
+    needs = [longer.seal(), whole.seal(), stage.draft().add("n", 1).seal()]
+    lost = stage.draft().write("x", "seen").fail().seal()
+
+    def again() -> Draft:
+        return stage.draft().write("x", "seen").write("n", "5000")
+
+    def order(draft: Draft, ends: str = COMMITTED) -> None:
+        imaged.order(one, draft, ends, rule=_ERASED)
+
+    for _ in range(2):
+        order(again())
+        order(again().raw(append("x", b"!")), _FAILED)
+        order(again().add("n", 1), _FAILED)
+        for later in needs:
+            copies = stage.draft().read(one, "x", "x").read(one, "n", "n").join(ACTOR, "run", later).seal()
+            order(again().join(ACTOR, "run", later), _FAILED)
+            order(again().save(ACTOR, "run", later))
+            order(again().join(two, "run", copies), _FAILED)
+        order(stage.draft().save(two, "run", lost).write("x", "other").raw(append("x", b"!")))
+        order(stage.draft().join(ACTOR, "image.timer", spelled), "malformed/timer")
+        imaged.world(rule=_ERASED)
+        imaged.restart(rule=_ERASED)
+    imaged.log(rule=_ERASED)
     imaged.flush()
 
 
@@ -398,6 +441,7 @@ PROPERTIES: Final = (
         "image.post.order",
         features=("erase",),
     ),
+    *of_images("world/erased-again", erased_again, _ERASED, features=("erase",)),
     *of_images(
         "world/erased-timer",
         erased_timer,
