@@ -164,7 +164,7 @@ def erased_past(trial: Trial, fmt: Format) -> None:
 
 
 def erased_again(trial: Trial, fmt: Format) -> None:
-    """A blob that was erased stays erased in an operation that makes it again: in its step, later steps and savepoints."""
+    """A blob that was erased stays erased in an operation that makes it again, also in later steps and savepoints."""
     imaged = Imaged(trial, fmt)
     one, two = imaged.cast("A", "B").values()
     stage = imaged.stage
