@@ -19,6 +19,7 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.image_actors import actor_drafts
 from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_erasures import erasure_drafts
 from selftests.vectors.image_guests import guest_drafts
 from selftests.vectors.image_journals import journal_drafts
 from selftests.vectors.image_kernels import kernel_drafts
@@ -53,6 +54,7 @@ def _drafts() -> Iterator[ImageDraft]:
         for name, rules, script in drafts():
             yield ImageDraft(name, tuple(rules.split()), script)
     yield from guest_drafts()
+    yield from erasure_drafts()
 
 
 def main(root: Path) -> int:
