@@ -171,9 +171,9 @@ def test_rollback_has_at_most_a_thousand_roots(scene: Scene, monkeypatch: pytest
 
 
 def test_form_of_a_message_is_judged_before_its_receiver(scene: Scene) -> None:
-    twice = (("mt", "run"), ("mt", "run"))
-    assert scene.denial(scene.image.request, [(b"\1" * 32, (("mt", "run"),), scene.program())]) == "missing/actor"
-    assert scene.denial(scene.image.request, [(b"\1" * 32, twice, scene.program())]) == "invalid/None"
+    core, twice = scene.core("unborn"), (("mt", "run"), ("mt", "run"))
+    assert scene.denial(scene.image.request, [(core, (("mt", "run"),), scene.program())]) == "missing/actor"
+    assert scene.denial(scene.image.request, [(core, twice, scene.program())]) == "invalid/None"
 
 
 def test_message_whose_content_is_absent_is_refused(scene: Scene) -> None:
