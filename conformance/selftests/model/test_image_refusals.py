@@ -9,7 +9,9 @@ import pytest
 
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.image import spelling as op
 from gritstone_conformance.model.image.contents import TEXT
+from gritstone_conformance.model.image.denial import within_limits
 from gritstone_conformance.model.image.law import KERNEL
 from gritstone_conformance.model.image.record import NotRecord, parse_record
 from gritstone_conformance.model.image.world import FIRST_RECORD, first_entry, read_record
@@ -17,7 +19,7 @@ from gritstone_conformance.model.image_host import ImageHost
 from gritstone_conformance.model.journal import live
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context
-from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.refusals import Refusal, exhausted, missing
 from gritstone_conformance.model.values import Blob, Message, Step
 from gritstone_conformance.replies import Ok, Refused
 from selftests.model.image_scene import Scene
@@ -36,6 +38,24 @@ def test_number_of_a_record_has_a_largest_value() -> None:
     assert parse_record(text.replace("clock 0", f"clock {2**63 - 1}").encode()).clock == 2**63 - 1
     with pytest.raises(NotRecord, match="above"):
         parse_record(text.replace("clock 0", f"clock {2**63}").encode())
+
+
+def test_object_above_a_limit_is_a_failure_and_another_defect_is_not() -> None:
+    above, other = exhausted("grit.limits", "too long"), missing("grit.get", "absent")
+    assert str(within_limits(Refusal([above]))) == "exhausted/exhausted"
+    with pytest.raises(Refusal):
+        within_limits(Refusal([above, other]))
+
+
+def test_core_deeper_than_a_tree_may_be_is_a_failure(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (actor,) = scene.people("A").values()
+    tree = scene.tree({"x": scene.blob()})
+    for _ in range(3):
+        tree = scene.tree({"x": tree})
+    monkeypatch.setattr(type(scene.store.limits), "tree_depth", 6, raising=False)
+    put = op.put("a/b/c/d", 0)
+    assert scene.run(actor, op.put("a", 0), o00=tree) is None
+    assert scene.run(actor, put, o00=tree) == "exhausted/exhausted"
 
 
 # --- the kernel actor ------------------------------------------------------------
@@ -76,11 +96,11 @@ def test_kernel_actor_keeps_nothing_else(
         kernel_step(scene, kind, *messages(scene))
 
 
-@pytest.mark.parametrize("op", ["absent", "tree", "headers"])
-def test_core_of_the_kernel_actor_without_a_record(scene: Scene, op: str) -> None:
+@pytest.mark.parametrize("entry", ["absent", "tree", "headers"])
+def test_core_of_the_kernel_actor_without_a_record(scene: Scene, entry: str) -> None:
     shelf = scene.image.runtime.shelf
     wrong = {"tree": scene.tree({"a": scene.blob()}), "headers": scene.put(Blob((), FIRST_RECORD.encode()))}
-    entries = {"wit": scene.text("external:image-kernel/1")} | ({"op": wrong[op]} if op in wrong else {})
+    entries = {"wit": scene.text("external:image-kernel/1")} | ({"op": wrong[entry]} if entry in wrong else {})
     step = shelf.put(Step(None, scene.image.kernel, None, None, scene.tree(entries)))
     with pytest.raises(NotRecord, match="no text blob"):
         read_record(shelf, step)
@@ -122,13 +142,13 @@ def test_image_is_served_by_a_free_schedule_only(fmt: Format) -> None:
     assert served.start("chosen") == IMAGE
 
 
-@pytest.mark.parametrize("op", ["wasm.release", "wasm.adopt"])
-def test_actor_of_an_image_is_not_handed_off(fmt: Format, op: str) -> None:
+@pytest.mark.parametrize("name", ["wasm.release", "wasm.adopt"])
+def test_actor_of_an_image_is_not_handed_off(fmt: Format, name: str) -> None:
     served = Served(fmt)
     served.start("free")
     served.host.ask("image.start", {"runtime": "r"})
     actor = "00" * 32
-    assert served.host.ask(op, {"store": "s", "actor": actor, "bundle": "", "bytes": ""}) == IMAGE
+    assert served.host.ask(name, {"store": "s", "actor": actor, "bundle": "", "bytes": ""}) == IMAGE
 
 
 def test_store_whose_agent_made_a_step_is_not_fresh(fmt: Format) -> None:
