@@ -79,7 +79,8 @@ class Imaged(LockstepModel):
     def start(self, *, rule: str | None = None) -> Runtime:
         """Start the runtime, for the first time or again."""
         runtime = super().start(rule=rule)
-        self.image = Image(runtime, has_guests="image.wasm" in self.trial.claims.features)
+        claims = self.trial.claims
+        self.image = Image(runtime, has_guests="image.wasm" in claims.features and "wasm" in claims.profiles)
         self._serve()
         return runtime
 
