@@ -192,7 +192,8 @@ class Image:
         state, shelf = self.state, self.runtime.shelf
         made = perform(state, begin)
         heads = {actor: step for actor, step in made.view.heads.items() if step is not None}
-        new = len(heads.keys() - state.world.heads.keys())
+        gone = made.view.gone.keys() - state.world.gone.keys()
+        new = len((heads.keys() | gone) - state.world.heads.keys())
         try:
             self._check_room(new, "image.op.atomic")
         except Refusal:
