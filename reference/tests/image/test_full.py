@@ -13,7 +13,7 @@ from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
 from gritstone.image.engine import Outcome
 from gritstone.image.requests import Request, request
-from gritstone.runtime.runtime import RunSummary
+from gritstone.runtime.summary import RunSummary
 
 from .stage import Program, Stage
 
