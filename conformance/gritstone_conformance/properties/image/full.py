@@ -30,8 +30,8 @@ class _FullImage(Imaged):
         actors: three principals, A, B and C.
     """
 
-    def __init__(self, trial: Trial, fmt: Format) -> None:
-        super().__init__(trial, fmt, begins=False)
+    def __init__(self, trial: Trial, fmt: Format, *, durable: bool = False) -> None:
+        super().__init__(trial, fmt, durable=durable, begins=False)
         self._freed = 0
         self._target = self.stage.empty()
         self.fill()
@@ -106,11 +106,11 @@ def requests(trial: Trial, fmt: Format) -> None:
     imaged.flush()
 
 
-def runs(trial: Trial, fmt: Format) -> None:
+def runs(trial: Trial, fmt: Format, *, durable: bool = False) -> None:
     """A run makes the operations before one that has no room, is refused, and continues once there is room."""
     if not _is_small(trial):
         return
-    imaged = _FullImage(trial, fmt)
+    imaged = _FullImage(trial, fmt, durable=durable)
     one, two, _ = imaged.actors.values()
     stage, empty = imaged.stage, imaged.stage.empty()
     child, other = (stage.actor(name, owner=two, granter=two) for name in ("child", "other"))
@@ -128,7 +128,11 @@ def runs(trial: Trial, fmt: Format) -> None:
     imaged.free(1)
     imaged.run_without_room(rule=_FULL)  # the second actor has no room
     imaged.same(_ORDER)
-    imaged.restart(rule=_FULL)
+    if durable:
+        imaged.reopen(rule=_FULL)
+        imaged.same(_FULL)
+    else:
+        imaged.restart(rule=_FULL)
     imaged.run_without_room(rule=_FULL)
     imaged.free(1)
     imaged.run(rule=_FULL)
@@ -137,7 +141,13 @@ def runs(trial: Trial, fmt: Format) -> None:
     imaged.flush()
 
 
+def durable_runs(trial: Trial, fmt: Format) -> None:
+    """What a refused run has made is in a durable store, also after it was closed."""
+    runs(trial, fmt, durable=True)
+
+
 PROPERTIES: Final = (
     *of_images("full/requests", requests, _LIMIT, _ATOMIC, _ONCE, _MADE, once=True, cost=2_000),
     *of_images("full/runs", runs, _FULL, _ORDER, once=True, cost=2_000),
+    *of_images("full/durable", durable_runs, _FULL, _ORDER, features=("durable",), once=True, cost=2_000),
 )
