@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.graph import Look, Tombstone, edges
+from gritstone_conformance.model.graph import Look, Tombstone, leads
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
@@ -66,10 +66,13 @@ class Shelf:
 
     def get(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id, or its tombstone; raises Refusal where it is absent."""
-        value = self._values.get(identity) or self.look(identity)
-        if isinstance(value, Defect):
-            raise Refusal([value])
-        return value
+        value = self._values.get(identity)
+        if value is not None:
+            return value
+        found = self.look(identity)
+        if isinstance(found, Defect):
+            raise Refusal([found])
+        return found
 
     def kind(self, identity: bytes) -> str:
         """Return the kind of what an id leads to; a tombstone is a blob."""
@@ -175,7 +178,7 @@ class Shelf:
             if identity not in self.added or identity in reached or value is None or isinstance(value, Tombstone):
                 continue
             reached[identity] = self.added[identity]
-            waiting += [edge.target for edge in edges(value)]
+            waiting += [target for target, _ in leads(value)]
         self._hand_over(store, reached)
         self.added = {identity: data for identity, data in self.added.items() if identity not in reached}
         self.forget()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image.record import Failed
@@ -57,8 +57,11 @@ class Imaged(LockstepModel):
     Attributes:
         stage: adds objects; its actors are granted their first capabilities by R.
         image: the image of the model.
+        is_audited: whether :meth:`judge` also judges the history. The store of the subject equals that of the model,
+            byte for byte, so this can only find a fault of the model; the self-tests set it.
     """
 
+    is_audited: ClassVar[bool] = False
     image: Image
     stage: ImageStage
 
@@ -310,11 +313,13 @@ class Imaged(LockstepModel):
     # --- judging ---------------------------------------------------------------------------------------
 
     def judge(self, *, rule: str) -> None:
-        """Compare the world, the mail and the whole store, and judge the history."""
+        """Compare the world, the mail and the whole store."""
         self.world(rule=rule)
         self.mail(rule=rule)
         self.refs(rule=rule)
-        check_export(self.trial, self.export(rule=rule), at_rest=False, known=StoreFacts(is_whole=False))
+        data = self.export(rule=rule)
+        if self.is_audited:
+            check_export(self.trial, data, at_rest=False, known=StoreFacts(is_whole=False))
 
     def _operation(
         self,
