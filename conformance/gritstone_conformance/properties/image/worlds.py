@@ -237,6 +237,7 @@ def loaded(trial: Trial, fmt: Format) -> None:
     other.list_actors(rule=_LOAD)
     other.mail(rule=_LOAD)
     assert _tail(other, actors, _LOAD) == _tail(imaged, actors, _LOAD), "the futures are equal"
+    imaged.judge(rule=_LOAD)
     other.judge(rule=_LOAD)
 
 
@@ -271,7 +272,9 @@ def replayed(trial: Trial, fmt: Format) -> None:
     second.restart()
     assert actors == same, "the actors have the same ids"
     assert first.world(rule=_REPLAY) == second.world(rule=_REPLAY), "the worlds are equal"
-    assert _tail(first, actors, _REPLAY) == _tail(second, same, _REPLAY), "the futures are equal"
+    after = _tail(first, actors, _REPLAY)
+    first.judge(rule=_REPLAY)
+    assert _tail(second, same, _REPLAY) == after, "the futures are equal"
     second.judge(rule=_REPLAY)
 
 
@@ -280,7 +283,9 @@ def elsewhere(trial: Trial, fmt: Format) -> None:
     first = Imaged(trial, fmt)
     second = Imaged(trial, fmt, pair=open_memory(trial, fmt, "s2", trial.spawn()))
     actors, same = history(first), history(second)
-    assert _tail(first, actors, _REPLAY) == _tail(second, same, _REPLAY), "the worlds are equal"
+    after = _tail(first, actors, _REPLAY)
+    first.judge(rule=_REPLAY)
+    assert _tail(second, same, _REPLAY) == after, "the worlds are equal"
     second.judge(rule=_REPLAY)
 
 
@@ -396,6 +401,7 @@ def resumed(trial: Trial, fmt: Format) -> None:
     broken.restart(rule=_RESUME)
     after = _tail(plain, actors, _RESUME)
     assert _with_restarts(broken, lambda: _tail(broken, actors, _RESUME)) == after, "as without an end"
+    plain.judge(rule=_RESUME)
     broken.judge(rule=_RESUME)
 
 
