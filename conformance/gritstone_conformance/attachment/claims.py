@@ -66,7 +66,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "session.guest": ("external",),
     "flow.executor": ("external",),
     "flow.metrics": (),
-    "image.wasm": ("image", "wasm"),
+    "image.wasm": (),
     "wasm.continuation": (),
     "wasm.signature": (),
     "sandbox.abi.memory": (),
@@ -89,7 +89,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "sandbox.random": ("sandbox.abi.wasi",),
     "sandbox.clock": ("sandbox.abi.wasi",),
 }
-"""Feature -> the features, formats and profiles that it requires."""
+"""Feature -> the features and formats that it requires."""
 
 FLOORS: Final[dict[str, int]] = {
     "object_bytes": 1_048_576,

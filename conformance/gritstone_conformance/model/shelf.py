@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Final, NoReturn
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.graph import Look, Tombstone, edges
+from gritstone_conformance.model.graph import Look, Tombstone, leads
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
@@ -203,7 +203,7 @@ class Shelf:
             if identity not in self.added or identity in reached or value is None or isinstance(value, Tombstone):
                 continue
             reached[identity] = self.added[identity]
-            waiting += [edge.target for edge in edges(value)]
+            waiting += [target for target, _ in leads(value)]
         self._hand_over(store, reached)
         self.added = {identity: data for identity, data in self.added.items() if identity not in reached}
         self.forget()

@@ -295,3 +295,10 @@ def test_lists_and_texts_have_a_maximum_length() -> None:
     assert shape_problem("grit.has", {"has": [True] * 4097}) is not None
     assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None
     assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 15]}) is not None
+
+
+@pytest.mark.parametrize(("due", "is_right"), [("0", True), (str(2**64 - 1), True), (str(2**64), False)])
+def test_number_as_text_has_at_most_64_bits(due: str, is_right: bool) -> None:
+    timer = {**SHOWN["timers"][0], "due": due}
+    found = shape_problem("image.list", {"actors": [{**SHOWN, "timers": [timer]}], "more": False})
+    assert (found is None) == is_right

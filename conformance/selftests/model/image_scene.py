@@ -29,10 +29,11 @@ class Scene:
         image: the image.
     """
 
-    def __init__(self, fmt: Format) -> None:
+    def __init__(self, fmt: Format, *, begins: bool = True) -> None:
         self.store = Store(fmt)
         self.image = Image(start(self.store, "test", Config()))
-        self.image.start()
+        if begins:
+            self.image.start()
 
     @property
     def agent(self) -> bytes:

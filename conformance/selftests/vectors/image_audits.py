@@ -101,7 +101,7 @@ def _both(*scripts: Script) -> Script:
 
 
 def _other_start(history: ImageHistory) -> None:
-    """Let R send a second message in operation 0."""
+    """Make R send a second message in operation 0."""
     last = history.step_of(history.agent)
     other = history.stage.actor("other")
     history.fill()
@@ -111,7 +111,7 @@ def _other_start(history: ImageHistory) -> None:
 
 
 def _two_records(history: ImageHistory) -> None:
-    """Let R send K a second record in the same step, which K does not read."""
+    """Make R send K a second record in the same step, which K does not read."""
     last = history.step_of(history.agent)
     outbox = dict(history.shelf.mail(last.outbox))
     message = history.shelf.message(outbox[history.kernel])
@@ -120,7 +120,7 @@ def _two_records(history: ImageHistory) -> None:
 
 
 def _more_sent(history: ImageHistory) -> None:
-    """Let R send a post in an operation that has a root."""
+    """Make R send a post in an operation that has a root."""
     actor = history.actors["B"]
     previous = history.shelf.mail(history.step_of(history.agent).outbox)[actor]
     content = history.stage.draft().seal()
@@ -130,7 +130,7 @@ def _more_sent(history: ImageHistory) -> None:
 
 
 def _agent_alone(history: ImageHistory) -> None:
-    """Let R make a step that no record has."""
+    """Make R take a step that no record has."""
     last, actor = history.step_of(history.agent), history.actors["B"]
     outbox = dict(history.shelf.mail(last.outbox))
     content = history.stage.draft().seal()
@@ -149,7 +149,7 @@ def _marked(history: ImageHistory) -> None:
 
 
 def _older_head(history: ImageHistory) -> None:
-    """Let the line ``head`` begin one step earlier."""
+    """Make the line ``head`` begin one step earlier."""
     ((actor, old, new),) = history.record.heads
     assert old is not None
     history.rewrite(heads=((actor, history.shelf.step(old).previous, new),))

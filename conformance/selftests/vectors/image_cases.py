@@ -18,7 +18,9 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.image_actors import actor_drafts
+from selftests.vectors.image_denials import denial_drafts, guest_denials
 from selftests.vectors.image_drafts import ImageDraft, case_of_image
+from selftests.vectors.image_erasures import erasure_drafts
 from selftests.vectors.image_guests import guest_drafts
 from selftests.vectors.image_journals import journal_drafts
 from selftests.vectors.image_kernels import kernel_drafts
@@ -32,7 +34,7 @@ __all__ = ["image_files"]
 
 _DRAFTS: Final = (
     *(table_drafts, sending_drafts, message_drafts, kernel_drafts, actor_drafts),
-    *(run_drafts, world_drafts, journal_drafts),
+    *(run_drafts, world_drafts, journal_drafts, denial_drafts),
 )
 
 
@@ -53,6 +55,8 @@ def _drafts() -> Iterator[ImageDraft]:
         for name, rules, script in drafts():
             yield ImageDraft(name, tuple(rules.split()), script)
     yield from guest_drafts()
+    yield from guest_denials()
+    yield from erasure_drafts()
 
 
 def main(root: Path) -> int:

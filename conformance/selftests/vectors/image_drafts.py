@@ -52,7 +52,8 @@ def case_of_image(draft: ImageDraft, fmt: Format) -> Case:
     plain = f"image/{draft.name}"
     title = plain if fmt is FRAMED_SHA256 else f"{plain}-in-cbor"
     rules = tuple(f"image.{rule}" for rule in draft.rules)
-    requires = Requires((fmt.name,), draft.features, ("image",))
+    profiles = ("image", "wasm") if "image.wasm" in draft.features else ("image",)
+    requires = Requires((fmt.name,), draft.features, profiles)
     return Case(title, rules, requires, run_script(draft.script, fmt, rules[0], draft.scene), origin={"by": "hand"})
 
 

@@ -116,7 +116,7 @@ class ImageHistory:
         self.make(of_requests(self.image.state.view(), [(self.actors[letter], pairs, content)]))
 
     def post(self, letter: str, content: bytes, **headers: str) -> None:
-        """Let R send a post with any headers."""
+        """Make R send a post with any headers."""
         self.fill()
         actor = self.actors[letter]
         pairs = tuple(sorted({"mt": "run", **headers}.items()))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gritstone.errors import InternalError
+from gritstone.errors import Exhausted, InternalError
 from gritstone.grit.objects import Blob, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.image.adopting import adopt
 from gritstone.image.code import PLAIN_IMAGES
@@ -75,6 +75,11 @@ class WorldBase:
         laws = world.executor.laws.laws
         found = (law for law in laws if isinstance(law, Guests))
         self.guests: GuestHost | None = None if PLAIN_IMAGES in laws else next(found, None)
+
+    @property
+    def has_erased(self) -> bool:
+        """Return whether the store has erased blobs."""
+        return self._world.has_erased
 
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
@@ -161,8 +166,10 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        """Return whether a timer is due or a post waits."""
+        """Return whether a timer is due or a post waits, and the store has room for the operation."""
         self.sync()
+        if self.world.held:
+            return False
         if self._next is None:
             self._next = self._next_root()
         return self._next is not None
@@ -170,12 +177,18 @@ class Engine:
     def work(self, most_steps: int) -> int:
         """Run timers and posts until there is none or enough steps were made; return the number of steps.
 
-        Spec: :rule:`image.post.order`, :rule:`image.timer.due`.
+        An operation for which the store has no room ends the run; those before it are kept.
+
+        Spec: :rule:`image.post.order`, :rule:`image.timer.due`, :rule:`runtime.run.full`.
         """
         made = 0
         while made < most_steps and self.has_work:
             assert self._next is not None, "there is work"
-            made += self._run([self._next], None)[1]
+            try:
+                made += self._run([self._next], None)[1]
+            except Exhausted:
+                self.world.held[self._next.target] = None
+                break
             if self.world.batch.names > self.world.store.limits.cas_names // 2:
                 break
         return made
@@ -308,9 +321,14 @@ class Engine:
     ) -> tuple[Outcome, int]:
         """Make the steps of the agent and the kernel actor, and put the operation into the batch.
 
+        Raises:
+            Exhausted: the store has no room for the references of the operation; nothing has changed.
+
         Spec: :rule:`image.op.one-step`, :rule:`image.op.atomic`.
         """
         copy = operation.copy
+        if (created := _created(copy)) > 0:
+            self.world.check_room(created)
         for sender, message in read.items():
             if message is not None:
                 copy.acknowledge(sender, message, agent_position(self.world).inbox.get(sender))
@@ -435,6 +453,11 @@ def _moves(copy: PrivateCopy) -> Iterable[HeadMove]:
         before = copy.base.position(actor)
         after = (position or copy.gone[actor]).step_id
         yield HeadMove(actor, None if before is None else before.step_id, after)
+
+
+def _created(copy: PrivateCopy) -> int:
+    """Return how many references an operation adds: those of actors that had no head."""
+    return sum(not copy.base.has_head(actor) for actor in copy.positions)
 
 
 def _reads(copy: PrivateCopy) -> list[tuple[ObjectId, ObjectId]]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gritstone.errors import InternalError
-from gritstone.grit.objects import Mailbox, Message, ObjectId, Step, Tree
+from gritstone.grit.objects import Blob, Mailbox, Message, Object, ObjectId, Step, Tree
 from gritstone.image.changes import Changes, Mark
 from gritstone.image.cores import Facts
 from gritstone.image.mail import POST, Letter, Mail, Tips
@@ -43,6 +43,10 @@ class Base(Tips, Protocol):
     roots: Roots
     guests: GuestHost | None
 
+    @property
+    def has_erased(self) -> bool:
+        """Return whether the store has erased blobs."""
+
     def position(self, actor: ObjectId) -> Position | None:
         """Return the position of an actor; None if it has no head."""
 
@@ -51,6 +55,27 @@ class Base(Tips, Protocol):
 
     def is_gone(self, actor: ObjectId) -> bool:
         """Return whether an actor was destroyed."""
+
+
+class _WorkspaceWithErased(Workspace):
+    """A workspace on a store with erased blobs. An operation that makes one of them again still finds it erased.
+
+    Spec: :rule:`image.op.erased`.
+    """
+
+    __slots__ = ()
+
+    def put(self, value: Object) -> ObjectId:
+        """Add a new object, unless it is a blob that was erased; return its id."""
+        object_id = super().put(value)
+        if type(value) is Blob and self.is_erased(object_id):
+            self.drop((object_id,))
+        return object_id
+
+    def take_over(self, other: Workspace) -> None:
+        """Add the new objects of another workspace, except blobs that were erased."""
+        other.drop([one for one, value in other.made.items() if type(value) is Blob and self.is_erased(one)])
+        super().take_over(other)
 
 
 class _Closures:
@@ -91,7 +116,7 @@ class PrivateCopy:
         self.base = base
         self.changes = Changes()
         self.mail = Mail(base, self.changes)
-        self.workspace = Workspace(base.objects)
+        self.workspace = _WorkspaceWithErased(base.objects) if base.has_erased else Workspace(base.objects)
         self.closures: Any = _Closures(base.closures)
         self.positions: dict[ObjectId, Position | None] = {}
         self.gone: dict[ObjectId, Position] = {}

@@ -12,7 +12,7 @@ from gritstone.grit.store import Store
 from gritstone.image.record import encode_record, genesis_record
 from gritstone.image.refusals import refusal
 from gritstone.image.texts import text_blob
-from gritstone.runtime.agent import agent_step
+from gritstone.runtime.agent import agent_step, first_step
 from gritstone.runtime.outcomes import agent_position
 from gritstone.runtime.world import World
 from gritstone.wit.objects import Objects
@@ -65,11 +65,10 @@ def begin_image(world: World) -> ObjectId:
 
     Spec: :rule:`image.start.made`, :rule:`image.start.fresh`.
     """
-    last = agent_position(world)
+    last, workspace = agent_position(world), Workspace(world.objects)
     with world.store.snapshot() as snapshot:
-        if last.step.previous is not None or not _is_fresh(snapshot, world.agent):
+        if last.step_id != first_step(workspace, world.agent) or not _is_fresh(snapshot, world.agent):
             raise no_image("the store is not fresh", "start.fresh")
-    workspace = Workspace(world.objects)
     kernel = kernel_id(workspace)
     genesis = workspace.put(Message(None, {"mt": "genesis"}, kernel))
     first = workspace.put(Step(None, kernel, workspace.put(Mailbox({world.agent: genesis})), None, kernel))

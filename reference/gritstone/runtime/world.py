@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from gritstone.errors import InternalError, Missing
+from gritstone.errors import Exhausted, InternalError, Missing
 from gritstone.grit.engine import Table
 from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change, references_version
@@ -233,13 +233,25 @@ class World:
         for actor_id in held:
             self.enqueue(self.actor(actor_id))
 
-    def has_room(self) -> bool:
-        """Return whether the store has room for one more reference than the batch creates.
+    def has_room(self, number: int = 1) -> bool:
+        """Return whether the store has room for more references than the batch creates, one more by default.
 
         Spec: :rule:`runtime.run.full`.
         """
         with self.store.snapshot() as snapshot:
-            return snapshot.view.count(Table.REFS) + self.batch.created < self.store.limits.refs
+            return snapshot.view.count(Table.REFS) + self.batch.created + number <= self.store.limits.refs
+
+    def check_room(self, number: int) -> None:
+        """Check that the store has room for more references than the batch creates.
+
+        Raises:
+            Exhausted: it has not.
+
+        Spec: :rule:`grit.ref.limit`.
+        """
+        if not self.has_room(number):
+            most = self.store.limits.refs
+            raise Exhausted("too many references", rule="grit.ref.limit", expected=f"at most {most} in one store")
 
     def take(self, workspace: Workspace) -> None:
         """Add new objects to the batch. Drop blobs that were erased, so that no cache has them.

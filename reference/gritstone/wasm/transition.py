@@ -197,7 +197,7 @@ class GuestCode:
             code = self._enter(call, instance)
         finally:
             if self.bounds is not None:
-                self.bounds.spent = self.budget - instance.fuel
+                self.bounds.spent = self.budget - waiting.left(instance)
         if code:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
         return call, instance

@@ -107,7 +107,7 @@ class Books:
 
     def senders_to(self, view: View, receiver: bytes) -> set[bytes]:
         """Return the actors, R included, that may have sent a message to an actor in a view."""
-        return self._senders.get(receiver, set()) | view.changed() | {view.agent}
+        return self._senders.get(receiver, set()) | view.senders_to(receiver) | {view.agent}
 
     def has_others(self, view: View, principal: bytes) -> bool:
         """Return whether an actor with a head, other than the principal itself, has it as its owner."""

@@ -6,7 +6,7 @@ Spec: ``image/capabilities``; :rule:`image.cap.covers`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 __all__ = ["covers", "holds", "is_capability", "matches"]
@@ -32,26 +32,30 @@ def matches(name: str, mt: str) -> bool:
 
 def covers(b: str, a: str) -> bool:
     """Return whether the capability b covers the capability a. A text that is not a capability covers nothing."""
-    held, wanted = _CAPABILITY.fullmatch(b), _CAPABILITY.fullmatch(a)
-    if held is None or wanted is None:
-        return False
-    if b == "spawn" or a == "spawn":
-        return a == b
-    if b.startswith("read.") or a.startswith("read."):
-        return a == b or (b == "read.*" and a.startswith("read."))
-    if held["to"] not in ("*", wanted["to"]):
-        return False
-    return held["name"] == wanted["name"] or _covers_name(held["name"], wanted["name"])
+    return holds((b,), a)
 
 
-def holds(held: Iterable[str], wanted: str) -> bool:
+def holds(held: Collection[str], wanted: str) -> bool:
     """Return whether one of some capabilities covers another one."""
-    return any(covers(each, wanted) for each in held)
+    asked = _CAPABILITY.fullmatch(wanted)
+    if asked is None:
+        return False
+    if wanted in held:
+        return True
+    if asked["to"] is None:
+        return wanted.startswith("read.") and "read.*" in held
+    alike = ("send.*.", f"send.{asked['to']}.")
+    return any(_covers_name(each, asked["name"]) for each in held if each.startswith(alike))
 
 
-def _covers_name(held: str, wanted: str) -> bool:
-    if not wanted.endswith("*"):
-        return matches(held, wanted)
+def _covers_name(text: str, wanted: str) -> bool:
+    """Return whether a text is a capability to send whose name covers a name."""
+    capability = _CAPABILITY.fullmatch(text)
+    if capability is None:
+        return False
+    held = capability["name"]
+    if held == wanted or not wanted.endswith("*"):
+        return held == wanted or matches(held, wanted)
     prefix, inner = held[:-1], wanted[:-1]
     return held.endswith("*") and inner.startswith(prefix) and _keeps_kernel(prefix, inner)
 

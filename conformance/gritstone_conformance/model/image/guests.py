@@ -118,7 +118,7 @@ def _since(turn: GuestTurn, tip: bytes | None, last: bytes | None) -> list[bytes
     while at is not None and at != last:
         found.append(at)
         at = turn.view.shelf.message(at).previous
-    if at != last or tip is None:
+    if at != last:
         raise Denied("malformed", "mode")
     return found[::-1]
 

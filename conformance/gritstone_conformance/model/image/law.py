@@ -51,8 +51,9 @@ class _Kernel(Law):
         if proposal.kind == "genesis":
             return Draft(None, context.actor, {sender: identity}, {}, message.content)
         is_record = message_type(message) == "image.op" and shelf.kind(message.content) == "blob"
-        if more or proposal.kind != "ordinary" or last is None or not is_record:
+        if more or proposal.kind != "ordinary" or not is_record:
             raise Failure("failed", "the message is not a record", "image.kernel.step")
+        assert last is not None, "a first step covers a genesis"
         before = shelf.step(last)
         core = WorkingTree(shelf, shelf.names(before.core))
         core.put(["op"], message.content)

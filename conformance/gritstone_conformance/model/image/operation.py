@@ -288,8 +288,7 @@ class _Run:
         Spec: :rule:`image.timer.once`.
         """
         core = self.view.core(sending.target)
-        if core is None:
-            raise Denied("missing", "actor")
+        assert core is not None, "a message that is no genesis is sent to an actor with a head"
         handle = self.handles.get(sending)
         if handle is None:
             return core
@@ -313,8 +312,7 @@ class _Run:
         defects = admission_defects(view.shelf, actor, last, Proposal(kind, ((sender, message),)), step)
         if defects and all(defect.kind == "exhausted" for defect in defects):
             raise Denied("exhausted", "exhausted")
-        if defects:
-            raise Refusal(defects)
+        assert not defects, "a step of an operation breaks no rule of steps"
         view.set_head(actor, step)
         self.steps.append(step)
 

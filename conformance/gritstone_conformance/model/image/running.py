@@ -128,7 +128,7 @@ def _add(turn: Turn, path: list[str], number: int) -> None:
     turn.core.put(path, turn.view.shelf.put(Blob(old.headers, str(value + number).encode())))
 
 
-def _count(turn: Turn, path: list[str], sign: int) -> None:
+def _add_content(turn: Turn, path: list[str], sign: int) -> None:
     _check_free(path)
     number = number_of(turn.blob(turn.message.content).data)
     if number is None:
@@ -194,7 +194,7 @@ _OPS: Final[dict[bytes, Callable[..., Any]]] = {
     b"D": _delete,
     b"F": _fail,
     b"a": _add,
-    b"c": _count,
+    b"c": _add_content,
     b"x": _expect,
     b"r": _read,
     b"s": _send,

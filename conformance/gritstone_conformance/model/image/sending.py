@@ -195,7 +195,7 @@ class Outgoing:
     def _is_free(self, letter: Letter) -> bool:
         """Return whether a message needs no capability."""
         if letter.mt == "reply":
-            return letter.to == self.answered.sender
+            return True
         parts = kernel_type(letter.mt)
         is_own = is_plain(letter.mt) or (parts is not None and parts[0] in ("timer", "cancel", "emit"))
         return letter.to == self.actor and is_own

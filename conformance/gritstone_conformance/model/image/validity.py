@@ -59,7 +59,8 @@ def check_core(view: View, core: bytes, *, is_first: bool, principals: Collectio
     owner = text_of(shelf, image_entry(shelf, core, "owner"))
     if is_first and owner != b"self":
         named = id_of(owner)
-        if named is None or not (named in principals or view.is_principal(named)):
+        assert named is not None, "the form was checked"
+        if not (named in principals or view.is_principal(named)):
             raise Denied("missing", "actor")
 
 

@@ -42,6 +42,8 @@ class View:
         self.heads: dict[bytes, bytes | None] = {}
         self.gone: dict[bytes, bytes] = {}
         self.sent: dict[bytes, bytes] = {}
+        self._senders: dict[bytes, set[bytes]] = {}
+        self._unlisted: list[bytes] = []
 
     def head(self, actor: bytes) -> bytes | None:
         """Return the head of an actor, or None."""
@@ -104,6 +106,15 @@ class View:
     def set_head(self, actor: bytes, step: bytes) -> None:
         """Move a head."""
         self.heads[actor] = step
+        self._unlisted.append(step)
+
+    def senders_to(self, receiver: bytes) -> set[bytes]:
+        """Return the actors that made a step since the base, undone or not, whose outbox names an actor."""
+        for step in map(self.shelf.step, self._unlisted):
+            for each in self.shelf.mail(step.outbox):
+                self._senders.setdefault(each, set()).add(step.actor)
+        self._unlisted.clear()
+        return self._senders.get(receiver, set())
 
     def destroy(self, actor: bytes) -> None:
         """Replace the head of an actor by the reference ``gone``."""

@@ -73,7 +73,8 @@ def check_journal(history: History) -> Journal:
     assert history.kernel is not None, "the store is an image"
     journal = Journal(_kernel_chain(history, history.kernel))
     agents = None if history.agent is None else history.chains.get(history.agent)
-    if agents is None or journal.chain is None or agents.cut:
+    assert journal.chain is not None, "a reference leads to a step of K"
+    if agents is None or agents.cut:
         place = Place(f"heads/{history.kernel.hex()}", history.kernel)
         journal.findings.append(_finding("start", place, "the chain of R or K does not begin with operation 0"))
         return journal

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gritstone_conformance.model.agent import Agent
+from gritstone_conformance.model.agent import Agent, first_agent_step
 from gritstone_conformance.model.image.begin import Begin, Timer, of_post, of_requests, of_rollback, of_timer
 from gritstone_conformance.model.image.contents import LARGEST
 from gritstone_conformance.model.image.operation import MOST_STEPS, Made, perform
@@ -99,7 +99,7 @@ class Image:
         own = f"heads/{agent.hex()}"
         first = references[own]
         others = [name for name in references if name != own and name.startswith(_OTHERS)]
-        if shelf.step(first).previous is not None or others:
+        if first != first_agent_step(shelf, agent) or others:
             raise Refusal([rejected("image.start.fresh", "the store is not fresh", "image")])
         self._check_room(1, "image.start.made")
         entry = first_entry(shelf, agent, first)
@@ -192,7 +192,8 @@ class Image:
         state, shelf = self.state, self.runtime.shelf
         made = perform(state, begin)
         heads = {actor: step for actor, step in made.view.heads.items() if step is not None}
-        new = len(heads.keys() - state.world.heads.keys())
+        gone = made.view.gone.keys() - state.world.gone.keys()
+        new = len((heads.keys() | gone) - state.world.heads.keys())
         try:
             self._check_room(new, "image.op.atomic")
         except Refusal:

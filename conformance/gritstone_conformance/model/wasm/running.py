@@ -118,11 +118,17 @@ class _Call:
         try:
             self._run()
         except Failure as failure:
-            failure.spent = start - self.machine.fuel
+            failure.spent = start - self._left(start)
             raise
         suspended = self.left_at_wait is not None
         memory, mutable = bytes(self.machine.memory), tuple(self.machine.mutable())
         return Left(self.host.result, start - self.machine.fuel, self.host.state, memory, mutable, suspended)
+
+    def _left(self, start: int) -> int:
+        """Return the units that are left; winding takes none of them. Spec: :rule:`wasm.wait.fuel`."""
+        if not self.host.winding:
+            return self.machine.fuel
+        return start if self.left_at_wait is None else self.left_at_wait
 
     def _run(self) -> None:
         """Run the entry; raises Failure where it does not end by returning 0."""

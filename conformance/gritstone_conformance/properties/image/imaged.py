@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image.record import Failed
@@ -57,8 +57,11 @@ class Imaged(LockstepModel):
     Attributes:
         stage: adds objects; its actors are granted their first capabilities by R.
         image: the image of the model.
+        is_audited: whether :meth:`judge` also judges the history. The store of the subject equals that of the model,
+            byte for byte, so this can only find a fault of the model; the self-tests set it.
     """
 
+    is_audited: ClassVar[bool] = False
     image: Image
     stage: ImageStage
 
@@ -79,7 +82,8 @@ class Imaged(LockstepModel):
     def start(self, *, rule: str | None = None) -> Runtime:
         """Start the runtime, for the first time or again."""
         runtime = super().start(rule=rule)
-        self.image = Image(runtime, has_guests="image.wasm" in self.trial.claims.features)
+        claims = self.trial.claims
+        self.image = Image(runtime, has_guests="image.wasm" in claims.features and "wasm" in claims.profiles)
         self._serve()
         return runtime
 
@@ -257,6 +261,16 @@ class Imaged(LockstepModel):
         self.ask("runtime.run", {"max_steps": most_steps}, expect, rule)
         return cause
 
+    def run_without_room(self, *stuck: bytes, rule: str) -> None:
+        """Run posts and due timers up to one whose operation needs another reference than the store has room for."""
+        assert not stuck, "an operation is stuck, and not an actor"
+        try:
+            self.image.run(MOST_STEPS)
+        except Refusal as refusal:
+            self.ask("runtime.run", {"max_steps": MOST_STEPS}, refusal.expectation(), rule)
+        else:
+            raise AssertionError("the model has room")
+
     def mail(self, *, rule: str | None = None) -> list[tuple[bytes, bytes]]:
         """Ask for the mail to the outside."""
         self.model.mailroom.reload()
@@ -299,11 +313,13 @@ class Imaged(LockstepModel):
     # --- judging ---------------------------------------------------------------------------------------
 
     def judge(self, *, rule: str) -> None:
-        """Compare the world, the mail and the whole store, and judge the history."""
+        """Compare the world, the mail and the whole store."""
         self.world(rule=rule)
         self.mail(rule=rule)
         self.refs(rule=rule)
-        check_export(self.trial, self.export(rule=rule), at_rest=False, known=StoreFacts(is_whole=False))
+        data = self.export(rule=rule)
+        if self.is_audited:
+            check_export(self.trial, data, at_rest=False, known=StoreFacts(is_whole=False))
 
     def _operation(
         self,

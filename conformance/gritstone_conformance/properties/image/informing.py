@@ -7,7 +7,7 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.image.imaged import COMMITTED, Imaged
 from gritstone_conformance.properties.image.registry import of_images
-from gritstone_conformance.strategies.image.ops import ACTOR, CONTENT
+from gritstone_conformance.strategies.image.ops import ACTOR, CONTENT, Draft
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -17,6 +17,8 @@ _INSIDE: Final = "image.event.inside"
 _VETO: Final = "image.event.veto"
 _ORDER: Final = "image.event.order"
 _OUTSIDE: Final = "image.event.outside"
+_ALONE: Final = "image.runtime.inject"
+_LINKED: Final = "runtime.effect.linked"
 _EFFECT: Final = "image.effect.deferred"
 
 _FAILED: Final = "rejected/failed"
@@ -286,6 +288,81 @@ def effects(trial: Trial, fmt: Format) -> None:
     imaged.judge(rule=_EFFECT)
 
 
+def answers(trial: Trial, fmt: Format) -> None:
+    """Answers and acknowledgements are operations of their own, in any order; a refused one makes none."""
+    imaged = Imaged(trial, fmt)
+    stage, agent, empty = imaged.stage, imaged.agent, imaged.stage.empty()
+    code = {f"effect.{word}": stage.draft().add(word, 1).seal() for word in ("ok", "failed")}
+    caps = (f"send.{agent.hex()}.effect.*", "send.*.run")
+    asking, other = (stage.actor(name, caps=caps, entry={"run": "*"}, code=code) for name in "ab")
+    imaged.create(asking, other)
+
+    def asks(draft: Draft, number: int) -> Draft:
+        return draft.post(agent, "effect.http", stage.text(f"{number}"))
+
+    undone = asks(stage.draft(), 9).fail().seal()
+    imaged.order(asking, asks(asks(stage.draft(), 1), 2).save(other, "run", undone), rule=_EFFECT)
+    imaged.order(asking, asks(stage.draft(), 3).join(other, "run", asks(stage.draft(), 4).seal()), rule=_EFFECT)
+    before = imaged.seq
+    found = imaged.effects(rule=_EFFECT)
+    first, second, third = (each for each in found if each.startswith(asking.hex()))
+    (single,) = (each for each in found if each.startswith(other.hex()))
+    imaged.say(asking, "image.destroy", empty, "rejected/busy", rule="image.gone.quiet")
+    most = trial.claims.limits["object_bytes"]
+    imaged.resolve(first, "ok", bytes(most), rule="runtime.effect.limit")
+    imaged.resolve(f"{asking.hex()}.{empty.hex()}", "ok", b"", rule=_LINKED)
+    imaged.log(before, rule=_LINKED)
+    imaged.resolve(second, "ok", b"early", rule=_LINKED)
+    imaged.effects(rule=_EFFECT)
+    imaged.mail(rule=_EFFECT)
+    imaged.resolve(second, "failed", b"again", rule=_LINKED)
+    imaged.rollback(before, rule=_EFFECT)  # nothing changed, so no post is in the way
+    imaged.resolve(first, "failed", b"late", rule=_LINKED)
+    imaged.effects(rule=_EFFECT)
+    imaged.order(asking, stage.draft(), "refused rejected/order", rule=_EFFECT)  # the answers wait
+    imaged.run(rule=_EFFECT)
+    imaged.expects(asking, ok=1, failed=1)
+    imaged.resolve(third, "ok", b"", rule=_LINKED)
+    imaged.rollback(before, "refused rejected/order", rule="image.world.rollback-refused")
+    imaged.run(rule=_EFFECT)
+    sender, message = (bytes.fromhex(each) for each in single.split("."))
+    imaged.ack(sender, message, rule=_ALONE)
+    imaged.ack(sender, message, rule=_ALONE)
+    imaged.resolve(single, "ok", b"acknowledged", rule=_LINKED)
+    imaged.effects(rule=_EFFECT)
+    imaged.rollback(before, rule=_EFFECT)
+    imaged.say(asking, "image.destroy", empty, rule="image.gone.quiet")
+    imaged.restart(rule=_EFFECT)
+    imaged.effects(rule=_EFFECT)
+    imaged.log(rule=_ALONE)
+    imaged.judge(rule=_ALONE)
+
+
+def open_again(trial: Trial, fmt: Format) -> None:
+    """An effect that was answered out of order is open again after a restart, and its second answer is a post, too."""
+    imaged = Imaged(trial, fmt)
+    stage, agent = imaged.stage, imaged.agent
+    code = {f"effect.{word}": stage.draft().add(word, 1).seal() for word in ("ok", "failed")}
+    actor = stage.actor("a", caps=(f"send.{agent.hex()}.effect.*",), code=code)
+    imaged.create(actor)
+    for number in range(3):
+        imaged.order(actor, stage.draft().post(agent, "effect.mail", stage.text(f"{number}")))
+    first, second, _ = imaged.effects(rule=_EFFECT)
+    imaged.resolve(second, "ok", b"1", rule=_LINKED)
+    imaged.run(rule=_EFFECT)
+    imaged.restart(rule=_EFFECT)
+    assert second in imaged.effects(rule=_EFFECT), "the cursor is before it"
+    imaged.resolve(second, "ok", b"2", rule=_LINKED)
+    imaged.resolve(first, "ok", b"3", rule=_LINKED)
+    imaged.effects(rule=_EFFECT)
+    imaged.restart(rule=_EFFECT)
+    imaged.effects(rule=_EFFECT)
+    imaged.run(rule=_EFFECT)
+    imaged.expects(actor, ok=3)
+    imaged.log(rule=_ALONE)
+    imaged.judge(rule=_ALONE)
+
+
 PROPERTIES: Final = (
     *of_images("event/inside", inside, _INSIDE),
     *of_images("event/consent", consent, _CONSENT),
@@ -295,4 +372,6 @@ PROPERTIES: Final = (
     *of_images("event/outside", outside, _OUTSIDE),
     *of_images("effect/mail", deferred, _EFFECT),
     *of_images("effect/open", effects, _EFFECT, features=("effects",)),
+    *of_images("effect/answers", answers, _EFFECT, _ALONE, features=("effects",)),
+    *of_images("effect/open-again", open_again, _EFFECT, _ALONE, features=("effects",)),
 )

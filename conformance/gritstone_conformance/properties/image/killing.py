@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.image.imaged import Imaged, Letter, letter
@@ -39,23 +39,40 @@ _ANY: Final[Json] = {"$": "any"}
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
-    """One request during which the process dies.
+class Order:
+    """One request of a blow.
 
     Attributes:
-        before: the store before it.
         op: the operation.
         args: its arguments, without the handle.
         answer: the reply to it.
-        worlds: the references that a death may leave, the first before it and the last after it.
-        rule: the rule that another result violates.
-        is_repeatable: whether the request can be repeated after its operation was made, and changes nothing then.
+        made: the number of the operations that were made when it is answered, from the first request of the blow on.
     """
 
-    before: bytes
     op: str
     args: dict[str, Json]
     answer: dict[str, Json]
+    made: int
+
+
+Planned: TypeAlias = tuple[str, dict[str, Json], Callable[[], dict[str, Json]]]
+"""An operation, its arguments, and what carries it out on the model and returns the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """Requests during which the process dies; they are sent without waiting for a reply.
+
+    Attributes:
+        before: the store before them.
+        orders: the requests.
+        worlds: the references that a death may leave, the first before them and the last after them.
+        rule: the rule that another result violates.
+        is_repeatable: whether they can be repeated after their operations were made, and change nothing then.
+    """
+
+    before: bytes
+    orders: tuple[Order, ...]
     worlds: tuple[dict[str, bytes], ...]
     rule: str
     is_repeatable: bool = False
@@ -73,7 +90,7 @@ def kill_at_each_write(trial: Trial, fmt: Format, blows: list[Blow]) -> None:
 
 
 class _Point:
-    """One process, one store, one request."""
+    """One process, one store, the requests of one blow."""
 
     def __init__(self, trial: Trial, fmt: Format, victim: SubjectLike, blow: Blow) -> None:
         self.trial, self.fmt, self.victim, self.blow = trial, fmt, victim, blow
@@ -85,54 +102,65 @@ class _Point:
         self.store.flush()
 
     def dies(self, number: int, when: str) -> bool:
-        """Make the request and die at a durable write; return whether there was such a write."""
-        trial, blow = self.trial, self.blow
+        """Make the requests and die at a durable write; return whether there was such a write."""
+        trial, blow, made = self.trial, self.blow, 0
         trial.expect("fault.arm", {"writes": number, "when": when}, ok(), on=self.victim)
         try:
-            self._ask()
+            self._ask(blow.orders)
             trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=self.victim)
         except SubjectFault as fault:
             if not fault.is_sigkill:
                 raise
             is_dead = True
+            made = blow.orders[fault.request - 1].made if fault.request > 0 else 0
         else:
             is_dead = False
         self.victim.kill()  # also after a reply: what was answered is durable
         self._reopen()
         found = self._references()
         if is_dead:
-            self._judge_found(found)
+            self._judge_found(found, made)
         else:
             self._compare(found, blow.worlds[-1], "an answered operation is lost", _ACK)
         self._go_on(found)
         return is_dead
 
-    def _ask(self, answer: dict[str, Json] | None = None) -> None:
-        args = {"runtime": self.store.runtime, **self.blow.args}
-        self.trial.expect(self.blow.op, args, answer or self.blow.answer, on=self.victim, rule=self.blow.rule)
+    def _ask(self, orders: Sequence[Order]) -> None:
+        handle: dict[str, Json] = {"runtime": self.store.runtime}
+        requests = [(each.op, handle | each.args, each.answer) for each in orders]
+        self.trial.expect_many(requests, on=self.victim, rule=self.blow.rule)
 
     def _reopen(self) -> None:
         options = StoreOptions(self.directory, self.victim, create=False)
         self.store = FreeScheduleFixture(self.trial, self.fmt, opening=options, rule=self.blow.rule)
         self.store.flush()
 
-    def _judge_found(self, found: dict[str, str]) -> None:
-        """Judge what a death left: a world, complete, and a legal history; a start changes nothing."""
-        if found not in [_texts(world) for world in self.blow.worlds]:
+    def _judge_found(self, found: dict[str, str], made: int) -> None:
+        """Judge what a death left: a world, complete, and a legal history; a start changes nothing.
+
+        Args:
+            found: the references.
+            made: how many operations the answered requests made at least.
+        """
+        worlds = [_texts(world) for world in self.blow.worlds]
+        if found not in worlds:
             words = "a kill leaves a part of an operation"
-            self.trial.fail(_texts(self.blow.worlds[-1]), found, path="refs", words=words, rule=self.blow.rule)
+            self.trial.fail(worlds[-1], found, path="refs", words=words, rule=self.blow.rule)
+        if found not in worlds[made:]:
+            self.trial.fail(worlds[made], found, path="refs", words="an answered operation is lost", rule=_ACK)
         data = export(self.trial, self.store.handle, self.victim, rule=_BOUNDARY)
         check_export(self.trial, data, at_rest=False, known=StoreFacts(is_whole=False))
 
     def _go_on(self, found: dict[str, str]) -> None:
-        """Start a runtime, repeat the request if it was not made, and compare with the world after it."""
+        """Start a runtime, repeat the requests that were not made, and compare with the world after them."""
         self.store.start()
         self.store.flush()
         self._compare(self._references(), found, "a start changes references", _SILENT)
-        is_made = found == _texts(self.blow.worlds[-1])
-        if not is_made or self.blow.is_repeatable:
-            self._ask()
-            words = "the request cannot be repeated after a kill"
+        made = [_texts(world) for world in self.blow.worlds].index(found)
+        orders = [each for each in self.blow.orders if self.blow.is_repeatable or each.made > made]
+        if orders:
+            self._ask(orders)
+            words = "the requests cannot be repeated after a kill"
             self._compare(self._references(), self.blow.worlds[-1], words, self.blow.rule)
         self.store.close()
 
@@ -162,14 +190,24 @@ class _Scene(Imaged):
         *,
         is_repeatable: bool = False,
     ) -> Blow:
-        """Carry a request out on the model; return it with the store before it and all worlds from there on."""
+        """Return one request as a blow; see ``blows``."""
+        return self.blows((op, args, work), rule=rule, is_repeatable=is_repeatable)
+
+    def blows(self, *requests: Planned, rule: str = _ATOMIC, is_repeatable: bool = False) -> Blow:
+        """Carry requests out on the model; return them with the store before them and all worlds from there on."""
         self.keep()
         store = self.pair.model
         before, worlds = store.export(), [dict(store.references)]
         self.image.on_commit = lambda publish: _published(publish, store.references, worlds)
-        answer = work()
+        orders = []
+        for op, args, work in requests:
+            try:
+                answer = work()
+            except Refusal as refusal:
+                answer = refusal.expectation()
+            orders.append(Order(op, args, answer, len(worlds) - 1))
         self.image.on_commit = lambda publish: publish()
-        return Blow(before, op, args, answer, tuple(worlds), rule, is_repeatable)
+        return Blow(before, tuple(orders), tuple(worlds), rule, is_repeatable)
 
     def keep(self) -> None:
         """Refer to every object of the stage, so that the export has it."""
@@ -182,6 +220,10 @@ class _Scene(Imaged):
 
     def ask_for(self, *letters: Letter, key: str | None = None, rule: str = _ATOMIC) -> Blow:
         """Return a request of the outside as a blow."""
+        return self.blows(self.planned(*letters, key=key), rule=rule, is_repeatable=key is not None)
+
+    def planned(self, *letters: Letter, key: str | None = None) -> Planned:
+        """Return a request of the outside that a blow will make."""
         args: dict[str, Json] = {"messages": [each.to_json() for each in letters]} | (
             {} if key is None else {"key": key}
         )
@@ -194,7 +236,7 @@ class _Scene(Imaged):
                 outcome = {"failed": {"class": failed.kind, "code": failed.code}}
             return ok(seq=seq, outcome=outcome)
 
-        return self.blow("image.request", args, work, rule, is_repeatable=key is not None)
+        return "image.request", args, work
 
 
 def _published(publish: Callable[[], None], references: dict[str, bytes], worlds: list[dict[str, bytes]]) -> None:
@@ -303,6 +345,57 @@ def alone(trial: Trial, fmt: Format) -> None:
     _kill(trial, fmt, scene, blows)
 
 
+def waiting(trial: Trial, fmt: Format) -> None:
+    """Requests that wait together are made in order: a kill leaves the first of them, and each that was answered."""
+    scene = _Scene(trial, fmt)
+    one, two = scene.cast("A", "B").values()
+    stage, image = scene.stage, scene.image
+    child = stage.actor("child", owner=one, granter=one)
+    adds = stage.draft().add("x", 1).seal()
+    spawn = stage.draft().join(child, "genesis", child).post(two, "tick", stage.empty()).seal()
+    fails = stage.draft().write("x", "9").join(two, "run", stage.draft().fail().seal()).seal()
+
+    def run() -> dict[str, Json]:
+        cause, _ = image.run(MOST_STEPS)
+        return ok(cause=cause, steps=_ANY, parked=[])
+
+    mixed = (
+        scene.planned(letter(one, "run", spawn)),
+        scene.planned(letter(stage.actor("nobody"), "run", adds)),
+        scene.planned(letter(one, "run", fails)),
+        ("runtime.run", {"max_steps": MOST_STEPS}, run),
+    )
+    keyed = [scene.planned(letter(one, "run", adds), key=f"k{number}") for number in range(2)]
+    blows = [scene.blows(*mixed, rule=_BOUNDARY), scene.blows(*keyed, rule=_ONCE, is_repeatable=True)]
+    _kill(trial, fmt, scene, blows)
+
+
+def effect(trial: Trial, fmt: Format) -> None:
+    """An answer to an effect is made as a whole or not at all: the post, the acknowledgement and the record."""
+    scene = _Scene(trial, fmt)
+    stage, agent = scene.stage, scene.agent
+    code = {f"effect.{word}": stage.draft().add(word, 1).seal() for word in ("ok", "failed")}
+    actor = stage.actor("a", caps=(f"send.{agent.hex()}.effect.*",), code=code)
+    scene.create(actor)
+    go = stage.text("go")
+    scene.order(actor, stage.draft().post(agent, "effect.http", go).post(agent, "effect.http", go))
+    first, second = scene.effects()
+
+    def answer(name: str, outcome: str, data: bytes) -> Planned:
+        def work() -> dict[str, Json]:
+            scene.image.agent.resolve(name, outcome, data)
+            return ok()
+
+        value = to_base64(data) if outcome == "ok" else data.decode()
+        return "runtime.resolve", {"effect": name, "outcome": {outcome: value}}, work
+
+    blows = [
+        scene.blows(answer(first, "ok", b"done"), rule=_BOUNDARY),
+        scene.blows(answer(second, "failed", b"no"), rule=_BOUNDARY),
+    ]
+    _kill(trial, fmt, scene, blows)
+
+
 def _acknowledged(scene: _Scene, note: tuple[bytes, bytes]) -> dict[str, Json]:
     scene.image.agent.acknowledge(*note)
     return ok()
@@ -351,8 +444,10 @@ def answered(trial: Trial, fmt: Format) -> None:
     imaged.judge(rule=_BOUNDARY)
 
 
-def _each(name: str, body: Callable[[Trial, Format], None], *rules: str) -> tuple[Property, ...]:
-    return of_images(name, body, *rules, features=_FEATURES, once=True, kind="crash", cost=600)
+def _each(
+    name: str, body: Callable[[Trial, Format], None], *rules: str, more: tuple[str, ...] = ()
+) -> tuple[Property, ...]:
+    return of_images(name, body, *rules, features=(*_FEATURES, *more), once=True, kind="crash", cost=600)
 
 
 PROPERTIES: Final = (
@@ -361,6 +456,8 @@ PROPERTIES: Final = (
     *_each("kill/install", installed, _GROUP, _ATOMIC, _ACK),
     *_each("kill/run", run, _IFF, _BOUNDARY, _ACK, _RESUME),
     *_each("kill/alone", alone, _BOUNDARY, _ATOMIC, _ACK),
+    *_each("kill/waiting", waiting, _BOUNDARY, _ACK, _ONCE, _ATOMIC),
+    *_each("kill/effect", effect, _BOUNDARY, _ACK, more=("effects",)),
     *of_images(
         "kill/answered",
         answered,

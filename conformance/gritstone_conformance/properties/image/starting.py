@@ -96,6 +96,19 @@ def spaces(trial: Trial, fmt: Format) -> None:
         imaged.close()
 
 
+def cut(trial: Trial, fmt: Format) -> None:
+    """A store whose agent's chain was cut does not become an image: its head is no step of the bootstrap."""
+    lockstep = LockstepModel(trial, fmt)
+    absent = lockstep.stage.core(b"absent")
+    lockstep.tell(absent, lockstep.stage.program(b""))
+    lockstep.release(absent)
+    lockstep.cut()
+    lockstep.refs(rule=_FRESH)
+    lockstep.ask("image.start", {}, refused("rejected", "image"), _FRESH)
+    lockstep.refs(rule=_FRESH)
+    lockstep.flush()
+
+
 def chosen(trial: Trial, fmt: Format) -> None:
     """A runtime with a chosen schedule starts no image, and does not start on one."""
     lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen"))
@@ -324,6 +337,7 @@ PROPERTIES: Final = (
     *of_images("start/again", again, _FRESH),
     *of_images("start/used", used, _FRESH, features=("external",)),
     *of_images("start/spaces", spaces, _FRESH),
+    *of_images("start/cut", cut, _FRESH),
     *of_images("start/chosen", chosen, _FRESH, _REFUSED, features=("schedule",)),
     *of_images("start/no-image", no_image, _IMAGE),
     *of_images("runtime/refused", ordinary, _REFUSED, _INJECT),

@@ -111,7 +111,7 @@ def once(trial: Trial, fmt: Format) -> None:
     for mt in ("a", "bad", "absent"):
         watch.order(one, watch.timer(stage.draft(), 0, mt), rule=_ONCE)
     looks = stage.draft().read(ACTOR, "image/timers", "early").put("core", 0xF3)
-    again = watch.timer(stage.draft(), 0, "b").join(ACTOR, "look", stage.empty()).seal()
+    again = watch.timer(stage.draft().put("own", 0xF3), 0, "b").join(ACTOR, "look", stage.empty()).seal()
     watch.say(two, "image.install", stage.install(again=again, look=looks.seal()))
     watch.order(two, watch.timer(stage.draft(), 0, "again"), rule=_ONCE)
     watch.run(1, rule=_ONCE)

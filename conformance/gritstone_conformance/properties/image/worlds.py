@@ -11,7 +11,7 @@ from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.grit.pair import open_memory
 from gritstone_conformance.properties.image.imaged import COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
-from gritstone_conformance.strategies.image.ops import ACTOR
+from gritstone_conformance.strategies.image.ops import ACTOR, Draft, append, expect
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES", "copied", "forked", "history"]
@@ -27,6 +27,8 @@ _ROLLBACK: Final = "image.world.rollback"
 _NO_ROLLBACK: Final = "image.world.rollback-refused"
 _SILENT: Final = "image.restart.silent"
 _RESUME: Final = "image.restart.resume"
+_ERASED: Final = "image.op.erased"
+_FAILED: Final = "rejected/failed"
 
 _MOST_CHANGES: Final = 60  # of one update; every store allows 64
 
@@ -161,6 +163,47 @@ def erased_past(trial: Trial, fmt: Format) -> None:
     imaged.flush()
 
 
+def erased_again(trial: Trial, fmt: Format) -> None:
+    """A blob that was erased stays erased in an operation that makes it again, also in later steps and savepoints."""
+    imaged = Imaged(trial, fmt)
+    one, two = imaged.cast("A", "B").values()
+    stage = imaged.stage
+    written = stage.draft().write("x", "seen").write("n", "5000")
+    imaged.order(one, written)
+    names = imaged.model.shelf.names(imaged.core(one))
+    spelled = stage.text("5 tick")
+    imaged.order(two, stage.draft().put("kept", spelled))
+    imaged.flush()
+    for blob in (names["x"], names["n"], spelled):
+        imaged.request(imaged.pair.erase(blob))
+    imaged.model.shelf.reread()
+    longer, whole = stage.draft().raw(append("x", b"!")), stage.draft().raw(expect("x", b"seen"))
+    needs = [longer.seal(), whole.seal(), stage.draft().add("n", 1).seal()]
+    lost = stage.draft().write("x", "seen").fail().seal()
+
+    def again() -> Draft:
+        return stage.draft().write("x", "seen").write("n", "5000")
+
+    def order(draft: Draft, ends: str = COMMITTED) -> None:
+        imaged.order(one, draft, ends, rule=_ERASED)
+
+    for _ in range(2):
+        order(again())
+        order(again().raw(append("x", b"!")), _FAILED)
+        order(again().add("n", 1), _FAILED)
+        for later in needs:
+            copies = stage.draft().read(one, "x", "x").read(one, "n", "n").join(ACTOR, "run", later).seal()
+            order(again().join(ACTOR, "run", later), _FAILED)
+            order(again().save(ACTOR, "run", later))
+            order(again().join(two, "run", copies), _FAILED)
+        order(stage.draft().save(two, "run", lost).write("x", "other").raw(append("x", b"!")))
+        order(stage.draft().join(ACTOR, "image.timer", spelled), "malformed/timer")
+        imaged.world(rule=_ERASED)
+        imaged.restart(rule=_ERASED)
+    imaged.log(rule=_ERASED)
+    imaged.flush()
+
+
 def erased_timer(trial: Trial, fmt: Format) -> None:
     """A timer whose text was erased does not fire, and counts for the quota."""
     imaged = Imaged(trial, fmt)
@@ -194,6 +237,7 @@ def loaded(trial: Trial, fmt: Format) -> None:
     other.list_actors(rule=_LOAD)
     other.mail(rule=_LOAD)
     assert _tail(other, actors, _LOAD) == _tail(imaged, actors, _LOAD), "the futures are equal"
+    imaged.judge(rule=_LOAD)
     other.judge(rule=_LOAD)
 
 
@@ -228,7 +272,9 @@ def replayed(trial: Trial, fmt: Format) -> None:
     second.restart()
     assert actors == same, "the actors have the same ids"
     assert first.world(rule=_REPLAY) == second.world(rule=_REPLAY), "the worlds are equal"
-    assert _tail(first, actors, _REPLAY) == _tail(second, same, _REPLAY), "the futures are equal"
+    after = _tail(first, actors, _REPLAY)
+    first.judge(rule=_REPLAY)
+    assert _tail(second, same, _REPLAY) == after, "the futures are equal"
     second.judge(rule=_REPLAY)
 
 
@@ -237,7 +283,9 @@ def elsewhere(trial: Trial, fmt: Format) -> None:
     first = Imaged(trial, fmt)
     second = Imaged(trial, fmt, pair=open_memory(trial, fmt, "s2", trial.spawn()))
     actors, same = history(first), history(second)
-    assert _tail(first, actors, _REPLAY) == _tail(second, same, _REPLAY), "the worlds are equal"
+    after = _tail(first, actors, _REPLAY)
+    first.judge(rule=_REPLAY)
+    assert _tail(second, same, _REPLAY) == after, "the worlds are equal"
     second.judge(rule=_REPLAY)
 
 
@@ -353,6 +401,7 @@ def resumed(trial: Trial, fmt: Format) -> None:
     broken.restart(rule=_RESUME)
     after = _tail(plain, actors, _RESUME)
     assert _with_restarts(broken, lambda: _tail(broken, actors, _RESUME)) == after, "as without an end"
+    plain.judge(rule=_RESUME)
     broken.judge(rule=_RESUME)
 
 
@@ -398,6 +447,7 @@ PROPERTIES: Final = (
         "image.post.order",
         features=("erase",),
     ),
+    *of_images("world/erased-again", erased_again, _ERASED, features=("erase",)),
     *of_images(
         "world/erased-timer",
         erased_timer,

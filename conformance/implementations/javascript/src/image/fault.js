@@ -33,8 +33,6 @@ export class FrameEnd extends Error {
 /** An error of a step as its failure: a declared limit is one too. Throws other errors again. */
 export function asFault(error) {
   if (error instanceof Fault) return error;
-  if (error instanceof Failure && error.failureClass === "exhausted" && error.cause === null)
-    return exhausted("exhausted");
   if (error instanceof Failure) return new Fault(error.refusalClass, error.code);
   if (error instanceof Refusal && error.refusalClass === "exhausted") return exhausted("exhausted");
   throw error;

@@ -27,6 +27,7 @@ class OperationCall extends GuestCall {
   /** The units that it has spent, however it ended. */
   get total() {
     if (this.instance === undefined) return 0n;
+    if (this.winding !== null) return 0n; // it was to be resumed; winding takes nothing of its budget
     const { spent, budget } = this;
     return spent > budget ? budget : spent < 0n ? 0n : spent;
   }
