@@ -124,13 +124,11 @@ HealedStep ==
         ((db'.marks[a] # db.marks[a]) <=> (\E i \in 1 .. Len(New(a)) : Heals(New(a)[i])))
 Healed == [][HealedStep]_vars
 
-(* A mark is set at the head from which its run began: the last step of the actor covers nothing behind the message, and no
-   other mark is overwritten. *)
+(* A mark is set where there is none, at the head from which its run began. *)
 ExpectedStep ==
-    \A a \in Actors : db'.marks[a] # NoMark /\ db'.marks[a] # db.marks[a] =>
-        /\ db.marks[a] = NoMark \/ \E i \in 1 .. Len(New(a)) : Heals(New(a)[i])
-        /\ \A r \in Runtimes :
-              run[r][a].on /\ ~ run'[r][a].on /\ ~ Grouped => run[r][a].head = db.heads[a]
+    ~ Grouped => \A a \in Actors : \A r \in Runtimes :
+        (db'.marked # db.marked /\ run[r][a].on /\ ~ run'[r][a].on) =>
+            db.marks[a] = NoMark /\ run[r][a].head = db.heads[a]
 Expected == [][ExpectedStep]_vars
 
 (* A step is adopted only from the head and the mark with which its run began. *)
@@ -155,6 +153,17 @@ Serial == [][SerialStep]_vars
 AloneStep == \A r \in Runtimes, a \in Actors :
     (Begins(r, a) /\ memory[r].isolated[a] \cap AllMail(view[r], a) # {}) => Len(BeginCovers(r, a)) = 1
 Alone == [][AloneStep]_vars
+
+(* A declined proposal is not run again until the head of its actor or mail to it has changed. *)
+DeclinedStep == \A r \in Runtimes, a \in Actors :
+    Begins(r, a) => \A d \in memory[r].declined[a] :
+        (d.head = view[r].heads[a] /\ d.tips = TipsTo(view[r], a)) => d.proposal # run'[r][a].proposal
+DeclinedWaits == [][DeclinedStep]_vars
+
+(* A marked actor runs nothing but updates. *)
+MarkedStep == \A r \in Runtimes, a \in Actors :
+    Begins(r, a) /\ IsMarked(view[r], a) => Program(BeginCovers(r, a)[1][2]) \in Updates
+MarkedWaits == [][MarkedStep]_vars
 
 (* Delayed messages wait. *)
 DelayedStep == \A r \in Runtimes, a \in Actors :
@@ -189,7 +198,7 @@ CountKept == [][CountKeptStep]_vars
 (* Nothing is proposable if and only if each channel with mail has one of the five reasons to rest. A proposal may remain that
    covers only messages that a larger proposal covered when it was declined. *)
 Rest == \A r \in Runtimes : ~ Busy(r) /\ ~ Waits(r) =>
-    LET left_over(a) == Choices(view[r], memory[r], a)
+    LET left_over(a) == Choices(view[r], memory[r], a, "none")
     IN  /\ (\A a \in Actors : left_over(a) = {}) => AtRest(r)
         /\ AtRest(r) => \A a \in Actors : \A p \in left_over(a) : \A x \in Everyone : p[x] # None =>
               \E d \in memory[r].declined[a] :

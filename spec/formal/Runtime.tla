@@ -74,18 +74,19 @@ MayCleanUp(v, a, sender) ==
     \A x \in Everyone \ {sender} :
         Mail(v, x, a) = <<>> \/ Kind(Oldest(v, x, a), v.heads[a]) = "cleanup"
 
-Proposable(v, m, a, proposal) ==
+(* off names the condition that a broken runtime ignores. *)
+Proposable(v, m, a, proposal, off) ==
     LET head == v.heads[a]
         covered == Covers(InboxOf(head), proposal)
         kind == Kind(covered[1][2], head)
-    IN  /\ Guard("away-still", ~ IsAway(v, a))                                              \* runtime.away.still
-        /\ \A i \in 1 .. Len(covered) : covered[i] \notin m.delayed[a]                      \* runtime.retry.delay
-        /\ \A d \in m.declined[a] : d.proposal # proposal                                   \* runtime.run.declined
-        /\ Guard("isolate", m.isolated[a] = {} \/ Len(covered) = 1)                         \* runtime.retry.isolate
-        /\ Guard("marked-runs", ~ IsMarked(v, a) \/ kind = "update")                        \* runtime.fail.stop
-        /\ Guard("cleanup-begin", kind # "cleanup" \/ MayCleanUp(v, a, covered[1][1]))      \* wit.cleanup.begin
+    IN  /\ off = "away-runs" \/ ~ IsAway(v, a)                                              \* runtime.away.still
+        /\ off = "delay-ignored" \/ \A i \in 1 .. Len(covered) : covered[i] \notin m.delayed[a]   \* runtime.retry.delay
+        /\ off = "declined-again" \/ \A d \in m.declined[a] : d.proposal # proposal         \* runtime.run.declined
+        /\ off = "not-isolated" \/ m.isolated[a] = {} \/ Len(covered) = 1                   \* runtime.retry.isolate
+        /\ off = "marked-runs" \/ ~ IsMarked(v, a) \/ kind = "update"                       \* runtime.fail.stop
+        /\ off = "cleanup-early" \/ kind # "cleanup" \/ MayCleanUp(v, a, covered[1][1])     \* wit.cleanup.begin
 
-Choices(v, m, a) == {p \in Proposals(v.heads[a], TipsTo(v, a)) : Proposable(v, m, a, p)}
+Choices(v, m, a, off) == {p \in Proposals(v.heads[a], TipsTo(v, a)) : Proposable(v, m, a, p, off)}
 
 -----------------------------------------------------------------------------
 (* Rest, written apart from Proposable, as the five sentences of the chapter on states. The check Rest compares the two. *)
@@ -119,8 +120,8 @@ Attempt(m, a, covered) ==
             /\ \A i \in 1 .. Len(covered) : Count(m, a, covered[i]) <= k)
 
 Begin(r, a) ==
-    /\ Guard("serial", ~ run[r][a].on)
-    /\ \E p \in Choices(view[r], memory[r], a) :
+    /\ Guard("two-runs", ~ run[r][a].on)
+    /\ \E p \in Choices(view[r], memory[r], a, Broken) :
           run' = [run EXCEPT ![r][a] =
               [on |-> TRUE, head |-> view[r].heads[a], mark |-> view[r].marks[a], proposal |-> p,
                attempt |-> Attempt(memory[r], a, Covers(InboxOf(view[r].heads[a]), p))]]
@@ -138,7 +139,7 @@ Holds(r, a) ==
         began == run[r][a]
     IN  /\ Guard("cas-head", now.heads[a] = began.head)
         /\ Guard("cas-mark", now.marks[a] = began.mark)
-        /\ Guard("cas-away", ~ IsAway(now, a))
+        /\ Guard("away-adopted", ~ IsAway(now, a))
 
 (* The message behind which the agent queues the next one for an actor: its own entry or, if that was released, what the
    actor read last. runtime.release.resume *)
