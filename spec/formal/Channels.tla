@@ -12,6 +12,11 @@
    "no message" means that the mailbox has no entry. *)
 EXTENDS Naturals, Sequences, FiniteSets
 
+CONSTANT Broken     \* the name of the one guard that is off, "none" in the model itself: see mutants.toml
+
+(* A guard of the model. It does not bind if it is the broken one. *)
+Guard(name, condition) == Broken = name \/ condition
+
 None == <<>>
 
 (* s is the beginning of t, or all of it. *)
@@ -25,11 +30,14 @@ ShareMessage(s, t) == s # None /\ t # None /\ Head(s) = Head(t)
 
 (* The unread messages of a channel, oldest first: follow previous from the tip until the cursor, or to the root.
    wit.channel.unread, wit.channel.cursor *)
-Unread(tip, cursor) ==
+UnreadBehind(tip, cursor, again) ==
     IF tip = None \/ tip = cursor
     THEN <<>>
-    ELSE LET read == IF OnChain(cursor, tip) THEN Len(cursor) ELSE 0
+    ELSE LET read == IF OnChain(cursor, tip) THEN Len(cursor) - again ELSE 0
          IN  [i \in 1 .. (Len(tip) - read) |-> SubSeq(tip, 1, read + i)]
+
+(* A broken walk does not stop before the cursor but behind it. *)
+Unread(tip, cursor) == UnreadBehind(tip, cursor, IF Broken = "cursor-unread" THEN 1 ELSE 0)
 
 (* The changes of an outbox entry that admission permits, one line for each row of the table in the chapter on channels.
    wit.admit.outbox *)
@@ -41,7 +49,7 @@ LegalChange(old, new) ==
     \/ ~ ShareMessage(old, new)            \* a signal supersedes what is unread
 
 (* The sendings of a legal change, oldest first. *)
-SentBy(old, new) == Unread(new, old)
+SentBy(old, new) == UnreadBehind(new, old, 0)
 
 (* The elements of a sequence. *)
 Range(s) == {s[i] : i \in 1 .. Len(s)}

@@ -10,7 +10,7 @@ CONSTANTS
 (* Replace what a runtime and the store hold by an update that is retried until it succeeds. *)
 Change(r, new) ==
     /\ db' = IF Grouped THEN db ELSE new
-    /\ view' = [view EXCEPT ![r] = IF Grouped \/ Cardinality(Runtimes) = 1 THEN new ELSE [@ EXCEPT !.heads[Agent] = new.heads[Agent]]]
+    /\ view' = [view EXCEPT ![r] = IF Grouped THEN new ELSE [@ EXCEPT !.heads[Agent] = new.heads[Agent]]]
 
 (* A client sends a message. The reply waits until the head of the agent that holds the message is durable. If another
    runtime moved that head, the injection is tried again from the new one. A signal that is already the last message makes no
@@ -21,7 +21,7 @@ Inject(r, to, label, mode) ==
         message == IF mode = "queue" THEN Append(last, <<label>>) ELSE <<<<label>>>>
         new == AgentStep(target, InboxOf(target.heads[Agent]), [OutboxOf(target.heads[Agent]) EXCEPT ![to] = message])
     IN  /\ left.injections > 0
-        /\ mode = "signal" => OnChain(message, last) = FALSE
+        /\ mode = "signal" => (OnChain(message, last) = FALSE \/ (Broken = "signal-back" /\ message # last))
         /\ left' = [left EXCEPT !.injections = @ - 1]
         /\ Change(r, new)
         /\ IF Grouped /\ Broken # "answered-early"
@@ -39,4 +39,39 @@ Reply(r) ==
         /\ answered' = Append(answered, first)
         /\ memory' = [memory EXCEPT ![r].open = Tail(@)]
         /\ UNCHANGED <<db, view, run, left>>
+
+(* Mail to the agent is listed from durable heads until it is acknowledged, and an acknowledgement moves the cursor of the agent
+   to a listed message. runtime.agent.mail *)
+Listed(r, x) ==
+    LET v == IF Broken = "listed-early" THEN view[r] ELSE db
+    IN  Range(Unread(OutboxOf(v.heads[x])[Agent], InboxOf(Target(r).heads[Agent])[x]))
+
+Ack(r, x) ==
+    LET target == Target(r)
+        head == target.heads[Agent]
+    IN  /\ left.acks > 0
+        /\ \E m \in Listed(r, x) : Change(r, AgentStep(target, [InboxOf(head) EXCEPT ![x] = m], OutboxOf(head)))
+        /\ memory' = [memory EXCEPT ![r] = Tidy(@, view'[r])]
+        /\ left' = [left EXCEPT !.acks = @ - 1]
+        /\ UNCHANGED <<run, answered>>
+
+(* A peripheral answers one open effect, in any order. One step of the agent sends the answer and moves the cursor over the oldest
+   messages that were answered in this way. runtime.effect.open, runtime.effect.linked *)
+Open(r, x) == {m \in Listed(r, x) : Program(m) = "effect" /\ <<x, m>> \notin memory[r].resolved}
+
+Resolve(r, x) ==
+    LET target == Target(r)
+        head == target.heads[Agent]
+        mail == Unread(OutboxOf(db.heads[x])[Agent], InboxOf(head)[x])
+    IN  /\ left.acks > 0
+        /\ \E m \in Open(r, x) :
+              LET done == memory[r].resolved \cup {<<x, m>>}
+                  over == {i \in 1 .. Len(mail) : \A k \in 1 .. i : <<x, mail[k]>> \in done}
+                  cursor == IF Broken = "resolve-skips" THEN m
+                            ELSE IF over = {} THEN InboxOf(head)[x] ELSE mail[Cardinality(over)]
+                  answer == Append(LastMessage(target, x), <<"effect-ok", x, m>>)
+              IN  /\ Change(r, AgentStep(target, [InboxOf(head) EXCEPT ![x] = cursor], [OutboxOf(head) EXCEPT ![x] = answer]))
+                  /\ memory' = [memory EXCEPT ![r] = Tidy([@ EXCEPT !.resolved = done], view'[r])]
+        /\ left' = [left EXCEPT !.acks = @ - 1]
+        /\ UNCHANGED <<run, answered>>
 =============================================================================

@@ -13,12 +13,12 @@ Sent == \A a \in Actors : SentIn(db, a)
 (* No message is covered more often than it was sent. *)
 Once ==
     \A a \in Actors, x \in Everyone :
-        LET covered == CoveredFrom(db.heads[a], x)
-            sent == SentTo(db.heads[x], a)
+        LET covered == CoveredFrom(Chain(db, a), x)
+            sent == SentTo(Chain(db, x), a)
         IN  \A m \in Range(covered) : Times(m, covered) <= Times(m, sent)
 
 (* Sendings are covered in the order in which they were made. Those that a signal overtook are left out for ever. *)
-Ordered == \A a \in Actors, x \in Everyone : IsSubsequence(CoveredFrom(db.heads[a], x), SentTo(db.heads[x], a))
+Ordered == \A a \in Actors, x \in Everyone : IsSubsequence(CoveredFrom(Chain(db, a), x), SentTo(Chain(db, x), a))
 
 -----------------------------------------------------------------------------
 (* S: each step of each durable chain, whatever code made it *)
@@ -66,6 +66,7 @@ Previous == EachStep(LAMBDA a, before, s :
 CursorSteps == EachStep(LAMBDA a, before, s :
     LET kind == Kind(s.covered[1][2], before)
     IN  /\ kind = "duplicate" => s.made = "cursor"
+        /\ Program(s.covered[1][2]) = "refused-update" => s.made = "cursor"
         /\ kind = "update" => s.made \in {"merge", "cursor"} /\ s.outbox = OutboxOf(before)
         /\ s.made = "cursor" => s.core = CoreOf(before) /\ s.outbox = OutboxOf(before))
 
@@ -79,7 +80,33 @@ AgentChanges ==
             before == db.heads[Agent][i - 1]
         IN  /\ s.core = before.core
             /\ s.inbox # before.inbox \/ s.outbox # before.outbox
-            /\ \A x \in Everyone : LegalChange(before.outbox[x], s.outbox[x]) = TRUE
+            /\ \A x \in Everyone : LegalChange(Entry(SubSeq(db.heads[Agent], 1, i - 1), "outbox", x), s.outbox[x]) = TRUE
+
+(* What the outside has acknowledged was listed: it was sent by durable steps, and it is acknowledged once, in order. *)
+AgentReads ==
+    \A x \in Actors : IsSubsequence(CoveredFrom(db.heads[Agent], x), SentTo(Chain(db, x), Agent))
+
+(* The step that answers an effect moves the cursor over effects that were answered, and over no other mail. *)
+Linked ==
+    \A i \in 1 .. Len(db.heads[Agent]) :
+        LET s == db.heads[Agent][i]
+            answered_by_now(e) == \E k \in 1 .. i : \E j \in 1 .. Len(db.heads[Agent][k].sent) :
+                LET label == LabelOf(db.heads[Agent][k].sent[j][2])
+                IN  label[1] = "effect-ok" /\ <<label[2], label[3]>> = e
+        IN  (\E j \in 1 .. Len(s.sent) : Program(s.sent[j][2]) = "effect-ok") =>
+                \A j \in 1 .. Len(s.covered) : answered_by_now(s.covered[j])
+
+(* An unread effect is open, unless this runtime has answered it. *)
+Offered ==
+    \A r \in Runtimes : \A e \in memory[r].resolved :
+        \E j \in 1 .. Len(SentTo(view[r].heads[Agent], e[1])) :
+            LET label == LabelOf(SentTo(view[r].heads[Agent], e[1])[j])
+            IN  label[1] = "effect-ok" /\ label[3] = e[2]
+
+(* A release and a cut do not change what is unread: an entry that the agent has dropped still counts as its cursor. *)
+Released ==
+    \A x \in Actors : db.heads[x] # NoHead =>
+        Mail(db, x, Agent) = Unread(OutboxOf(db.heads[x])[Agent], Entry(db.heads[Agent], "inbox", x))
 
 -----------------------------------------------------------------------------
 (* S: marks and receipts *)
@@ -90,7 +117,7 @@ MarkNames ==
         LET x == db.marks[a][1]
             m == db.marks[a][2]
         IN  /\ Program(m) \notin Updates \/ db.heads[a] = NoHead
-            /\ Times(m, SentTo(db.heads[x], a)) > Times(m, CoveredFrom(db.heads[a], x))
+            /\ Times(m, SentTo(Chain(db, x), a)) > Times(m, CoveredFrom(Chain(db, a), x))
 
 (* A mark without a head is that of a genesis message. *)
 MarkGenesis == \A a \in Actors : IsMarked(db, a) /\ db.heads[a] = NoHead => Program(db.marks[a][2]) = "genesis"
@@ -102,8 +129,8 @@ ReceiptEach == ReceiptsFit(db) /\ Receipts(db, Agent) = <<>>
 -----------------------------------------------------------------------------
 (* A: what one action may change *)
 
-(* A head only grows. *)
-ForwardStep == \A x \in Everyone : IsPrefix(db.heads[x], db'.heads[x])
+(* A head only grows, or its actor is collected. *)
+ForwardStep == \A x \in Everyone : IsPrefix(db.heads[x], db'.heads[x]) \/ (db'.heads[x] = NoHead /\ x \in db'.gone \ db.gone)
 Forward == [][ForwardStep]_vars
 
 New(x) == SubSeq(db'.heads[x], Len(db.heads[x]) + 1, Len(db'.heads[x]))
@@ -120,7 +147,7 @@ Stopped == [][StoppedStep]_vars
 
 (* A mark vanishes in the update of references that moves the head to an admitted update, and then it does vanish. *)
 HealedStep ==
-    \A a \in Actors : IsMarked(db, a) =>
+    left'.unmarks = left.unmarks => \A a \in Actors : IsMarked(db, a) /\ a \notin db'.gone =>
         ((db'.marks[a] # db.marks[a]) <=> (\E i \in 1 .. Len(New(a)) : Heals(New(a)[i])))
 Healed == [][HealedStep]_vars
 
@@ -190,7 +217,27 @@ CountKeptStep == \A r \in Runtimes, a \in Actors : \A t \in memory[r].counts[a] 
     \/ t[2] \in Range(CoveredFrom(view'[r].heads[a], t[1]))
     \/ IsMarked(view[r], a) /\ ~ IsMarked(view'[r], a)
     \/ memory'[r] = NothingKnown
+    \/ a \in view'[r].gone
 CountKept == [][CountKeptStep]_vars
+
+-----------------------------------------------------------------------------
+(* The end of actors, and actors that are away *)
+
+(* An actor is collected only if nothing holds it at that moment. *)
+CollectedStep == \A a \in Actors : a \in db'.gone \ db.gone => Collectible(db, a, "none")
+Collected == [][CollectedStep]_vars
+
+(* An actor that is gone has neither a head nor a mark. *)
+Final == \A a \in db.gone : db.heads[a] = NoHead /\ db.marks[a] = NoMark
+
+(* Once gone, always gone: the actor is never created again. *)
+GoneStep == db.gone \subseteq db'.gone
+Gone == [][GoneStep]_vars
+
+(* While an actor is away it makes no step and gets no mark. *)
+AwayStep == \A a \in db.away :
+    (a \in db'.away /\ a \notin db'.gone) => db'.heads[a] = db.heads[a] /\ db'.marks[a] \in {db.marks[a], NoMark}
+Away == [][AwayStep]_vars
 
 -----------------------------------------------------------------------------
 (* S: rest, declined proposals, and what clients were promised *)
@@ -223,7 +270,7 @@ ChangesOf(r, a) ==
     \cup (IF view'[r].heads[a] = NoHead /\ view[r].heads[a] # NoHead THEN {"head-removed"} ELSE {})
     \cup (IF view'[r].marks[a] # NoMark /\ view[r].marks[a] = NoMark THEN {"mark"} ELSE {})
     \cup (IF view'[r].marks[a] = NoMark /\ view[r].marks[a] # NoMark THEN {"mark-removed"} ELSE {})
-    \cup (IF a \in view'[r].away /\ a \notin view[r].away THEN {"gone"} ELSE {})
+    \cup (IF a \in view'[r].gone /\ a \notin view[r].gone THEN {"gone"} ELSE {})
 
 (* Changes that the table calls optional: a receipt if the sender is not the agent, a removal of a mark if there is one. *)
 Optional == {"receipt", "mark-removed"}

@@ -18,7 +18,8 @@ CONSTANTS
     MaxAttempts     \* counted failures of a message after which its actor is marked
 
 VARIABLES
-    db,         \* [heads, marks, away, marked]: what is in the store. marked lists all marks that were ever set (for checks only)
+    db,         \* what is in the store: heads, marks, the actors that are away, those of them that are gone, and names of people.
+                \* For checks only: marked lists all marks that were ever set, ended has the last heads of actors that are gone
     view,       \* for each runtime: the db from which it works
     memory,     \* for each runtime: what it knows in addition, for each actor
     run,        \* for each runtime and actor: the run in progress
@@ -31,14 +32,15 @@ NoMark == <<>>
 NoRun == [on |-> FALSE]
 
 (* Counted failures as a set of <<sender, message, count>>; delayed messages and the messages of an isolation as sets of
-   <<sender, message>>; declined proposals with the head and tips at that time. Offered is the set of effects that were answered out of order, and
-   open the injections without a reply: both are used by Edge. *)
+   <<sender, message>>; declined proposals with the head and tips at that time. Edge adds the effects that were answered (resolved)
+   and the injections without a reply (open); Life adds what a collection has read (seen). *)
 NothingKnown == [counts   |-> [a \in Actors |-> {}],
                  delayed  |-> [a \in Actors |-> {}],
                  isolated |-> [a \in Actors |-> {}],
                  declined |-> [a \in Actors |-> {}],
                  resolved |-> {},
-                 open     |-> <<>>]
+                 open     |-> <<>>,
+                 seen     |-> {}]
 
 -----------------------------------------------------------------------------
 (* Mail: the difference of two heads. It is stored nowhere else. runtime.route.rest, runtime.recover.mail *)
@@ -57,7 +59,8 @@ Tidy(m, v) ==
     [m EXCEPT
         !.isolated = [a \in Actors |-> IF m.isolated[a] \cap AllMail(v, a) = {} THEN {} ELSE m.isolated[a]],
         !.declined = [a \in Actors |->
-            {d \in m.declined[a] : Broken = "declined-for-ever" \/ (d.head = v.heads[a] /\ d.tips = TipsTo(v, a))}]]
+            {d \in m.declined[a] : Broken = "declined-for-ever" \/ (d.head = v.heads[a] /\ d.tips = TipsTo(v, a))}],
+        !.resolved = @ \cap AllMail(v, Agent)]
 
 (* Everything that a runtime knows of one actor is dropped. runtime.fail.unmark, runtime.retry.kept *)
 Forget(m, a) == [m EXCEPT !.counts[a] = {}, !.delayed[a] = {}, !.isolated[a] = {}, !.declined[a] = {}]
@@ -86,7 +89,15 @@ Proposable(v, m, a, proposal, off) ==
         /\ off = "marked-runs" \/ ~ IsMarked(v, a) \/ kind = "update"                       \* runtime.fail.stop
         /\ off = "cleanup-early" \/ kind # "cleanup" \/ MayCleanUp(v, a, covered[1][1])     \* wit.cleanup.begin
 
-Choices(v, m, a, off) == {p \in Proposals(v.heads[a], TipsTo(v, a)) : Proposable(v, m, a, p, off)}
+Choices(v, m, a, off) == {p \in Proposals(v.heads[a], TipsTo(v, a), off) : Proposable(v, m, a, p, off)}
+
+(* A broken runtime that keeps a queue also offers messages that a signal superseded. *)
+Queued(v, a) ==
+    {p \in [Everyone -> {None} \cup UNION {Range(SentTo(v.heads[x], a)) : x \in Everyone}] :
+        /\ Cardinality({x \in Everyone : p[x] # None}) = 1
+        /\ \A x \in Everyone : p[x] # None =>
+              p[x] \in Range(SentTo(v.heads[x], a)) \ Range(CoveredFrom(v.heads[a], x))
+        /\ ValidProposal(p, v.heads[a], "none")}
 
 -----------------------------------------------------------------------------
 (* Rest, written apart from Proposable, as the five sentences of the chapter on states. The check Rest compares the two. *)
@@ -121,7 +132,8 @@ Attempt(m, a, covered) ==
 
 Begin(r, a) ==
     /\ Guard("two-runs", ~ run[r][a].on)
-    /\ \E p \in Choices(view[r], memory[r], a, Broken) :
+    /\ \E p \in Choices(view[r], memory[r], a, Broken)
+              \cup (IF Broken = "superseded-read" THEN Queued(view[r], a) ELSE {}) :
           run' = [run EXCEPT ![r][a] =
               [on |-> TRUE, head |-> view[r].heads[a], mark |-> view[r].marks[a], proposal |-> p,
                attempt |-> Attempt(memory[r], a, Covers(InboxOf(view[r].heads[a]), p))]]
@@ -166,7 +178,7 @@ Learned(v, new, a) ==
 
 (* Apply an update of references, and set what the runtime knows. The update changes the store at once, or the view. *)
 Apply(r, a, new, m) ==
-    LET seen == IF Grouped \/ Cardinality(Runtimes) = 1 THEN new ELSE Learned(view[r], new, a)
+    LET seen == IF Grouped THEN new ELSE Learned(view[r], new, a)
     IN  /\ db' = IF Grouped THEN db ELSE new
         /\ view' = [view EXCEPT ![r] = seen]
         /\ memory' = [memory EXCEPT ![r] = Tidy(m, seen)]
@@ -192,12 +204,12 @@ Adopt(r, a, result) ==
         query == \E i \in 1 .. Len(Covers(InboxOf(began.head), began.proposal)) :
                      Program(Covers(InboxOf(began.head), began.proposal)[i][2]) = "query"
         asked == IF query THEN <<Neighbour(a), view[r].heads[Neighbour(a)]>> ELSE <<>>
-        head == Extended(IF Broken = "cas-head" THEN target.heads[a] ELSE began.head, began.proposal, result, asked)
+        head == Extended(began.head, began.proposal, result, asked)
         heals == result.made = "merge" /\ IsMarked(target, a)
         new == [target EXCEPT !.heads[a] = head,
                               !.marks[a] = IF heals /\ Broken # "heal-keeps-mark" THEN NoMark ELSE @]
         covered == Range(Last(head).covered)
-        known == [memory[r] EXCEPT !.counts[a] = {t \in @ : <<t[1], t[2]>> \notin covered},
+        known == [memory[r] EXCEPT !.counts[a] = {t \in @ : <<t[1], t[2]>> \notin covered /\ Broken # "count-dropped"},
                                    !.delayed[a] = @ \ covered]
     IN  Apply(r, a, new, IF heals THEN Forget(known, a) ELSE known)
 
@@ -236,7 +248,7 @@ End(r, a) ==
                       /\ memory' = [memory EXCEPT ![r] = Tidy([@ EXCEPT !.declined[a] = @ \cup {declined}], view[r])]
                       /\ UNCHANGED <<db, view>>
                 [] outcome.is = "result" -> IF Holds(r, a) = TRUE THEN Adopt(r, a, outcome) ELSE Discard(r)
-                [] outcome.is = "failed" -> IF Holds(r, a) = TRUE THEN Fail(r, a, covered) ELSE Discard(r)
+                [] outcome.is = "failed" -> IF Broken = "mark-blind" \/ Holds(r, a) = TRUE THEN Fail(r, a, covered) ELSE Discard(r)
         /\ run' = [run EXCEPT ![r][a] = NoRun]
         /\ UNCHANGED <<left, answered>>
 
@@ -250,22 +262,29 @@ Abandon(r, a) ==
 
 (* The delay of a message ends, at any time. runtime.retry.running *)
 DelayOver(r, a) ==
-    /\ \E e \in memory[r].delayed[a] : memory' = [memory EXCEPT ![r].delayed[a] = @ \ {e}]
-    /\ UNCHANGED <<db, view, run, left, answered>>
+    /\ \E e \in memory[r].delayed[a] :
+          LET known == [memory[r] EXCEPT !.delayed[a] = @ \ {e}]
+          IN  IF Broken = "mark-late" /\ ~ IsMarked(view[r], a)
+              THEN Apply(r, a, Receipt([Target(r) EXCEPT !.marks[a] = e, !.marked = Append(@, <<a, e>>)], a, e), known)
+              ELSE memory' = [memory EXCEPT ![r] = known] /\ UNCHANGED <<db, view>>
+    /\ UNCHANGED <<run, left, answered>>
 
 -----------------------------------------------------------------------------
 (* Group commit: any set of pending participants becomes durable that these rules permit. *)
 
+(* The steps of a participant, also after it was collected. *)
+Chain(v, x) == IF v.heads[x] = NoHead THEN v.ended[x] ELSE v.heads[x]
+
 (* What a step covers was sent by a step that is durable too, or becomes so now. runtime.head.before-route *)
-SentIn(new, a) == \A x \in Everyone : \A m \in Range(CoveredFrom(new.heads[a], x)) : m \in Range(SentTo(new.heads[x], a))
+SentIn(new, a) == \A x \in Everyone : \A m \in Range(CoveredFrom(Chain(new, a), x)) : m \in Range(SentTo(Chain(new, x), a))
 
 (* So was the message that a mark names. runtime.fail.sent *)
-MarkSentIn(new, a) == IsMarked(new, a) => new.marks[a][2] \in Range(SentTo(new.heads[new.marks[a][1]], a))
+MarkSentIn(new, a) == IsMarked(new, a) => new.marks[a][2] \in Range(SentTo(Chain(new, new.marks[a][1]), a))
 
 (* The step that answered a query is durable too. runtime.head.asked *)
 AskedIn(new, a) ==
     \A i \in 1 .. Len(new.heads[a]) :
-        LET asked == new.heads[a][i].asked IN asked # <<>> => IsPrefix(asked[2], new.heads[asked[1]])
+        LET asked == new.heads[a][i].asked IN asked # <<>> => IsPrefix(asked[2], Chain(new, asked[1]))
 
 (* A mark and its receipt are set in one update: the marks that the store has had are those with a receipt. *)
 Receipts(v, x) ==
@@ -291,13 +310,26 @@ Flush(r) ==
     /\ UNCHANGED <<view, memory, run, left, answered>>
 
 -----------------------------------------------------------------------------
+(* An operator removes a mark, and the runtime reads that. The suite does this only while no runtime is started; in the model a
+   run may be in progress. runtime.head.mark, runtime.retry.kept *)
+Unmark(r, a) ==
+    /\ left.unmarks > 0
+    /\ ~ Grouped
+    /\ IsMarked(db, a)
+    /\ left' = [left EXCEPT !.unmarks = @ - 1]
+    /\ db' = [db EXCEPT !.marks[a] = NoMark]
+    /\ view' = [view EXCEPT ![r] = db']
+    /\ memory' = [memory EXCEPT ![r] = Tidy(Forget(@, a), db')]
+    /\ UNCHANGED <<run, answered>>
+
 (* A kill at any moment, and the next start: everything is lost but the store. runtime.recover.step, runtime.recover.mail,
    runtime.retry.kept *)
 Kill(r) ==
     /\ left.kills > 0
     /\ left' = [left EXCEPT !.kills = @ - 1]
     /\ run' = [run EXCEPT ![r] = [a \in Actors |-> NoRun]]
-    /\ memory' = [memory EXCEPT ![r] = NothingKnown]
+    /\ memory' = [memory EXCEPT ![r] = IF Broken = "resolved-kept" THEN [NothingKnown EXCEPT !.resolved = memory[r].resolved]
+                                        ELSE NothingKnown]
     /\ view' = [view EXCEPT ![r] = db]
     /\ UNCHANGED <<db, answered>>
 =============================================================================

@@ -24,13 +24,10 @@ EXTENDS Channels
 
 CONSTANTS
     Actors,     \* the actors without the agent, some of "a", "b", "c"
-    Broken      \* the name of the one guard that is off, "none" in the model itself: see mutants.toml
+    Stillborn   \* those of them whose genesis always fails
 
 Agent == "agent"
 Everyone == Actors \cup {Agent}
-
-(* A guard of the model. It does not bind if it is the broken one. *)
-Guard(name, condition) == Broken = name \/ condition
 
 (* Senders are read in ascending order of their ids; the ids of the model are its names in this order. *)
 InOrder == SelectSeq(<<"a", "b", "c", Agent>>, LAMBDA x : x \in Everyone)
@@ -77,22 +74,24 @@ Covers(inbox, new) ==
             unread == Unread(new[x], inbox[x])
         IN  IF new[x] = None THEN <<>> ELSE [k \in 1 .. Len(unread) |-> <<x, unread[k]>>]])
 
-(* A proposal is valid if it covers messages of one kind, and a control message alone. That its messages are unread is part of
+(* off names a condition that a broken runtime ignores. A proposal is valid if it covers messages of one kind, and a control message alone. That its messages are unread is part of
    the set Proposals below. wit.proposal.valid, wit.proposal.fence *)
-ValidProposal(proposal, head) ==
+ValidProposal(proposal, head, off) ==
     LET covered == Covers(InboxOf(head), proposal)
         kinds == {Kind(covered[i][2], head) : i \in 1 .. Len(covered)}
     IN  /\ covered # <<>>
-        /\ "waiting" \notin kinds
-        /\ Guard("fence", Cardinality(kinds) = 1)
-        /\ Guard("fence", kinds = {"ordinary"} \/ Len(covered) = 1)
+        /\ \/ "waiting" \notin kinds
+           \/ off = "waiting-runs"
+           \/ off = "genesis-behind" /\ "genesis" \in kinds
+        /\ \/ Cardinality(kinds) = 1 /\ (kinds = {"ordinary"} \/ Len(covered) = 1)
+           \/ off \in {"fence", "genesis-behind"}
 
 (* All valid proposals to an actor with this head, if tips[x] is the newest message of x to it. *)
-Proposals(head, tips) ==
+Proposals(head, tips, off) ==
     LET inbox == InboxOf(head)
         choices(x) == {None} \cup Range(Unread(tips[x], inbox[x]))
         mailboxes == {p \in [Everyone -> UNION {choices(x) : x \in Everyone}] : \A x \in Everyone : p[x] \in choices(x)}
-    IN  {p \in mailboxes : ValidProposal(p, head)}
+    IN  {p \in mailboxes : ValidProposal(p, head, off)}
 
 -----------------------------------------------------------------------------
 (* Programs of the test actor. One label is one program:
@@ -134,10 +133,11 @@ Effect(program, actor, outbox) ==
           [] program = "effect"        -> Queue(outbox, Agent, "effect")
           [] OTHER                     -> outbox
 
-Fails(program, core, attempt) ==
+Fails(program, actor, core, attempt) ==
     \/ program = "fail" /\ ~ core.fixed
     \/ program = "try" /\ attempt = 1
     \/ program = "bad-update"
+    \/ program = "genesis" /\ actor \in Stillborn
 
 (* Run the programs of the covered messages one after another. A message that is left unread also leaves those behind it of the
    same sender unread. wit.puppet.order, wit.puppet.leave, wit.puppet.atomic *)
@@ -152,7 +152,7 @@ Execute(state, covered, actor, attempt) ==
              THEN Execute(state, Tail(covered), actor, attempt)
              ELSE IF program = "leave" /\ ~ state.core.fixed
              THEN Execute([state EXCEPT !.held = @ \cup {x}], Tail(covered), actor, attempt)
-             ELSE Execute([state EXCEPT !.failed = Fails(program, state.core, attempt),
+             ELSE Execute([state EXCEPT !.failed = Fails(program, actor, state.core, attempt),
                                         !.outbox = Effect(program, actor, @),
                                         !.inbox[x] = m],
                           Tail(covered), actor, attempt)
@@ -180,8 +180,8 @@ Transition(actor, head, proposal, attempt) ==
         start == [inbox |-> InboxOf(head), outbox |-> OutboxOf(head), core |-> CoreOf(head), held |-> {}, failed |-> FALSE]
         end == Execute(start, covered, actor, attempt)
     IN  CASE kind = "duplicate" -> CursorOnly(actor, head, proposal)
-          [] kind = "update" /\ Program(first) = "refused-update" -> CursorOnly(actor, head, proposal)
-          [] kind = "update" /\ Program(first) = "update" ->
+          [] kind = "update" /\ Program(first) = "refused-update" /\ Broken # "refused-merged" -> CursorOnly(actor, head, proposal)
+          [] kind = "update" /\ Program(first) # "bad-update" ->
                 [CursorOnly(actor, head, proposal) EXCEPT !.core.fixed = TRUE, !.made = "merge"]
           [] OTHER ->
                 IF end.failed THEN Failed
@@ -260,7 +260,7 @@ Extended(head, proposal, result, asked) ==
                       inbox    |-> result.inbox,
                       outbox   |-> result.outbox,
                       core     |-> result.core,
-                      covered  |-> Covers([x \in Everyone |-> Entry(head, "inbox", x)], result.inbox),
+                      covered  |-> IF result.made = "cut" THEN <<>> ELSE Covers([x \in Everyone |-> Entry(head, "inbox", x)], result.inbox),
                       sent     |-> sent,
                       proposal |-> proposal,
                       made     |-> result.made,
