@@ -65,10 +65,11 @@ GoAway(a) ==
 
 (* An actor that is gone never returns. runtime.collect.final *)
 ComeBack(a) ==
-    /\ a \in db.away \ db.gone
+    /\ a \in db.away
+    /\ Guard("gone-returns", a \notin db.gone)
     /\ left.aways > 0
     /\ left' = [left EXCEPT !.aways = @ - 1]
-    /\ db' = [db EXCEPT !.away = @ \ {a}]
+    /\ db' = [db EXCEPT !.away = @ \ {a}, !.gone = @ \ {a}]
     /\ UNCHANGED <<view, memory, run, answered>>
 
 -----------------------------------------------------------------------------

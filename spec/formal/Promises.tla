@@ -251,9 +251,12 @@ Rest == \A r \in Runtimes : ~ Busy(r) /\ ~ Waits(r) =>
               \E d \in memory[r].declined[a] :
                   <<x, Oldest(view[r], x, a)>> \in Range(Covers(InboxOf(d.head), d.proposal))
 
-(* An injection that was answered is in the durable chain of the agent, once for each answer. *)
+(* An injection that was answered is in the durable chain of the agent, once for each answer. A client that writes to an actor
+   that is gone and released may send the same message again: nobody reads it. *)
 Answered == \A i \in 1 .. Len(answered) :
-    Times(answered[i], answered) <= Times(answered[i][2], SentTo(db.heads[Agent], answered[i][1]))
+    LET to == answered[i][1]
+        times == Times(answered[i][2], SentTo(db.heads[Agent], to))
+    IN  times >= IF to \in db.gone THEN 1 ELSE Times(answered[i], answered)
 
 -----------------------------------------------------------------------------
 (* A: the state table of spec/runtime/states.json. The driver writes the module StateTable from that file. *)
@@ -289,4 +292,25 @@ TableStep == (Cardinality(Runtimes) = 1 /\ left'.kills = left.kills) => \A r \in
               /\ changes \subseteq row.change
               /\ row.change \subseteq changes \cup Optional
 Table == [][TableStep]_vars
+
+-----------------------------------------------------------------------------
+(* L: the long run, with finitely many injections and kills. A runtime that can work works sooner or later. This is stated with a
+   plain condition on states: TLC is slow at deciding whether an action is possible. *)
+
+CanWork(r) ==
+    \/ Busy(r)
+    \/ Waits(r)
+    \/ \E a \in Actors : Choices(view[r], memory[r], a, Broken) # {}
+    \/ Grouped /\ view[r] # db
+    \/ memory[r].open # <<>>
+
+Fair == \A r \in Runtimes : []<>(~ CanWork(r)) \/ []<><<Work(r)>>_vars
+FairSpec == Spec /\ Fair
+
+(* The runtime comes to rest. *)
+ComesToRest == \A r \in Runtimes : <>[]AtRest(r)
+
+(* Unread mail is covered, superseded or withdrawn, or it has one of the reasons to rest. *)
+Read == \A a \in Actors, x \in Everyone : \A r \in Runtimes :
+    (Mail(view[r], x, a) # <<>>) ~> (Mail(view[r], x, a) = <<>> \/ Rests(view[r], memory[r], x, a))
 =============================================================================

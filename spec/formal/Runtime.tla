@@ -82,7 +82,8 @@ Proposable(v, m, a, proposal, off) ==
     LET head == v.heads[a]
         covered == Covers(InboxOf(head), proposal)
         kind == Kind(covered[1][2], head)
-    IN  /\ off = "away-runs" \/ ~ IsAway(v, a)                                              \* runtime.away.still
+    IN  /\ off # "starved" \/ covered[1][1] = Agent
+        /\ ~ IsAway(v, a)                                                               \* runtime.away.still
         /\ off = "delay-ignored" \/ \A i \in 1 .. Len(covered) : covered[i] \notin m.delayed[a]   \* runtime.retry.delay
         /\ off = "declined-again" \/ \A d \in m.declined[a] : d.proposal # proposal         \* runtime.run.declined
         /\ off = "not-isolated" \/ m.isolated[a] = {} \/ Len(covered) = 1                   \* runtime.retry.isolate
