@@ -182,6 +182,16 @@ COMMANDS: Final = {
             "gritstone image rollback world 5",
         ),
     ),
+    "model": CommandHelp(
+        "check the formal model of the spec with TLC",
+        "Check the formal model of the spec: all runs within their bounds, their counts of states, and all mutants. "
+        "Needs Java, and downloads TLC once.",
+        (
+            "gritstone model check",
+            "gritstone model check --only mail --traces",
+            "gritstone model check --nightly",
+        ),
+    ),
     "completion": CommandHelp(
         "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",

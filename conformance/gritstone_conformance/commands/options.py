@@ -428,6 +428,15 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", choices=("check",), metavar="TASK", help="check: run the model checker")
+    parser.add_argument(
+        "--only", action="append", default=None, metavar="NAME", help="a run or a mutant; may be repeated (default: all)"
+    )
+    parser.add_argument("--nightly", action="store_true", help="check the larger bounds instead, without mutants")
+    parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant")
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -456,5 +465,6 @@ _OPTIONS: Final = {
     "session": _session,
     "flow": _flow,
     "image": _image,
+    "model": _model,
     "completion": _completion,
 }

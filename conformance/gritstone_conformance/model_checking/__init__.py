@@ -1,0 +1,4 @@
+"""Check the formal model of ``spec/formal`` with TLC, the model checker of TLA+.
+
+The modules, from the bottom: values that TLC prints, the tables beside the model, TLC itself, traces in words, the check.
+"""

@@ -1,0 +1,211 @@
+"""The tables beside the model: its promises, its runs with their counts of states, and its mutants.
+
+``invariants.json`` lists what the model promises and which rules that states; ``bounds.json`` the runs, each with the
+constants and the number of distinct states of the gate and of the nightly run; ``mutants.toml`` the guards of the model that
+can be switched off, each with the promise that is violated first.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.errors import UsageError
+
+__all__ = ["Mutant", "Promise", "Run", "Tables", "config_of", "model_dir", "read_tables", "state_table"]
+
+_KINDS: Final = {"S": "INVARIANT", "A": "PROPERTY", "L": "PROPERTY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise of the model.
+
+    Attributes:
+        name: its name in the module.
+        kind: ``S`` for a promise on every state, ``A`` on every two states, ``L`` on the long run.
+        module: the module that defines it.
+        rules: the rules that it states.
+        sentence: what it promises, in one sentence.
+    """
+
+    name: str
+    kind: str
+    module: str
+    rules: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the model: a module with constants, the promises to check, and what is known of the result.
+
+    Attributes:
+        constants: the value of each constant, as JSON.
+        promises: the names of the promises to check.
+        states: the pinned number of distinct states, or None if the run was never completed.
+        depth: the pinned number of states of the longest behaviour without repetition, or None.
+    """
+
+    name: str
+    about: str
+    module: str
+    specification: str
+    constants: dict[str, Any]
+    promises: tuple[str, ...]
+    states: int | None
+    depth: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A guard of the model that is switched off, and the promise that is violated first in a run."""
+
+    guard: str
+    run: str
+    invariant: str
+    rules: tuple[str, ...]
+    constants: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All tables beside the model."""
+
+    promises: dict[str, Promise]
+    excused: dict[str, str]
+    gate: dict[str, Run]
+    nightly: dict[str, Run]
+    mutants: tuple[Mutant, ...]
+
+
+def model_dir() -> Path:
+    """Return the directory of the model."""
+    return spec_dir() / "formal"
+
+
+def read_tables(folder: Path | None = None) -> Tables:
+    """Read the tables beside the model.
+
+    Raises:
+        UsageError: a table has another form, or names a promise or a run that does not exist.
+    """
+    folder = folder or model_dir()
+    try:
+        listed = json.loads((folder / "invariants.json").read_bytes())
+        bounds = json.loads((folder / "bounds.json").read_bytes())
+        mutants = tomllib.loads((folder / "mutants.toml").read_text("utf-8"))
+        promises = {
+            each["name"]: Promise(
+                each["name"], each["kind"], each["module"], tuple(each["rules"]), each["sentence"]
+            )
+            for each in listed["invariants"]
+        }
+        tables = Tables(
+            promises,
+            listed["excused"],
+            _runs(bounds, promises, "gate"),
+            _runs(bounds, promises, "nightly"),
+            tuple(
+                Mutant(each["guard"], each["run"], each["invariant"], tuple(each["rules"]), each.get("constants", {}))
+                for each in mutants["mutant"]
+            ),
+        )
+    except OSError as problem:
+        raise UsageError(f"cannot read the tables of the model: {problem.filename}: {problem.strerror}") from problem
+    except (ValueError, KeyError, TypeError) as problem:
+        raise UsageError(f"invalid table of the model in {folder}: {type(problem).__name__}: {problem}") from problem
+    _check(tables)
+    return tables
+
+
+def _runs(bounds: dict[str, Any], promises: dict[str, Promise], which: str) -> dict[str, Run]:
+    found = {}
+    for name, run in bounds["runs"].items():
+        if which not in run:
+            continue
+        module = run.get("module", "Promises")
+        chosen = run.get("promises") or [
+            each.name for each in promises.values() if each.kind != "L" and each.module == module
+        ]
+        own = {key: value for key, value in run[which].items() if key not in ("states", "depth")}
+        defaults = bounds["defaults"].get(module, {})
+        found[name] = Run(
+            name,
+            run["about"],
+            module,
+            run.get("specification", "Spec"),
+            {**defaults, **run.get("constants", {}), **own},
+            tuple(chosen),
+            run[which].get("states"),
+            run[which].get("depth"),
+        )
+    return found
+
+
+def _check(tables: Tables) -> None:
+    for run in (*tables.gate.values(), *tables.nightly.values()):
+        for name in run.promises:
+            if name not in tables.promises:
+                raise UsageError(f"run {run.name}: unknown promise {name!r}")
+        if run.constants.get("Broken", "none") != "none":
+            raise UsageError(f"run {run.name}: the constant Broken is {run.constants['Broken']!r}, expected 'none'")
+    for mutant in tables.mutants:
+        if mutant.run not in tables.gate:
+            raise UsageError(f"mutant {mutant.guard}: unknown run {mutant.run!r}")
+        if mutant.invariant not in tables.promises:
+            raise UsageError(f"mutant {mutant.guard}: unknown promise {mutant.invariant!r}")
+
+
+def config_of(run: Run, promises: dict[str, Promise], **changed: Any) -> str:
+    """Return the configuration of TLC for a run.
+
+    Args:
+        promises: all promises of the model.
+        changed: constants with another value than in the run.
+    """
+    lines = [f"SPECIFICATION {run.specification}", "CHECK_DEADLOCK FALSE", "CONSTANTS"]
+    lines += [f"  {name} = {_spelled(value)}" for name, value in {**run.constants, **changed}.items()]
+    lines += [f"{_KINDS[promises[name].kind]} {name}" for name in run.promises]
+    return "\n".join(lines) + "\n"
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int():
+            return str(value)
+        case str():
+            return f'"{value}"'
+        case list():
+            return "{" + ", ".join(_spelled(each) for each in value) + "}"
+        case _:
+            raise UsageError(f"invalid constant of the model: got {value!r}")
+
+
+def state_table(folder: Path | None = None) -> str:
+    """Return the module ``StateTable``, made from ``states.json``: the rows of the state table of an actor."""
+    path = (folder or spec_dir()) / "runtime" / "states.json"
+    rows = json.loads(path.read_bytes())["transitions"]
+    return "\n".join(
+        (
+            "---- MODULE StateTable ----",
+            "(* Made from spec/runtime/states.json when the model is checked. *)",
+            "Transitions == {",
+            ",\n".join(_row(row) for row in rows),
+            "}",
+            "====",
+            "",
+        )
+    )
+
+
+def _row(row: dict[str, Any]) -> str:
+    fields: Iterable[str] = (f"{name} |-> {_spelled(row[name])}" for name in ("state", "event", "next", "change"))
+    return f"  [{', '.join(fields)}]"
