@@ -1,0 +1,340 @@
+------------------------------ MODULE Session -------------------------------
+(* Session: what the profile session promises about residency. A session is live, archived, closed or moved to another store.
+   Whatever is requested, killed or done by two runtimes at once, it has one owner, it loses no step, and it never comes back
+   after it was closed.
+
+   A session reads messages of the agent and answers each of them with one reply. So a step is modelled by what it has read:
+
+     read     the messages of the agent, oldest first; the first one is "genesis"
+     heard    how many messages of the other session it has read
+     told     how many messages it has sent to the other session
+
+   The reply to each message is known from the message, so the chain of replies is the sequence "read" too.
+
+   A request has two phases. A runtime decides on the references that it sees and prepares an update; later it publishes the
+   update, which succeeds if the references are still those that the update expects. Between the two phases the runtime can be
+   killed, and another runtime on the same store can change the references. *)
+EXTENDS Naturals, Sequences, FiniteSets
+
+CONSTANTS
+    Stores,     \* {"here"} or {"here", "there"}: each store has its own references
+    Hosts,      \* the runtimes: "h1", "h2"
+    Apart,      \* TRUE: h2 is on the store "there"; FALSE: all runtimes are on the store "here"
+    Ops,        \* the requests that clients and operators make in this run
+    Labels,     \* the messages that clients send: "commit" ends a lease, "tell" makes the session write to the other one
+    Requests,   \* how many requests are made
+    Kills,      \* how often a runtime is killed
+    MaxLive,    \* the limit max_live
+    Broken      \* the name of the one guard that is off, "none" in the model itself: see the table of mutants
+
+VARIABLES
+    db,         \* the references of each store, with what the head of the agent says
+    host,       \* what each runtime remembers; it is lost at a kill
+    parcel,     \* the bundle on its way to the other store: the step of each session, or None
+    newest,     \* only for checks: the newest step that each session ever made, in any store
+    left        \* how many requests and kills are left
+
+vars == <<db, host, parcel, newest, left>>
+
+Sessions == {"a", "b"}
+Other(s) == IF s = "a" THEN "b" ELSE "a"
+Home(h) == IF Apart /\ h = "h2" THEN "there" ELSE "here"
+Guard(name, condition) == Broken = name \/ condition
+
+None == [read |-> <<>>, heard |-> 0, told |-> 0]
+First == [read |-> <<"genesis">>, heard |-> 0, told |-> 0]
+Nowhere == [s \in Sessions |-> None]
+NoPlan == [op |-> "none"]
+Fresh == [lease |-> Nowhere, asked |-> {}, plan |-> NoPlan]
+IsPrefix(s, t) == Len(s) <= Len(t) /\ SubSeq(t, 1, Len(s)) = s
+
+(* out and seen are the mailboxes of the agent: its last message to each session, and the last reply that it acknowledged.
+   notices are the messages of the agent to itself. *)
+Init ==
+    /\ db = [x \in Stores |-> [head |-> Nowhere, archived |-> Nowhere, moved |-> Nowhere, closed |-> Nowhere,
+                               out |-> [s \in Sessions |-> <<>>], seen |-> [s \in Sessions |-> <<>>], notices |-> <<>>]]
+    /\ host = [h \in Hosts |-> Fresh]
+    /\ parcel = Nowhere
+    /\ newest = Nowhere
+    /\ left = [requests |-> Requests, kills |-> Kills]
+
+-----------------------------------------------------------------------------
+(* What the references d of one store say about the session s *)
+
+(* runtime.away.still: an actor with one of these references makes no step. *)
+Away(d, s) == d.archived[s] # None \/ d.moved[s] # None \/ d.closed[s] # None
+Live(d, s) == d.head[s] # None /\ ~ Away(d, s)
+LiveOnes(d) == {s \in Sessions : Live(d, s)}
+
+(* Mail of the other session: it is written at its head, or at the step at which it stopped. *)
+Told(d, s) == IF d.head[Other(s)] # None THEN d.head[Other(s)].told ELSE 0
+Unread(d, s) == Len(d.out[s]) > Len(d.head[s].read) \/ Told(d, s) > d.head[s].heard
+
+(* session.archive.quiet: no mail waits in either direction, and no third actor is in the outbox. *)
+Quiet(d, s) == Live(d, s) /\ ~ Unread(d, s) /\ d.seen[s] = d.head[s].read /\ d.head[s].told = 0
+
+(* session.lease.pins: a lease ends with a step after the one that was queried that covers a commit. *)
+Leased(m, d, s) ==
+    /\ m.lease[s] # None
+    /\ \A i \in Len(m.lease[s].read) + 1 .. Len(d.head[s].read) : d.head[s].read[i] # "commit"
+
+(* session.capacity.victim: the sessions that must be archived so that s can be live too. There is one candidate. *)
+Victims(d, s) == IF Cardinality(LiveOnes(d) \ {s}) >= MaxLive THEN {Other(s)} ELSE {}
+HasRoom(m, d, s) ==
+    \A v \in Victims(d, s) : Guard("victim-busy", Quiet(d, v)) /\ Guard("victim-leased", ~ Leased(m, d, v))
+
+(* session.restore.elsewhere, session.restore.guard: the mail of the agent of this store continues what the session has read,
+   and the agent has not read more than the session has sent. *)
+Fits(d, s) ==
+    /\ IsPrefix(d.out[s], d.archived[s].read) \/ IsPrefix(d.archived[s].read, d.out[s])
+    /\ IsPrefix(d.seen[s], d.archived[s].read)
+
+(* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
+   again at the same step has the same target, and then nobody would be asked to restore it. *)
+Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
+Key(d, s) == IF Broken = "asked-by-target" THEN <<s, Len(d.archived[s].read)>> ELSE <<s, Len(Notices(d, s, {"archived"}))>>
+
+-----------------------------------------------------------------------------
+(* The first phase: may a runtime with the memory m do this, if it sees the references d? *)
+
+Permits(op, s, m, d) ==
+    CASE op = "open"    ->                      \* session.open.whole; R must not have a last message to s
+            /\ d.head[s] = None /\ Guard("open-away", ~ Away(d, s)) /\ d.out[s] = <<>>
+            /\ HasRoom(m, d, s)
+      [] op = "send"    -> Live(d, s)           \* session.send to an archived session is refused
+      [] op = "inject"  -> Away(d, s)           \* runtime.away.mail: this operation is accepted and waits
+      [] op = "ask"     ->                      \* session.restore.request: prepare or send for an archived session
+            /\ d.archived[s] # None
+            /\ Guard("ask-again", Key(d, s) \notin m.asked)
+      [] op = "archive" ->                      \* session.archive.quiet, session.lease.pins
+            /\ Live(d, s)
+            /\ Guard("archive-busy", Quiet(d, s))
+            /\ Guard("archive-leased", ~ Leased(m, d, s))
+      [] op = "restore" ->                      \* session.restore.guard, in the order of its table
+            /\ d.archived[s] # None /\ d.closed[s] = None /\ d.moved[s] = None /\ d.head[s] = None
+            /\ Guard("restore-unfit", Fits(d, s))
+            /\ HasRoom(m, d, s)
+      [] op = "close"   -> (d.archived[s] # None \/ (Live(d, s) /\ ~ Unread(d, s) /\ d.head[s].told = 0))   \* a lease does not prevent it
+      [] op = "ack"     -> Live(d, s) /\ d.seen[s] # d.head[s].read
+      [] op = "step"    ->                      \* runtime.away.still, session.away.still
+            /\ Guard("run-away", ~ Away(d, s))
+            /\ IF d.head[s] = None THEN d.out[s] # <<>> ELSE Unread(d, s)
+
+(* What the update of this request expects, if it was decided on d and the references are now n. runtime.head.cas,
+   runtime.away.expected, session.archive.write-ahead. All requests but a step that asks nothing move the head of the agent. *)
+SameAgent(d, n) == d.out = n.out /\ d.seen = n.seen /\ d.notices = n.notices
+SameAway(d, n, s) == d.archived[s] = n.archived[s] /\ d.moved[s] = n.moved[s] /\ d.closed[s] = n.closed[s]
+Asks(p) == p.op = "step" /\ Told(p.view, p.s) = p.view.head[p.s].heard
+           /\ p.view.archived[Other(p.s)] # None /\ p.view.out[p.s][Len(p.view.head[p.s].read) + 1] = "tell"
+
+Expected(p, n) ==
+    /\ (p.op # "step" \/ Asks(p)) => Guard("agent-blind", SameAgent(p.view, n))
+    /\ Guard("head-blind", p.view.head[p.s] = n.head[p.s])
+    /\ Guard("away-blind", SameAway(p.view, n, p.s))
+       \* The text lets the update expect the head of the session alone. Then mail of another session can arrive unseen.
+    /\ p.op \in {"archive", "open", "restore", "close"} => Guard("senders-blind", p.view.head = n.head)
+       \* The text does not say this either: a step that sends mail expects that its receiver is still live, or still archived.
+    /\ p.op = "step" => Guard("receiver-blind", SameAway(p.view, n, Other(p.s)))
+
+-----------------------------------------------------------------------------
+(* The second phase: the one update of references. Every change of residency and its notice are in it. session.archive.event *)
+
+Note(n, kind, s, step) == IF Broken = "no-notice" THEN n ELSE [n EXCEPT !.notices = Append(@, <<kind, s, step>>)]
+
+Archive(n, s) ==
+    Note([n EXCEPT !.archived[s] = n.head[s], !.head[s] = IF Broken = "keeps-head" THEN @ ELSE None], "archived", s, n.head[s])
+
+(* session.capacity.bound: the sessions that make room are archived in the same update. *)
+MakeRoom(n, s) == IF Victims(n, s) = {} \/ Broken = "no-room" THEN n ELSE Archive(n, Other(s))
+
+(* The next message that a session reads: those of the other session first, as ids decide and not time. *)
+StepOf(n, s) ==
+    LET head == n.head[s]
+        next == IF Told(n, s) > head.heard THEN "heard" ELSE n.out[s][Len(head.read) + 1]
+    IN  CASE head = None    -> First
+          [] next = "heard" -> [head EXCEPT !.heard = @ + 1]
+          [] next = "tell"  -> [head EXCEPT !.read = Append(@, next), !.told = @ + 1]
+          [] OTHER          -> [head EXCEPT !.read = Append(@, next)]
+
+Update(p, n) ==
+    LET s == p.s
+    IN  CASE p.op = "open"    -> MakeRoom([n EXCEPT !.head[s] = First, !.out[s] = First.read], s)
+          [] p.op = "send"    -> [n EXCEPT !.out[s] = Append(@, p.label)]
+          [] p.op = "inject"  -> [n EXCEPT !.out[s] = Append(@, p.label)]
+          [] p.op = "ask"     -> Note(n, "requested", s, n.archived[s])
+          [] p.op = "archive" -> Archive(n, s)
+          [] p.op = "restore" ->
+                LET step == n.archived[s]
+                    out == IF IsPrefix(n.out[s], step.read) /\ Broken # "out-kept" THEN step.read ELSE n.out[s]
+                    seen == IF Broken = "seen-kept" THEN n.seen[s] ELSE step.read
+                IN  Note(MakeRoom([n EXCEPT !.archived[s] = None, !.head[s] = IF Broken = "restore-first" THEN First ELSE step,
+                                            !.out[s] = out, !.seen[s] = seen], s), "restored", s, step)
+          [] p.op = "close"   ->                \* session.close.final: the agent drops its entries for the session
+                LET step == IF n.head[s] # None THEN n.head[s] ELSE n.archived[s]
+                IN  Note([n EXCEPT !.closed[s] = step, !.head[s] = None, !.archived[s] = None,
+                                   !.out[s] = <<>>, !.seen[s] = <<>>], "closed", s, step)
+          [] p.op = "ack"     -> [n EXCEPT !.seen[s] = n.head[s].read]
+          [] p.op = "step"    ->                \* the update that adopts a step sends the restore request for its receiver
+                LET after == [n EXCEPT !.head[s] = StepOf(n, s)]
+                IN  IF Asks(p) /\ Broken # "no-request" THEN Note(after, "requested", Other(s), n.archived[Other(s)]) ELSE after
+
+-----------------------------------------------------------------------------
+(* Actions *)
+
+Decide(h, op, s, label) ==
+    /\ host[h].plan = NoPlan
+    /\ Permits(op, s, host[h], db[Home(h)])
+    /\ host' = [host EXCEPT ![h].plan = [op |-> op, s |-> s, label |-> label, view |-> db[Home(h)]]]
+    /\ UNCHANGED <<db, parcel, newest>>
+
+(* The last notice about s is a restore request. *)
+LastNotice(d, s, kinds) == LET all == Notices(d, s, kinds) IN IF all = <<>> THEN <<"none", s, None>> ELSE all[Len(all)]
+IsWanted(d, s) == LastNotice(d, s, {"archived", "requested", "restored", "closed"})[1] = "requested"
+
+(* A client makes a request. *)
+Request(h, op, s, label) ==
+    /\ op \in Ops \ {"step", "prepare", "carry"}
+    /\ (op \in {"send", "inject"}) = (label # "none")
+    /\ IF op = "restore" /\ IsWanted(db[Home(h)], s) THEN UNCHANGED left       \* the program that answers restore requests
+       ELSE left.requests > 0 /\ left' = [left EXCEPT !.requests = @ - 1]
+    /\ Decide(h, op, s, label)
+
+(* The runtime runs a session that has mail. *)
+Run(h, s) == Decide(h, "step", s, "none") /\ UNCHANGED left
+
+(* What a runtime remembers after the update: it forgets the lease of a session that it archives. session.restore.request *)
+Remembered(m, p) ==
+    LET s == p.s
+        forgets == IF p.op \in {"open", "restore"} THEN Victims(p.view, s) ELSE IF p.op = "archive" THEN {s} ELSE {}
+        asks == IF p.op = "ask" THEN {Key(p.view, s)} ELSE IF Asks(p) THEN {Key(p.view, Other(s))} ELSE {}
+    IN  [lease |-> [x \in Sessions |-> IF x \in forgets THEN None ELSE m.lease[x]], asked |-> m.asked \cup asks, plan |-> NoPlan]
+
+Publish(h) ==
+    LET p == host[h].plan
+        x == Home(h)
+        n == db[x]
+    IN  /\ p # NoPlan
+        /\ IF Expected(p, n)
+           THEN /\ db' = [db EXCEPT ![x] = Update(p, n)]
+                /\ host' = [host EXCEPT ![h] = Remembered(@, p)]
+                /\ newest' = IF p.op \in {"open", "step"} THEN [newest EXCEPT ![p.s] = db'[x].head[p.s]] ELSE newest
+           ELSE /\ host' = [host EXCEPT ![h].plan = NoPlan]      \* it reads the references again
+                /\ UNCHANGED <<db, newest>>
+        /\ UNCHANGED <<parcel, left>>
+
+(* session.prepare.tentative: the only effect of a preparation is the lease in memory. *)
+Prepare(h, s) ==
+    /\ "prepare" \in Ops /\ host[h].plan = NoPlan /\ Live(db[Home(h)], s) /\ left.requests > 0
+    /\ host' = [host EXCEPT ![h].lease[s] = db[Home(h)].head[s]]
+    /\ left' = [left EXCEPT !.requests = @ - 1]
+    /\ UNCHANGED <<db, parcel, newest>>
+
+(* wasm.handoff.one-owner: an operator changes archived/S to moved/S and exports the step. *)
+Release(x, s) ==
+    /\ "carry" \in Ops /\ left.requests > 0 /\ db[x].archived[s] # None /\ parcel[s] = None
+    /\ db' = [db EXCEPT ![x].moved[s] = db[x].archived[s], ![x].archived[s] = IF Broken = "release-keeps" THEN @ ELSE None]
+    /\ parcel' = [parcel EXCEPT ![s] = db[x].archived[s]]
+    /\ left' = [left EXCEPT !.requests = @ - 1]
+    /\ UNCHANGED <<host, newest>>
+
+(* The operator of another store imports the bundle, which replaces what is left of an earlier stay, and changes moved/S to
+   archived/S. A bundle is imported in one store. *)
+Import(x, s) ==
+    /\ parcel[s] # None /\ db[x].moved[s] # parcel[s] /\ db[x].closed[s] = None
+    /\ db' = [db EXCEPT ![x].archived[s] = parcel[s], ![x].moved[s] = None]
+    /\ parcel' = IF Broken = "import-twice" THEN parcel ELSE [parcel EXCEPT ![s] = None]
+    /\ UNCHANGED <<host, newest, left>>
+
+(* session.recover.kill: a kill at any moment. A runtime begins without leases and without a plan. *)
+Kill(h) ==
+    /\ left.kills > 0 /\ host[h] # Fresh
+    /\ host' = [host EXCEPT ![h] = Fresh]
+    /\ left' = [left EXCEPT !.kills = @ - 1]
+    /\ UNCHANGED <<db, parcel, newest>>
+
+Next ==
+    \/ \E h \in Hosts : Publish(h) \/ Kill(h)
+    \/ \E h \in Hosts, s \in Sessions : Run(h, s) \/ Prepare(h, s)
+    \/ \E h \in Hosts, s \in Sessions, op \in Ops, label \in Labels \cup {"none"} : Request(h, op, s, label)
+    \/ \E x \in Stores, s \in Sessions : Release(x, s) \/ Import(x, s)
+
+Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(* Promises. S: in every state. A: between two states. L: in the long run. *)
+
+(* S: a session is in one place: one reference of one store, or a bundle on its way. *)
+Places(s) ==
+    {<<x, "head">> : x \in {y \in Stores : db[y].head[s] # None}}
+    \cup {<<x, "archived">> : x \in {y \in Stores : db[y].archived[s] # None}}
+    \cup {<<x, "closed">> : x \in {y \in Stores : db[y].closed[s] # None}}
+    \cup {<<"none", "parcel">> : y \in {z \in {s} : parcel[z] # None}}
+OneOwner == \A s \in Sessions : IF newest[s] = None THEN Places(s) = {} ELSE Cardinality(Places(s)) = 1
+
+(* S: whoever has the session has its newest step. *)
+Newest == \A s \in Sessions, x \in Stores :
+    /\ db[x].head[s] \in {None, newest[s]}
+    /\ db[x].archived[s] \in {None, newest[s]}
+    /\ parcel[s] \in {None, newest[s]}
+
+(* A: the steps of a session are one line, wherever they are made. *)
+Line == [][\A s \in Sessions : newest[s] # None => IsPrefix(newest[s].read, newest'[s].read)
+                                                  /\ newest'[s].heard + Len(newest'[s].read) <= newest[s].heard + Len(newest[s].read) + 1]_vars
+
+(* A: a session that is away makes no step, and a closed one stays closed. *)
+Still == [][\A s \in Sessions, x \in Stores :
+    /\ Away(db[x], s) => db'[x].head[s] \in {None, db[x].archived[s]}
+    /\ db[x].closed[s] # None => db'[x].closed[s] = db[x].closed[s] /\ db'[x].head[s] = None /\ db'[x].archived[s] = None]_vars
+
+(* S: what a session has read is on the chain of the agent of its store, so that no message is delivered twice. *)
+OnceInOrder == \A s \in Sessions, x \in Stores : db[x].head[s] # None => IsPrefix(db[x].head[s].read, db[x].out[s])
+
+(* S: replies that an agent acknowledged in any store are not listed again where the session lives now. *)
+NotListedAgain == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => IsPrefix(db[y].seen[s], db[x].seen[s])
+
+(* A: a session is archived only if it is quiet at that moment, and not leased in the runtime that archives it. *)
+Archives(x, s) == db[x].archived[s] = None /\ db'[x].archived[s] # None /\ db[x].head[s] # None
+ArchivedQuiet == [][\A s \in Sessions, x \in Stores : Archives(x, s) => Quiet(db[x], s)]_vars
+Pinned == [][\A h \in Hosts, s \in Sessions :
+    Archives(Home(h), s) /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => ~ Leased(host[h], db[Home(h)], s)]_vars
+
+(* A, a hole: the text says that a lease keeps a session from being archived, and does not say by which runtime. *)
+PinnedForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
+
+(* S: at most max_live sessions are live. *)
+Bound == \A x \in Stores : Cardinality(LiveOnes(db[x])) <= MaxLive
+
+(* S: the notices and the references agree, so that a bundle shows the residency of each session. *)
+Residency == \A s \in Sessions, x \in Stores :
+    LET last == LastNotice(db[x], s, {"archived", "restored", "closed"})
+    IN  /\ last[1] = "archived" => Away(db[x], s) /\ db[x].head[s] = None
+        /\ last[1] = "restored" => db[x].head[s] # None \/ db[x].moved[s] # None
+        /\ (last[1] = "closed") = (db[x].closed[s] # None)
+        /\ db[x].closed[s] # None => last[3] = db[x].closed[s]
+        /\ db[x].archived[s] # None => last[1] \in {"archived", "none"} \/ Apart
+
+(* S: for an archived session that somebody needs, a restore request was sent since it was archived. *)
+Wanted == \A h \in Hosts, s \in Sessions :
+    LET d == db[Home(h)]
+    IN  d.archived[s] # None /\ (Told(d, s) > d.archived[s].heard \/ Key(d, s) \in host[h].asked) => IsWanted(d, s)
+
+(* A: a runtime sends one restore request for each stay in the archive. *)
+AskedOnce == [][\A h \in Hosts, s \in Sessions :
+    LET d == db[Home(h)]
+    IN  Len(db'[Home(h)].notices) > Len(d.notices) /\ db'[Home(h)].notices[Len(d.notices) + 1] = <<"requested", s, d.archived[s]>>
+        /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => Key(d, s) \notin host[h].asked]_vars
+
+(* L: mail to an archived session is read, if the runtime works on and a program answers restore requests. Fairness is a plain
+   predicate: ENABLED would be slow. *)
+CanWork == \E h \in Hosts :
+    \/ host[h].plan # NoPlan
+    \/ \E s \in Sessions : Permits("step", s, host[h], db[Home(h)])
+                         \/ (IsWanted(db[Home(h)], s) /\ Permits("restore", s, host[h], db[Home(h)]))
+WorkStep == \E h \in Hosts :
+    \/ Publish(h)
+    \/ \E s \in Sessions : Run(h, s) \/ (IsWanted(db[Home(h)], s) /\ Request(h, "restore", s, "none"))
+FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
+
+Waits(s) == \E x \in Stores : newest[s] # None /\ Told(db[x], s) > newest[s].heard
+ReadAtLast == \A s \in Sessions : Waits(s) ~> ~ Waits(s)
+=============================================================================
