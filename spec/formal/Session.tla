@@ -20,6 +20,8 @@ CONSTANTS
     Stores,     \* {"here"} or {"here", "there"}: each store has its own references
     Hosts,      \* the runtimes: "h1", "h2"
     Apart,      \* TRUE: h2 is on the store "there"; FALSE: all runtimes are on the store "here"
+    Used,       \* the sessions that clients use: "a", "b"
+    Born,       \* the sessions that are live at the beginning, with their first step read and answered
     Ops,        \* the requests that clients and operators make in this run
     Labels,     \* the messages that clients send: "commit" ends a lease, "tell" makes the session write to the other one
     Requests,   \* how many requests are made
@@ -51,12 +53,14 @@ IsPrefix(s, t) == Len(s) <= Len(t) /\ SubSeq(t, 1, Len(s)) = s
 (* out and seen are the mailboxes of the agent: its last message to each session, and the last reply that it acknowledged.
    notices are the messages of the agent to itself. *)
 Init ==
-    /\ db = [x \in Stores |-> [head |-> Nowhere, archived |-> Nowhere, moved |-> Nowhere, closed |-> Nowhere,
-                               out |-> [s \in Sessions |-> <<>>], seen |-> [s \in Sessions |-> <<>>], notices |-> <<>>]]
-    /\ host = [h \in Hosts |-> Fresh]
-    /\ parcel = Nowhere
-    /\ newest = Nowhere
-    /\ left = [requests |-> Requests, kills |-> Kills]
+    LET steps(x) == [s \in Sessions |-> IF x = "here" /\ s \in Born THEN First ELSE None]
+        reads(x) == [s \in Sessions |-> steps(x)[s].read]
+    IN  /\ db = [x \in Stores |-> [head |-> steps(x), archived |-> Nowhere, moved |-> Nowhere, closed |-> Nowhere,
+                                   out |-> reads(x), seen |-> reads(x), notices |-> <<>>]]
+        /\ host = [h \in Hosts |-> Fresh]
+        /\ parcel = Nowhere
+        /\ newest = steps("here")
+        /\ left = [requests |-> Requests, kills |-> Kills]
 
 -----------------------------------------------------------------------------
 (* What the references d of one store say about the session s *)
@@ -83,16 +87,33 @@ Victims(d, s) == IF Cardinality(LiveOnes(d) \ {s}) >= MaxLive THEN {Other(s)} EL
 HasRoom(m, d, s) ==
     \A v \in Victims(d, s) : Guard("victim-busy", Quiet(d, v)) /\ Guard("victim-leased", ~ Leased(m, d, v))
 
+(* The step at which an archived session stopped. *)
+Stopped(d, s) == IF Broken = "restore-closed" /\ d.closed[s] # None THEN d.closed[s] ELSE d.archived[s]
+
 (* session.restore.elsewhere, session.restore.guard: the mail of the agent of this store continues what the session has read,
    and the agent has not read more than the session has sent. *)
 Fits(d, s) ==
-    /\ IsPrefix(d.out[s], d.archived[s].read) \/ IsPrefix(d.archived[s].read, d.out[s])
-    /\ IsPrefix(d.seen[s], d.archived[s].read)
+    /\ IsPrefix(d.out[s], Stopped(d, s).read) \/ IsPrefix(Stopped(d, s).read, d.out[s])
+    /\ IsPrefix(d.seen[s], Stopped(d, s).read)
 
 (* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
    again at the same step has the same target, and then nobody would be asked to restore it. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
 Key(d, s) == IF Broken = "asked-by-target" THEN <<s, Len(d.archived[s].read)>> ELSE <<s, Len(Notices(d, s, {"archived"}))>>
+
+(* The next message that a session reads: those of the other session first, as ids decide and not time. *)
+StepOf(n, s) ==
+    LET head == n.head[s]       \* what the other session tells an actor without a head is its genesis message
+        next == IF Told(n, s) > head.heard THEN "heard" ELSE n.out[s][Len(head.read) + 1]
+    IN  CASE next = "heard" -> [head EXCEPT !.heard = @ + 1]
+          [] next = "tell"  -> [head EXCEPT !.read = Append(@, next), !.told = @ + 1]
+          [] OTHER          -> [head EXCEPT !.read = Append(@, next)]
+
+(* session.restore.request: this step is the first that sends mail to the archived session since it was archived. *)
+Asks(m, d, s) ==
+    /\ d.archived[Other(s)] # None
+    /\ StepOf(d, s).told > d.head[s].told
+    /\ Guard("ask-again", Key(d, Other(s)) \notin m.asked)
 
 -----------------------------------------------------------------------------
 (* The first phase: may a runtime with the memory m do this, if it sees the references d? *)
@@ -111,24 +132,21 @@ Permits(op, s, m, d) ==
             /\ Guard("archive-busy", Quiet(d, s))
             /\ Guard("archive-leased", ~ Leased(m, d, s))
       [] op = "restore" ->                      \* session.restore.guard, in the order of its table
-            /\ d.archived[s] # None /\ d.closed[s] = None /\ d.moved[s] = None /\ d.head[s] = None
+            /\ Stopped(d, s) # None /\ Guard("restore-closed", d.closed[s] = None) /\ d.moved[s] = None /\ d.head[s] = None
             /\ Guard("restore-unfit", Fits(d, s))
             /\ HasRoom(m, d, s)
       [] op = "close"   -> (d.archived[s] # None \/ (Live(d, s) /\ ~ Unread(d, s) /\ d.head[s].told = 0))   \* a lease does not prevent it
       [] op = "ack"     -> Live(d, s) /\ d.seen[s] # d.head[s].read
       [] op = "step"    ->                      \* runtime.away.still, session.away.still
             /\ Guard("run-away", ~ Away(d, s))
-            /\ IF d.head[s] = None THEN d.out[s] # <<>> ELSE Unread(d, s)
+            /\ Unread(d, s)                     \* without a head, the message is a genesis message that waits
 
 (* What the update of this request expects, if it was decided on d and the references are now n. runtime.head.cas,
    runtime.away.expected, session.archive.write-ahead. All requests but a step that asks nothing move the head of the agent. *)
 SameAgent(d, n) == d.out = n.out /\ d.seen = n.seen /\ d.notices = n.notices
 SameAway(d, n, s) == d.archived[s] = n.archived[s] /\ d.moved[s] = n.moved[s] /\ d.closed[s] = n.closed[s]
-Asks(p) == p.op = "step" /\ Told(p.view, p.s) = p.view.head[p.s].heard
-           /\ p.view.archived[Other(p.s)] # None /\ p.view.out[p.s][Len(p.view.head[p.s].read) + 1] = "tell"
-
 Expected(p, n) ==
-    /\ (p.op # "step" \/ Asks(p)) => Guard("agent-blind", SameAgent(p.view, n))
+    /\ (p.op # "step" \/ p.asks) => Guard("agent-blind", SameAgent(p.view, n))
     /\ Guard("head-blind", p.view.head[p.s] = n.head[p.s])
     /\ Guard("away-blind", SameAway(p.view, n, p.s))
        \* The text lets the update expect the head of the session alone. Then mail of another session can arrive unseen.
@@ -147,15 +165,6 @@ Archive(n, s) ==
 (* session.capacity.bound: the sessions that make room are archived in the same update. *)
 MakeRoom(n, s) == IF Victims(n, s) = {} \/ Broken = "no-room" THEN n ELSE Archive(n, Other(s))
 
-(* The next message that a session reads: those of the other session first, as ids decide and not time. *)
-StepOf(n, s) ==
-    LET head == n.head[s]
-        next == IF Told(n, s) > head.heard THEN "heard" ELSE n.out[s][Len(head.read) + 1]
-    IN  CASE head = None    -> First
-          [] next = "heard" -> [head EXCEPT !.heard = @ + 1]
-          [] next = "tell"  -> [head EXCEPT !.read = Append(@, next), !.told = @ + 1]
-          [] OTHER          -> [head EXCEPT !.read = Append(@, next)]
-
 Update(p, n) ==
     LET s == p.s
     IN  CASE p.op = "open"    -> MakeRoom([n EXCEPT !.head[s] = First, !.out[s] = First.read], s)
@@ -164,10 +173,10 @@ Update(p, n) ==
           [] p.op = "ask"     -> Note(n, "requested", s, n.archived[s])
           [] p.op = "archive" -> Archive(n, s)
           [] p.op = "restore" ->
-                LET step == n.archived[s]
+                LET step == Stopped(n, s)
                     out == IF IsPrefix(n.out[s], step.read) /\ Broken # "out-kept" THEN step.read ELSE n.out[s]
                     seen == IF Broken = "seen-kept" THEN n.seen[s] ELSE step.read
-                IN  Note(MakeRoom([n EXCEPT !.archived[s] = None, !.head[s] = IF Broken = "restore-first" THEN First ELSE step,
+                IN  Note(MakeRoom([n EXCEPT !.archived[s] = None, !.closed[s] = None, !.head[s] = IF Broken = "restore-first" THEN First ELSE step,
                                             !.out[s] = out, !.seen[s] = seen], s), "restored", s, step)
           [] p.op = "close"   ->                \* session.close.final: the agent drops its entries for the session
                 LET step == IF n.head[s] # None THEN n.head[s] ELSE n.archived[s]
@@ -175,17 +184,19 @@ Update(p, n) ==
                                    !.out[s] = <<>>, !.seen[s] = <<>>], "closed", s, step)
           [] p.op = "ack"     -> [n EXCEPT !.seen[s] = n.head[s].read]
           [] p.op = "step"    ->                \* the update that adopts a step sends the restore request for its receiver
-                LET after == [n EXCEPT !.head[s] = StepOf(n, s)]
-                IN  IF Asks(p) /\ Broken # "no-request" THEN Note(after, "requested", Other(s), n.archived[Other(s)]) ELSE after
+                LET after == [n EXCEPT !.head[s] = StepOf(p.view, s)]
+                IN  IF p.asks /\ Broken # "no-request" THEN Note(after, "requested", Other(s), n.archived[Other(s)]) ELSE after
 
 -----------------------------------------------------------------------------
 (* Actions *)
 
 Decide(h, op, s, label) ==
-    /\ host[h].plan = NoPlan
-    /\ Permits(op, s, host[h], db[Home(h)])
-    /\ host' = [host EXCEPT ![h].plan = [op |-> op, s |-> s, label |-> label, view |-> db[Home(h)]]]
-    /\ UNCHANGED <<db, parcel, newest>>
+    LET d == db[Home(h)]
+    IN  /\ host[h].plan = NoPlan
+        /\ Permits(op, s, host[h], d)
+        /\ host' = [host EXCEPT ![h].plan =
+              [op |-> op, s |-> s, label |-> label, view |-> d, asks |-> op = "step" /\ Asks(host[h], d, s)]]
+        /\ UNCHANGED <<db, parcel, newest>>
 
 (* The last notice about s is a restore request. *)
 LastNotice(d, s, kinds) == LET all == Notices(d, s, kinds) IN IF all = <<>> THEN <<"none", s, None>> ELSE all[Len(all)]
@@ -194,6 +205,7 @@ IsWanted(d, s) == LastNotice(d, s, {"archived", "requested", "restored", "closed
 (* A client makes a request. *)
 Request(h, op, s, label) ==
     /\ op \in Ops \ {"step", "prepare", "carry"}
+    /\ op = "open" => Home(h) = "here"       \* a nonce is used once: no client opens the same session in both stores
     /\ (op \in {"send", "inject"}) = (label # "none")
     /\ IF op = "restore" /\ IsWanted(db[Home(h)], s) THEN UNCHANGED left       \* the program that answers restore requests
        ELSE left.requests > 0 /\ left' = [left EXCEPT !.requests = @ - 1]
@@ -206,7 +218,7 @@ Run(h, s) == Decide(h, "step", s, "none") /\ UNCHANGED left
 Remembered(m, p) ==
     LET s == p.s
         forgets == IF p.op \in {"open", "restore"} THEN Victims(p.view, s) ELSE IF p.op = "archive" THEN {s} ELSE {}
-        asks == IF p.op = "ask" THEN {Key(p.view, s)} ELSE IF Asks(p) THEN {Key(p.view, Other(s))} ELSE {}
+        asks == IF p.op = "ask" THEN {Key(p.view, s)} ELSE IF p.asks THEN {Key(p.view, Other(s))} ELSE {}
     IN  [lease |-> [x \in Sessions |-> IF x \in forgets THEN None ELSE m.lease[x]], asked |-> m.asked \cup asks, plan |-> NoPlan]
 
 Publish(h) ==
@@ -254,9 +266,9 @@ Kill(h) ==
 
 Next ==
     \/ \E h \in Hosts : Publish(h) \/ Kill(h)
-    \/ \E h \in Hosts, s \in Sessions : Run(h, s) \/ Prepare(h, s)
-    \/ \E h \in Hosts, s \in Sessions, op \in Ops, label \in Labels \cup {"none"} : Request(h, op, s, label)
-    \/ \E x \in Stores, s \in Sessions : Release(x, s) \/ Import(x, s)
+    \/ \E h \in Hosts, s \in Used : Run(h, s) \/ Prepare(h, s)
+    \/ \E h \in Hosts, s \in Used, op \in Ops, label \in Labels \cup {"none"} : Request(h, op, s, label)
+    \/ \E x \in Stores, s \in Used : Release(x, s) \/ Import(x, s)
 
 Spec == Init /\ [][Next]_vars
 
