@@ -91,6 +91,7 @@ Settle(f, attempt, outcome) ==
 TryAgain(f, class) ==
     IF Guard("retry", f.attempt < MaxAttempts) = FALSE THEN Finish(f, "failed", class)
     ELSE IF Backoff THEN StartTimer([f EXCEPT !.phase = "backoff"], "backoff")
+    ELSE IF Broken = "drops" THEN [f EXCEPT !.attempt = @ + 1, !.timer = NoTimer]
     ELSE Dispatch([f EXCEPT !.attempt = @ + 1])
 
 (* Why a message is ignored: the first reason of the table that applies, or "none". flow.step.ignored *)
@@ -119,7 +120,8 @@ Fired(f, m) ==
           [] m.timer[1] = "wait"    -> Finish(g, "failed", "timeout")
 
 Carry(f, m) ==
-    CASE Reason(f, m) # "none" -> Log(f, <<"ignored", f.at, m.mt, Reason(f, m)>>)
+    CASE Broken = "after-end" /\ f.status \in Terminal /\ m.mt = "cancel" -> [f EXCEPT !.status = "failed"]
+      [] Reason(f, m) # "none" -> Log(f, <<"ignored", f.at, m.mt, Reason(f, m)>>)
       [] m.mt = "result" /\ m.outcome = "ok" -> Enter(Settle(f, m.attempt, "ok"), f.at + 1)
       [] m.mt = "result" /\ m.outcome = "error" -> TryAgain(Settle(f, m.attempt, "error"), "tool")
       [] m.mt = "result" /\ m.outcome = "bad" -> Finish(Settle(f, m.attempt, "bad"), "failed", "bad-result")
@@ -268,13 +270,13 @@ SentOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.sent) : Is(f.sent[i], "call
     /\ Count(f.log, LAMBDA e : e = <<"called", f.sent[i][2], f.sent[i][3]>>) = 1)
 
 (* S: a call fails for errors and timeouts only after all its attempts, each of which was settled. *)
-Schedule == EveryFlow(LAMBDA f :
+AllAttempts == EveryFlow(LAMBDA f :
     /\ \A i \in 1 .. Len(f.log) : Is(f.log[i], "called") => f.log[i][3] <= MaxAttempts
     /\ \A i \in 1 .. Len(f.log) : (Is(f.log[i], "ended") /\ f.log[i][4] \in {"tool", "timeout"} /\ Nodes[f.log[i][2]] = "call") =>
           \A k \in 1 .. MaxAttempts : Settled(f, f.log[i][2], k) >= 1)
 
 (* S: after a result was carried out, the timer of its attempt has no effect; and a timer has no effect twice. *)
-Race == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
+TimerRace == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
     (i < j /\ Is(f.log[j], "fired")) =>
         /\ f.log[i] # f.log[j]
         /\ ~ (f.log[j][3][1] = "timeout" /\ Is(f.log[i], "settled") /\ f.log[i][2] = f.log[j][2] /\ f.log[i][3] = f.log[j][3][3]))
@@ -284,31 +286,31 @@ PendingStays == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
     ~ (i < j /\ Is(f.log[i], "pending") /\ Is(f.log[j], "fired") /\ f.log[j][3] = <<"timeout", f.log[i][2], f.log[i][3]>>))
 
 (* S: one event resumes a wait, and nothing else. *)
-WaitOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log) :
+ResumedOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log) :
     Is(f.log[i], "resumed") => Nodes[f.log[i][2]] = "wait" /\ Happened(f, "resumed", f.log[i][2]) = 1)
 
 (* S: limits. Late results, which come for an attempt that had already been settled, are not in the reserve. *)
 Late(f) == Count(f.log, LAMBDA e : Is(e, "settled") /\ e[4] = "ok" /\ Settled(f, e[2], e[3]) > 1)
-Budget == EveryFlow(LAMBDA f :
+WithinBudget == EveryFlow(LAMBDA f :
     /\ f.calls <= ProgramCalls /\ f.calls + f.carry <= PolicyCalls
     /\ f.calls = Count(f.log, LAMBDA e : Is(e, "called"))
     /\ f.tokens + f.reserved <= MaxTokens + Late(f))
 
 (* S: one report, in the step in which the flow ends. S: a flow that has not ended has something open, and says which. *)
-Report == EveryFlow(LAMBDA f : Count(f.sent, LAMBDA e : Is(e, "report")) = IF f.status \in Terminal THEN 1 ELSE 0)
-Open == EveryFlow(LAMBDA f : f.status \in {"absent", "planned"} \cup Terminal \/
+OneReport == EveryFlow(LAMBDA f : Count(f.sent, LAMBDA e : Is(e, "report")) = IF f.status \in Terminal THEN 1 ELSE 0)
+OpenNode == EveryFlow(LAMBDA f : f.status \in {"absent", "planned"} \cup Terminal \/
     (f.at # 0 /\ f.status = IF f.phase \in {"pending", "waiting"} THEN "suspended" ELSE "running"))
 
 (* A: a flow that has ended stays as it is, apart from ignored messages and its successor. A: a trace only grows. *)
-Absorbing == [][\A x \in Flows : db[x].status \in Terminal =>
+EndedStays == [][\A x \in Flows : db[x].status \in Terminal =>
     /\ db'[x].status = db[x].status /\ db'[x].sent = db[x].sent
     /\ \A i \in Len(db[x].log) + 1 .. Len(db'[x].log) : db'[x].log[i][1] \in {"ignored", "continued"}]_vars
-Forward == [][\A x \in Flows : Len(db'[x].log) >= Len(db[x].log) /\ SubSeq(db'[x].log, 1, Len(db[x].log)) = db[x].log]_vars
+TraceGrows == [][\A x \in Flows : Len(db'[x].log) >= Len(db[x].log) /\ SubSeq(db'[x].log, 1, Len(db[x].log)) = db[x].log]_vars
 
 (* S: a flow is a function of its first core and of the messages that it covered, whoever was killed in between. *)
 RECURSIVE Fold(_, _)
 Fold(f, messages) == IF messages = <<>> THEN f ELSE Fold(Status(Carry(f, Head(messages))), Tail(messages))
-Replayed == [db["f"] EXCEPT !.seen = 0] = Fold(Begun, SubSeq(mail["f"], 1, db["f"].seen))
+SameTrace == [db["f"] EXCEPT !.seen = 0] = Fold(Begun, SubSeq(mail["f"], 1, db["f"].seen))
 
 (* S: the peer performs each call once, and each call that it performed is in a durable trace. *)
 PerformedOnce == \A x \in Flows, n \in 1 .. Len(Nodes) :
@@ -318,7 +320,7 @@ PerformedKnown == \A x \in Flows, n \in 1 .. Len(Nodes), k \in 0 .. MaxAttempts 
     performed[<<x, n, k>>] > 0 => Happened(db[x], "called", n) > 0
 
 (* S: a successor begins only with the flow.start of a flow that was interrupted, once. *)
-Heir ==
+SuccessorStart ==
     /\ db["f"].next => db["f"].status = "budget_exceeded"
     /\ Count(db["f"].log, LAMBDA e : Is(e, "continued")) <= 1
     /\ db["g"].status \notin {"absent", "planned"} => db["f"].next /\ db["g"].heard = 2
@@ -334,7 +336,7 @@ WorkStep ==
     \/ \E h \in Hosts : Work(h)
     \/ \E x \in Flows : \E e \in Visible(x) : Fire(x, e) \/ (Unanswered(x, e) /\ \E outcome \in Outcomes : Answer(x, e, outcome))
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
-Ends == \A x \in Flows : db[x].status \in {"running", "suspended"} ~> db[x].status \in Terminal
+EndsAtLast == \A x \in Flows : db[x].status \in {"running", "suspended"} ~> db[x].status \in Terminal
 
 -----------------------------------------------------------------------------
 (* Holes: sentences of the text that this model, which follows its tables, violates *)

@@ -28,7 +28,7 @@ CONSTANTS
 VARIABLES
     db,             \* the image: world, journal, and past, the worlds 0, 1, 2, ... that the journal gives
     host,           \* for each runtime: a planned operation, a reply that is not sent yet, and whether a runtime.run is in progress
-    client,         \* for each request: "idle", "waiting" or its reply
+    client,         \* for each request: "idle", "waiting", "refused" or "replied", with the reply
     left            \* how many repeats, ticks, rollbacks, forks, posts and kills are left
 
 vars == <<db, host, client, left>>
@@ -57,7 +57,7 @@ Program(p) ==
 
 -----------------------------------------------------------------------------
 (* Frames. A run has the members w, the private copy; sends, a counter of sendings; taken, posted and saves, as in the record;
-   fail, the failure of the frame or "none"; whole, TRUE if the failure is one of the whole operation. *)
+   fail, the failure of the frame or "none"; whole, TRUE if it fails the whole operation; hit, TRUE once a limit was reached. *)
 
 Note(w, a) == [w EXCEPT !.actor[a].notes = @ + 1]
 
@@ -96,13 +96,13 @@ Frame(run, queue, path) ==
              undone == IF Broken = "undo" THEN inner.w ELSE IF Broken = "undo-all" THEN run.begin ELSE run.w
              notice == [id |-> <<run.seq, inner.sends>>, from |-> x.to, to |-> x.from, program |-> "notice", mode |-> "join", step |-> 0]
          IN  IF x.mode = "save"
-             THEN IF Len(path) = MaxDepth THEN [run EXCEPT !.fail = "depth", !.whole = TRUE]
+             THEN IF Len(path) = MaxDepth THEN [run EXCEPT !.fail = "depth", !.whole = TRUE, !.hit = TRUE]
                   ELSE IF inner.fail = "none" THEN Frame(inner, Tail(queue), path)
                   ELSE IF inner.whole /\ Broken # "save-limit" THEN inner
                   ELSE Frame([inner EXCEPT !.w = undone, !.fail = IF Broken = "save-fails" THEN @ ELSE "none", !.whole = FALSE,
                                            !.sends = @ + 1, !.saves = Append(@, <<x.from, path, x.id>>)],
                              IF Broken = "save-fails" THEN <<>> ELSE Tail(queue) \o (IF Broken = "no-notice" THEN <<>> ELSE <<notice>>), path)
-             ELSE IF Len(run.taken) = MaxTaken THEN [run EXCEPT !.fail = "steps", !.whole = TRUE]
+             ELSE IF Len(run.taken) = MaxTaken THEN [run EXCEPT !.fail = "steps", !.whole = TRUE, !.hit = TRUE]
              ELSE LET answer == Answer(run, x, path)
                   IN  IF answer.run.fail # "none" THEN answer.run ELSE Frame(answer.run, Tail(queue) \o answer.queue, path)
 
@@ -137,13 +137,13 @@ Operation(w, seq, plan, past) ==
     LET root == [id |-> <<seq, 0>>, from |-> plan.from, to |-> plan.to, program |-> plan.program, mode |-> "root", step |-> 0]
         rest == WithoutRoot(w, plan)
         run == [w |-> rest, begin |-> rest, seq |-> seq, sends |-> 1, taken |-> <<>>, posted |-> <<>>, saves |-> <<>>,
-                fail |-> "none", whole |-> FALSE]
+                fail |-> "none", whole |-> FALSE, hit |-> FALSE]
         end == Frame(run, <<root>>, <<>>)
         kept == IF Broken = "root-stays" THEN w ELSE IF Broken = "half" THEN end.w ELSE rest
         notice == [id |-> <<seq, 99>>, from |-> plan.to, to |-> plan.from, program |-> "notice", mode |-> "post", step |-> 99]
         failed == IF plan.kind = "post" /\ plan.from # "R" /\ plan.program # "notice"
                   THEN [kept EXCEPT !.posts = @ \cup {notice}] ELSE kept
-        record == [seq |-> seq, plan |-> plan, outcome |-> "committed", taken |-> <<>>, posted |-> <<>>, saves |-> <<>>]
+        record == [seq |-> seq, plan |-> plan, outcome |-> "committed", taken |-> <<>>, posted |-> <<>>, saves |-> <<>>, hit |-> FALSE]
         (* A rollback: the writes of world n with the timers of now. image.world.rollback *)
         back == [w EXCEPT !.actor = [a \in Actors |-> [past[plan.to].actor[a] EXCEPT
                     !.timers = IF Broken = "old-timers" THEN @ ELSE w.actor[a].timers, !.notes = w.actor[a].notes]]]
@@ -154,23 +154,24 @@ Operation(w, seq, plan, past) ==
           [] OTHER ->
                 [w |-> IF end.fail = "none" THEN end.w ELSE failed,
                  record |-> [record EXCEPT !.outcome = IF end.fail = "none" THEN "committed" ELSE end.fail,
-                                           !.taken = end.taken, !.posted = end.posted, !.saves = end.saves]]
+                                           !.taken = end.taken, !.posted = end.posted, !.saves = end.saves, !.hit = end.hit]]
 
 -----------------------------------------------------------------------------
 (* Runtimes and clients *)
 
+State(is) == [is |-> is, seq |-> 0, outcome |-> "none"]
 Fresh == [plan |-> NoPlan, base |-> 0, seen |-> World0, reply |-> <<>>, running |-> FALSE]
 Init ==
     /\ db = [world |-> World0, journal |-> <<>>, past |-> <<World0>>]
     /\ host = [h \in Hosts |-> Fresh]
-    /\ client = [c \in Requests |-> "idle"]
+    /\ client = [c \in Requests |-> State("idle")]
     /\ left = [repeats |-> Repeats, ticks |-> Ticks, rollbacks |-> Rollbacks, forks |-> Forks, posts |-> Cardinality(Posts), kills |-> Kills]
 
 (* image.request.once: the record with the key, or 0. *)
 Recorded(journal, key) ==
     LET found == {i \in 1 .. Len(journal) : journal[i].plan.key = key}
     IN  IF found = {} \/ Broken = "no-key" THEN 0 ELSE CHOOSE i \in found : \A k \in found : k <= i
-ReplyOf(journal, i) == <<i, journal[i].outcome>>
+ReplyOf(seq, outcome) == [is |-> "replied", seq |-> seq, outcome |-> outcome]
 
 Plan(h, plan) ==
     /\ host[h].plan = NoPlan /\ host[h].reply = <<>>
@@ -178,10 +179,10 @@ Plan(h, plan) ==
 
 (* A client sends a request, or repeats it to any runtime if it has no reply. rejected/order: an unread post of R is in the way. *)
 Ask(h, c) ==
-    /\ client[c] \in {"idle", "waiting"} /\ ~ FromOutside(db.world, "A")
-    /\ client[c] = "waiting" => left.repeats > 0
-    /\ left' = IF client[c] = "waiting" THEN [left EXCEPT !.repeats = @ - 1] ELSE left
-    /\ client' = [client EXCEPT ![c] = "waiting"]
+    /\ client[c].is \in {"idle", "waiting"} /\ ~ FromOutside(db.world, "A")
+    /\ client[c].is = "waiting" => left.repeats > 0
+    /\ left' = IF client[c].is = "waiting" THEN [left EXCEPT !.repeats = @ - 1] ELSE left
+    /\ client' = [client EXCEPT ![c] = State("waiting")]
     /\ Plan(h, [kind |-> "request", root |-> "none", to |-> "A", from |-> "R", program |-> c, key |-> c])
     /\ UNCHANGED db
 
@@ -196,7 +197,7 @@ Run(h) ==
     /\ ~ host[h].running /\ NextRoot(db.world) # NoPlan
     /\ host' = [host EXCEPT ![h].running = TRUE] /\ UNCHANGED <<db, client, left>>
 Rest(h) ==
-    /\ host[h].running /\ host[h].plan = NoPlan /\ NextRoot(db.world) = NoPlan
+    /\ host[h].running /\ host[h].plan = NoPlan /\ Guard("run-drops", NextRoot(db.world) = NoPlan)
     /\ host' = [host EXCEPT ![h].running = FALSE] /\ UNCHANGED <<db, client, left>>
 Next1(h) == Guard("held", host[h].running) /\ NextRoot(db.world) # NoPlan /\ Plan(h, NextRoot(db.world)) /\ UNCHANGED <<db, client, left>>
 
@@ -209,16 +210,16 @@ Publish(h) ==
         result == Operation(IF Broken = "no-cas" THEN host[h].seen ELSE db.world, base + 1, plan, db.past)
     IN  /\ plan # NoPlan
         /\ IF done > 0
-           THEN host' = [host EXCEPT ![h].plan = NoPlan, ![h].reply = <<plan.key, ReplyOf(db.journal, done)>>] /\ UNCHANGED <<db, client>>
+           THEN host' = [host EXCEPT ![h].plan = NoPlan, ![h].reply = <<plan.key, ReplyOf(done, db.journal[done].outcome)>>] /\ UNCHANGED <<db, client>>
            ELSE IF Guard("no-cas", host[h].base = Len(db.journal))
            THEN /\ db' = [world |-> result.w, journal |-> Append(SubSeq(db.journal, 1, base), result.record),
                           past |-> Append(SubSeq(db.past, 1, base + 1), result.w)]
                 /\ host' = [host EXCEPT ![h].plan = NoPlan,
-                                        ![h].reply = IF plan.kind = "request" THEN <<plan.key, <<base + 1, result.record.outcome>>>> ELSE <<>>]
+                                        ![h].reply = IF plan.kind = "request" THEN <<plan.key, ReplyOf(base + 1, result.record.outcome)>> ELSE <<>>]
                 /\ UNCHANGED client
            ELSE /\ IF plan.kind \in {"post", "timer"} /\ Broken # "stale-root" THEN host' = [host EXCEPT ![h].plan = NoPlan] /\ UNCHANGED client
                    ELSE IF plan.kind = "request" /\ FromOutside(db.world, "A")
-                   THEN host' = [host EXCEPT ![h].plan = NoPlan] /\ client' = [client EXCEPT ![plan.key] = "refused"]
+                   THEN host' = [host EXCEPT ![h].plan = NoPlan] /\ client' = [client EXCEPT ![plan.key] = State("refused")]
                    ELSE host' = [host EXCEPT ![h].base = Len(db.journal)] /\ UNCHANGED client
                 /\ UNCHANGED db
         /\ UNCHANGED left
@@ -230,7 +231,7 @@ Reply(h) ==
     /\ host' = [host EXCEPT ![h].reply = <<>>] /\ UNCHANGED <<db, left>>
 EarlyReply(h) ==
     /\ Broken = "early-reply" /\ host[h].plan.kind = "request"
-    /\ client' = [client EXCEPT ![host[h].plan.key] = <<host[h].base + 1, "committed">>] /\ UNCHANGED <<db, host, left>>
+    /\ client' = [client EXCEPT ![host[h].plan.key] = ReplyOf(host[h].base + 1, "committed")] /\ UNCHANGED <<db, host, left>>
 
 Kill(h) ==
     /\ left.kills > 0 /\ host[h] # Fresh
@@ -244,7 +245,7 @@ Fork(n) ==
     /\ db' = [world |-> IF Broken = "fork-leaks" THEN [db.past[n + 1] EXCEPT !.posts = db.world.posts] ELSE db.past[n + 1],
               journal |-> SubSeq(db.journal, 1, n), past |-> SubSeq(db.past, 1, n + 1)]
     /\ host' = [h \in Hosts |-> Fresh]
-    /\ client' = [c \in Requests |-> IF Recorded(SubSeq(db.journal, 1, n), c) = 0 THEN "idle" ELSE client[c]]
+    /\ client' = [c \in Requests |-> IF Recorded(SubSeq(db.journal, 1, n), c) = 0 THEN State("idle") ELSE client[c]]
 
 Next ==
     \/ \E h \in Hosts : Publish(h) \/ Reply(h) \/ EarlyReply(h) \/ Kill(h) \/ Run(h) \/ Rest(h) \/ Next1(h)
@@ -265,13 +266,13 @@ Failed(path) == \E s \in Range(Newest.saves) : IsPrefix(Append(s[2], s[3]), path
 Remains(path) == Newest.outcome = "committed" /\ ~ Failed(path)
 
 (* S: exactly the steps of frames that did not fail remain, in order. *)
-Exactly == Ran => \A a \in Actors :
+FramesExact == Ran => \A a \in Actors :
     LET all == [i \in 1 .. Len(Newest.taken) |-> <<i>> \o Newest.taken[i]]
         mine == SelectSeq(all, LAMBDA t : t[2] = a /\ Remains(t[3]) /\ t[4] # "notice")
     IN  db.world.actor[a].writes = Before.actor[a].writes \o [i \in 1 .. Len(mine) |-> <<Newest.seq, mine[i][1]>>]
 
 (* S: exactly the posts of these frames are unread, without the root, and with one notice about a post that failed. *)
-PostsExactly == db.journal # <<>> /\ Newest.plan.kind # "rollback" =>
+PostsExact == db.journal # <<>> /\ Newest.plan.kind # "rollback" =>
     {m.id : m \in db.world.posts} =
         ({m.id : m \in Before.posts} \ (IF Newest.plan.kind = "post" THEN {Newest.plan.root.id} ELSE {}))
         \cup {p[1] : p \in {p \in Range(Newest.posted) : Remains(p[2])}}
@@ -284,13 +285,14 @@ NoticeEach == Ran => \A a \in Actors :
         + Cardinality({i \in 1 .. Len(Newest.saves) : Newest.saves[i][1] = a /\ Remains(Newest.saves[i][2])})
         + (IF Newest.plan.kind = "post" /\ Newest.plan.program = "notice" /\ Newest.plan.to = a THEN 1 ELSE 0)
 
-(* S: a failure of a whole operation is one, also within a savepoint. *)
-Limits == Ran => Newest.outcome = "committed" => Len(Newest.taken) <= MaxTaken /\ \A t \in Range(Newest.taken) : Len(t[2]) <= MaxDepth
-Whole == Ran /\ Newest.outcome = "committed" => Len(Newest.taken) < MaxTaken \/ db.world = Operation(Before, Newest.seq, Newest.plan, db.past).w
+(* S: a limit that is reached fails the whole operation, also within a savepoint. *)
+LimitsWhole == Ran /\ Newest.hit => Newest.outcome \in {"steps", "depth"} /\ Len(Newest.taken) <= MaxTaken
 
 (* S: no message, and no timer, is the root of two operations. *)
 RootOnce == \A i, k \in 1 .. Len(db.journal) :
-    i # k /\ db.journal[i].plan.kind \in {"post", "timer"} => db.journal[k].plan # db.journal[i].plan
+    LET p == db.journal[i].plan
+        q == db.journal[k].plan
+    IN  i < k /\ p.kind \in {"post", "timer"} /\ q.kind = p.kind => q.root # p.root
 
 (* S: a timer fires when it is due and set, and its entry is gone then, whether its operation commits or fails. *)
 TimerGone == Ran /\ Newest.plan.kind = "timer" =>
@@ -298,24 +300,24 @@ TimerGone == Ran /\ Newest.plan.kind = "timer" =>
     /\ Newest.plan.root \notin db.world.actor[Newest.plan.to].timers
 
 (* S: each root is the next root of the world before it: timers first, unless a post of R is in the way. *)
-InOrder == Ran /\ Newest.plan.kind \in {"post", "timer"} =>
-    /\ Newest.plan = NextRoot(Before)
+RootOrder == Ran /\ Newest.plan.kind \in {"post", "timer"} =>
+    /\ Newest.plan.kind = NextRoot(Before).kind /\ Newest.plan.root = NextRoot(Before).root
     /\ Newest.plan.kind = "post" => \A a \in Actors : FromOutside(Before, a) \/ \A t \in Before.actor[a].timers : t[1] > Before.clock
 
 (* S: the world is that of its last record: the journal explains every change. *)
-Journal == Len(db.past) = Len(db.journal) + 1 /\ db.world = db.past[Len(db.past)]
+JournalExplains == Len(db.past) = Len(db.journal) + 1 /\ db.world = db.past[Len(db.past)]
 
 (* A: the journal only grows, by one record at a time. A fork is a copy. *)
-Grows == [][left'.forks = left.forks => IsPrefix(db.journal, db'.journal) /\ Len(db'.journal) <= Len(db.journal) + 1]_vars
+JournalGrows == [][left'.forks = left.forks => IsPrefix(db.journal, db'.journal) /\ Len(db'.journal) <= Len(db.journal) + 1]_vars
 
 (* A: posts and timers run only during a runtime.run. *)
-Held == [][(db'.journal # db.journal /\ left'.forks = left.forks /\ db'.journal[Len(db'.journal)].plan.kind \in {"post", "timer"})
+RunHeld == [][(db'.journal # db.journal /\ left'.forks = left.forks /\ db'.journal[Len(db'.journal)].plan.kind \in {"post", "timer"})
             => \E h \in Hosts : host[h].running /\ host[h].plan # host'[h].plan]_vars
 
 (* S: a request with a key is one operation, whoever was killed, and its reply is that of its record. *)
 KeyOnce == \A c \in Requests : Cardinality({i \in 1 .. Len(db.journal) : db.journal[i].plan.key = c}) <= 1
-Answered == \A c \in Requests : client[c] \notin {"idle", "waiting", "refused"} =>
-    client[c][1] <= Len(db.journal) /\ db.journal[client[c][1]].plan.key = c /\ db.journal[client[c][1]].outcome = client[c][2]
+ReplyKept == \A c \in Requests : client[c].is = "replied" =>
+    client[c].seq <= Len(db.journal) /\ db.journal[client[c].seq].plan.key = c /\ db.journal[client[c].seq].outcome = client[c].outcome
 
 (* S: a rollback gives every actor the writes of world n, and keeps timers, posts, notices and the clock. *)
 RolledBack == db.journal # <<>> /\ Newest.plan.kind = "rollback" =>
@@ -326,8 +328,8 @@ RolledBack == db.journal # <<>> /\ Newest.plan.kind = "rollback" =>
 CanWork == \E h \in Hosts : host[h].plan # NoPlan \/ host[h].reply # <<>> \/ NextRoot(db.world) # NoPlan
 WorkStep == \E h \in Hosts : Publish(h) \/ Reply(h) \/ Run(h) \/ Next1(h)
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
-AllRun == NextRoot(db.world) # NoPlan ~> NextRoot(db.world) = NoPlan
+RunAtLast == NextRoot(db.world) # NoPlan ~> NextRoot(db.world) = NoPlan
 
 (* A hole: "A request MUST NOT fail or be refused only because another runtime has worked on the image." image.op.conflict *)
-NeverRefused == \A c \in Requests : client[c] # "refused"
+NeverRefused == \A c \in Requests : client[c].is # "refused"
 =============================================================================

@@ -284,22 +284,22 @@ Places(s) ==
 OneOwner == \A s \in Sessions : IF newest[s] = None THEN Places(s) = {} ELSE Cardinality(Places(s)) = 1
 
 (* S: whoever has the session has its newest step. *)
-Newest == \A s \in Sessions, x \in Stores :
+NewestStep == \A s \in Sessions, x \in Stores :
     /\ db[x].head[s] \in {None, newest[s]}
     /\ db[x].archived[s] \in {None, newest[s]}
     /\ parcel[s] \in {None, newest[s]}
 
 (* A: the steps of a session are one line, wherever they are made. *)
-Line == [][\A s \in Sessions : newest[s] # None => IsPrefix(newest[s].read, newest'[s].read)
+StepLine == [][\A s \in Sessions : newest[s] # None => IsPrefix(newest[s].read, newest'[s].read)
                                                   /\ newest'[s].heard + Len(newest'[s].read) <= newest[s].heard + Len(newest[s].read) + 1]_vars
 
 (* A: a session that is away makes no step, and a closed one stays closed. *)
-Still == [][\A s \in Sessions, x \in Stores :
+AwayStill == [][\A s \in Sessions, x \in Stores :
     /\ Away(db[x], s) => db'[x].head[s] \in {None, db[x].archived[s]}
     /\ db[x].closed[s] # None => db'[x].closed[s] = db[x].closed[s] /\ db'[x].head[s] = None /\ db'[x].archived[s] = None]_vars
 
 (* S: what a session has read is on the chain of the agent of its store, so that no message is delivered twice. *)
-OnceInOrder == \A s \in Sessions, x \in Stores : db[x].head[s] # None => IsPrefix(db[x].head[s].read, db[x].out[s])
+ReadOnceInOrder == \A s \in Sessions, x \in Stores : db[x].head[s] # None => IsPrefix(db[x].head[s].read, db[x].out[s])
 
 (* S: replies that an agent acknowledged in any store are not listed again where the session lives now. *)
 NotListedAgain == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => IsPrefix(db[y].seen[s], db[x].seen[s])
@@ -307,14 +307,14 @@ NotListedAgain == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => I
 (* A: a session is archived only if it is quiet at that moment, and not leased in the runtime that archives it. *)
 Archives(x, s) == db[x].archived[s] = None /\ db'[x].archived[s] # None /\ db[x].head[s] # None
 ArchivedQuiet == [][\A s \in Sessions, x \in Stores : Archives(x, s) => Quiet(db[x], s)]_vars
-Pinned == [][\A h \in Hosts, s \in Sessions :
+LeasePins == [][\A h \in Hosts, s \in Sessions :
     Archives(Home(h), s) /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => ~ Leased(host[h], db[Home(h)], s)]_vars
 
 (* A, a hole: the text says that a lease keeps a session from being archived, and does not say by which runtime. *)
-PinnedForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
+LeasePinsForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
 
 (* S: at most max_live sessions are live. *)
-Bound == \A x \in Stores : Cardinality(LiveOnes(db[x])) <= MaxLive
+LiveBound == \A x \in Stores : Cardinality(LiveOnes(db[x])) <= MaxLive
 
 (* S: the notices and the references agree, so that a bundle shows the residency of each session. *)
 Residency == \A s \in Sessions, x \in Stores :
@@ -326,7 +326,7 @@ Residency == \A s \in Sessions, x \in Stores :
         /\ db[x].archived[s] # None => last[1] \in {"archived", "none"} \/ Apart
 
 (* S: for an archived session that somebody needs, a restore request was sent since it was archived. *)
-Wanted == \A h \in Hosts, s \in Sessions :
+RestoreWanted == \A h \in Hosts, s \in Sessions :
     LET d == db[Home(h)]
     IN  d.archived[s] # None /\ (Told(d, s) > d.archived[s].heard \/ Key(d, s) \in host[h].asked) => IsWanted(d, s)
 
