@@ -271,6 +271,9 @@ FramesExact == Ran => \A a \in Actors :
         mine == SelectSeq(all, LAMBDA t : t[2] = a /\ Remains(t[3]) /\ t[4] # "notice")
     IN  db.world.actor[a].writes = Before.actor[a].writes \o [i \in 1 .. Len(mine) |-> <<Newest.seq, mine[i][1]>>]
 
+(* S: what fails within a savepoint fails the savepoint alone, and the operation goes on. *)
+SavepointAlone == Ran /\ Newest.outcome = "failed" => ~ Failed(Newest.taken[Len(Newest.taken)][2])
+
 (* S: exactly the posts of these frames are unread, without the root, and with one notice about a post that failed. *)
 PostsExact == db.journal # <<>> /\ Newest.plan.kind # "rollback" =>
     {m.id : m \in db.world.posts} =
