@@ -122,6 +122,7 @@ Fired(f, m) ==
 Carry(f, m) ==
     CASE Broken = "after-end" /\ f.status \in Terminal /\ m.mt = "cancel" -> [f EXCEPT !.status = "failed"]
       [] Reason(f, m) # "none" -> Log(f, <<"ignored", f.at, m.mt, Reason(f, m)>>)
+      [] m.mt = "result" /\ m.outcome = "ok" /\ m.attempt < f.attempt /\ Broken = "late-ok" -> Settle(f, m.attempt, "ok")
       [] m.mt = "result" /\ m.outcome = "ok" -> Enter(Settle(f, m.attempt, "ok"), f.at + 1)
       [] m.mt = "result" /\ m.outcome = "error" -> TryAgain(Settle(f, m.attempt, "error"), "tool")
       [] m.mt = "result" /\ m.outcome = "bad" -> Finish(Settle(f, m.attempt, "bad"), "failed", "bad-result")
@@ -137,7 +138,7 @@ Carry(f, m) ==
 (* The status between two steps. flow.status.suspended *)
 Status(f) ==
     IF f.at = 0 THEN f
-    ELSE [f EXCEPT !.status = IF Guard("suspended", f.phase \in {"pending", "waiting"}) THEN "suspended" ELSE "running"]
+    ELSE [f EXCEPT !.status = IF f.phase \in {"pending", "waiting"} /\ Broken # "suspended" THEN "suspended" ELSE "running"]
 
 (* The genesis message. A successor is planned and takes over what was spent. flow.replan.heir, flow.replan.carries *)
 Born(spent) == Log([Unborn EXCEPT !.status = "planned", !.carry = spent], <<"planned", 0>>)
@@ -263,6 +264,11 @@ Settled(f, node, k) == Count(f.log, LAMBDA e : Is(e, "settled") /\ e[2] = node /
 (* S: the first ok of a call is its output, and nothing settles the call after it. *)
 OutputOnce == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
     i < j /\ Is(f.log[i], "settled") /\ Is(f.log[j], "settled") /\ f.log[i][2] = f.log[j][2] => f.log[i][4] # "ok")
+
+(* S: what settles a call as ok is a result that the peer sent for this call. *)
+ResultBound == \A x \in Flows : \A i \in 1 .. Len(db[x].log) :
+    LET e == db[x].log[i]
+    IN  Is(e, "settled") /\ e[4] = "ok" => Has(x, [mt |-> "result", node |-> e[2], attempt |-> e[3], outcome |-> "ok"])
 
 (* S: each attempt is sent once, and it is in the trace. *)
 SentOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.sent) : Is(f.sent[i], "call") =>
