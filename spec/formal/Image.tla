@@ -50,7 +50,7 @@ Program(p) ==
       [] p = "nest-fail" -> <<<<"join", "C", "write">>, <<"post", "C", "write">>, <<"fail">>>>
       [] p = "deep"      -> <<<<"save", "B", "try-fail">>, <<"post", "C", "write">>>>
       [] p = "try-fail"  -> <<<<"save", "C", "fail">>, <<"join", "C", "write">>>>
-      [] p = "deep-fail" -> <<<<"save", "B", "try-fail">>, <<"fail">>>>
+      [] p = "deep-fail" -> <<<<"save", "B", "try-fail">>, <<"join", "C", "fail">>>>
       [] p = "post"      -> <<<<"post", "B", "write">>, <<"post", "B", "fail">>>>
       [] p = "timer"     -> <<<<"timer", 1, "write">>, <<"timer", 0, "fail">>>>
       [] p = "cancel"    -> <<<<"cancel">>>>

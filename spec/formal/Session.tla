@@ -252,7 +252,7 @@ Release(x, s) ==
 (* The operator of another store imports the bundle, which replaces what is left of an earlier stay, and changes moved/S to
    archived/S. A bundle is imported in one store. *)
 Import(x, s) ==
-    /\ parcel[s] # None /\ db[x].moved[s] # parcel[s] /\ db[x].closed[s] = None
+    /\ parcel[s] # None /\ db[x].closed[s] = None
     /\ db' = [db EXCEPT ![x].archived[s] = parcel[s], ![x].moved[s] = None]
     /\ parcel' = IF Broken = "import-twice" THEN parcel ELSE [parcel EXCEPT ![s] = None]
     /\ UNCHANGED <<host, newest, left>>
@@ -310,9 +310,6 @@ ArchivedQuiet == [][\A s \in Sessions, x \in Stores : Archives(x, s) => Quiet(db
 LeasePins == [][\A h \in Hosts, s \in Sessions :
     Archives(Home(h), s) /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => ~ Leased(host[h], db[Home(h)], s)]_vars
 
-(* A, a hole: the text says that a lease keeps a session from being archived, and does not say by which runtime. *)
-LeasePinsForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
-
 (* S: at most max_live sessions are live. *)
 LiveBound == \A x \in Stores : Cardinality(LiveOnes(db[x])) <= MaxLive
 
@@ -349,4 +346,15 @@ FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 
 Waits(s) == \E x \in Stores : newest[s] # None /\ Told(db[x], s) > newest[s].heard
 ReadAtLast == \A s \in Sessions : Waits(s) ~> ~ Waits(s)
+
+-----------------------------------------------------------------------------
+(* Holes: sentences of the text that this model violates *)
+
+(* "A lease MUST keep a session from being archived." The text does not say that another runtime does not know it.
+   session.lease.pins *)
+LeasePinsForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
+
+(* "After the session was restored, mail MUST be delivered." Mail of another session stays in the store in which it was sent.
+   session.away.mail *)
+MailFollows == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => Told(db[y], s) <= db[x].head[s].heard + Told(db[x], s)
 =============================================================================
