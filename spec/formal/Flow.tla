@@ -41,7 +41,10 @@ vars == <<db, mail, view, performed, left>>
 Flows == {"f", "g"}
 Nodes == CASE Program = "call" -> <<"call">> [] Program = "wait" -> <<"wait">>
            [] Program = "call-call" -> <<"call", "call">> [] Program = "call-wait" -> <<"call", "wait">>
+
+(* A guard of the model, and a value of the model. The broken guard does not bind, and the broken value is wrong. *)
 Guard(name, condition) == Broken = name \/ condition
+Unless(name, right, wrong) == IF Broken = name THEN wrong ELSE right
 
 Terminal == {"succeeded", "failed", "budget_exceeded"}
 NoTimer == <<"none", 0, 0>>
@@ -67,7 +70,8 @@ StartTimer(f, why) ==
 
 (* Dispatch an attempt, unless a limit would be exceeded. flow.budget.calls, flow.budget.tokens, flow.budget.both *)
 Exceeds(f) ==
-    IF Guard("calls", f.calls + 1 <= ProgramCalls) = FALSE \/ Guard("carry", f.calls + f.carry + 1 <= PolicyCalls) = FALSE THEN "calls"
+    IF Guard("calls", f.calls + 1 <= ProgramCalls) = FALSE THEN "calls"
+    ELSE IF Guard("carry", f.calls + f.carry + 1 <= PolicyCalls) = FALSE THEN "calls"
     ELSE IF Guard("reserve", f.tokens + f.reserved + 1 <= MaxTokens) = FALSE THEN "tokens"
     ELSE "none"
 Dispatch(f) ==
@@ -85,14 +89,14 @@ Enter(f, n) ==
 
 (* Settle an attempt: give back the reserve and count the usage. *)
 Settle(f, attempt, outcome) ==
-    Log([f EXCEPT !.reserved = IF f.phase = "backoff" THEN @ ELSE @ - 1, !.tokens = @ + 1], <<"settled", f.at, attempt, outcome>>)
+    Log([f EXCEPT !.reserved = IF f.phase = "backoff" THEN @ ELSE @ - 1, !.tokens = @ + 1],
+        <<"settled", f.at, attempt, outcome>>)
 
 (* Try again, at once or after a delay; or give up. flow.retry.schedule *)
 TryAgain(f, class) ==
     IF Guard("retry", f.attempt < MaxAttempts) = FALSE THEN Finish(f, "failed", class)
     ELSE IF Backoff THEN StartTimer([f EXCEPT !.phase = "backoff"], "backoff")
-    ELSE IF Broken = "drops" THEN [f EXCEPT !.attempt = @ + 1, !.timer = NoTimer]
-    ELSE Dispatch([f EXCEPT !.attempt = @ + 1])
+    ELSE Unless("drops", Dispatch([f EXCEPT !.attempt = @ + 1]), [f EXCEPT !.attempt = @ + 1, !.timer = NoTimer])
 
 (* Why a message is ignored: the first reason of the table that applies, or "none". flow.step.ignored *)
 Current(f, m) == m.node = f.at /\ f.at # 0
@@ -102,12 +106,14 @@ Reason(f, m) ==
     ELSE CASE m.mt = "result" ->
               IF Guard("request", Current(f, m)) = FALSE THEN "unknown-request"
               ELSE IF m.attempt > f.attempt THEN "wrong-attempt"
-              ELSE IF Guard("stale", m.outcome = "ok" \/ (m.attempt = f.attempt /\ f.phase # "backoff")) = FALSE THEN "stale-attempt"
+              ELSE IF Guard("stale", m.outcome = "ok" \/ (m.attempt = f.attempt /\ f.phase # "backoff")) = FALSE
+                   THEN "stale-attempt"
               ELSE IF m.outcome = "pending" /\ f.phase = "pending" THEN "already-pending"
               ELSE "none"
            [] m.mt = "fired"   -> IF Guard("timer", m.timer = f.timer) THEN "none" ELSE "stale-timer"
            [] m.mt = "event"   -> IF Guard("waiting", f.phase = "waiting" /\ Current(f, m)) THEN "none" ELSE "not-waiting"
-           [] m.mt = "receipt" -> IF Current(f, m) /\ m.attempt = f.attempt /\ f.phase # "waiting" THEN "none" ELSE "unknown-request"
+           [] m.mt = "receipt" -> IF Current(f, m) /\ m.attempt = f.attempt /\ f.phase # "waiting" THEN "none"
+                                  ELSE "unknown-request"
            [] m.mt = "replan"  -> IF Guard("interrupted", f.status = "budget_exceeded") = FALSE THEN "not-interrupted"
                                   ELSE IF Guard("continued", ~ f.next) = FALSE THEN "already-continued" ELSE "none"
            [] m.mt = "start"   -> IF f.status = "planned" THEN "none" ELSE "not-planned"
@@ -127,7 +133,7 @@ Carry(f, m) ==
       [] m.mt = "result" /\ m.outcome = "error" -> TryAgain(Settle(f, m.attempt, "error"), "tool")
       [] m.mt = "result" /\ m.outcome = "bad" -> Finish(Settle(f, m.attempt, "bad"), "failed", "bad-result")
       [] m.mt = "result" /\ m.outcome = "pending" ->      \* flow.timeout.pending: the timer is removed
-            Log([f EXCEPT !.phase = "pending", !.timer = IF Broken = "pending" THEN @ ELSE NoTimer], <<"pending", f.at, m.attempt>>)
+            Log([f EXCEPT !.phase = "pending", !.timer = Unless("pending", NoTimer, @)], <<"pending", f.at, m.attempt>>)
       [] m.mt = "fired"   -> Fired(f, m)
       [] m.mt = "event"   -> Enter(Log(f, <<"resumed", f.at>>), f.at + 1)
       [] m.mt = "receipt" -> Finish(Settle(f, m.attempt, "undeliverable"), "failed", "undeliverable")
@@ -160,11 +166,11 @@ Unchanged(h, x, new) == view' = [view EXCEPT ![h].now[x] = new] /\ UNCHANGED <<d
 Step(h, x) ==
     LET f == view[h].now[x]
         m == mail[x][f.seen + 1]
-        read == [f EXCEPT !.seen = IF Broken = "skips" THEN Len(mail[x]) ELSE @ + 1]
+        read == [f EXCEPT !.seen = Unless("skips", @ + 1, Len(mail[x]))]
     IN  /\ f.seen < Len(mail[x])
         /\ Unchanged(h, x, IF m.mt = "genesis"
                            THEN IF f.status = "absent"
-                                THEN [IF Broken = "heir" THEN Begun ELSE Born(view[h].now["f"].calls) EXCEPT !.seen = read.seen]
+                                THEN [Unless("heir", Born(view[h].now["f"].calls), Begun) EXCEPT !.seen = read.seen]
                                 ELSE read
                            ELSE Status(Carry(read, m)))
 
@@ -188,7 +194,7 @@ Flush(h) ==
 
 Kill(h) ==
     /\ left.kills > 0 /\ view[h].now # db
-    /\ view' = [view EXCEPT ![h] = [now |-> IF Broken = "resend" THEN [db EXCEPT !["f"] = Send(@, db["f"].sent[1])] ELSE db, base |-> db]]
+    /\ view' = [view EXCEPT ![h] = [now |-> Unless("resend", db, [db EXCEPT !["f"] = Send(@, db["f"].sent[1])]), base |-> db]]
     /\ left' = [left EXCEPT !.kills = @ - 1]
     /\ UNCHANGED <<db, mail, performed>>
 
@@ -196,22 +202,22 @@ Kill(h) ==
 (* The outside *)
 
 (* flow.call.once: what a step sends can be read once the step is durable. *)
-Visible(x) == {db[x].sent[i] : i \in 1 .. Len(db[x].sent)} \cup
-              (IF Broken = "early" THEN UNION {{view[h].now[x].sent[i] : i \in 1 .. Len(view[h].now[x].sent)} : h \in Hosts} ELSE {})
+Range(s) == {s[i] : i \in 1 .. Len(s)}
+Visible(x) == Range(db[x].sent) \cup Unless("early", {}, UNION {Range(view[h].now[x].sent) : h \in Hosts})
 
 Has(x, m) == \E i \in 1 .. Len(mail[x]) : mail[x][i] = m
 Deliver(x, m, free) ==
     /\ mail' = [mail EXCEPT ![x] = Append(@, m)]
     /\ IF free THEN UNCHANGED left ELSE left.extra > 0 /\ left' = [left EXCEPT !.extra = @ - 1]
 
-(* flow.call.key-stable: the key names the flow and the node, not the attempt. The peer performs a key that it does not know yet,
-   remembers it, and answers. *)
-Key(x, call) == <<x, call[2], IF Broken = "key" THEN call[3] ELSE 0>>
+(* flow.call.key-stable: the key names the flow and the node, not the attempt. The peer performs a key that it does not know
+   yet, remembers it, and answers. *)
+Key(x, call) == <<x, call[2], Unless("key", 0, call[3])>>
 Answered(x, call) ==
-    \E i \in 1 .. Len(mail[x]) : LET m == mail[x][i] IN m.mt = "result" /\ m.node = call[2] /\ m.attempt = call[3] /\ m.outcome # "pending"
+    \E m \in Range(mail[x]) : m.mt = "result" /\ m.node = call[2] /\ m.attempt = call[3] /\ m.outcome # "pending"
 Answer(x, call, outcome) ==
     /\ call[1] = "call"
-    /\ performed' = [performed EXCEPT ![Key(x, call)] = IF @ = 0 \/ Broken = "forgets" THEN @ + 1 ELSE @]
+    /\ performed' = [performed EXCEPT ![Key(x, call)] = IF @ = 0 THEN 1 ELSE Unless("forgets", @, @ + 1)]
     /\ LET m == [mt |-> "result", node |-> call[2], attempt |-> call[3], outcome |-> outcome]
        IN  Deliver(x, m, ~ Answered(x, call) /\ ~ Has(x, m))
     /\ UNCHANGED <<db, view>>
@@ -251,112 +257,4 @@ Next ==
     \/ \E x \in Flows : (\E sent \in Visible(x) : Receipt(x, sent)) \/ \E mt \in Worlds : Client(x, mt)
 
 Spec == Init /\ [][Next]_vars
-
------------------------------------------------------------------------------
-(* Promises. S: in every state. A: between two states. L: in the long run. *)
-
-Is(e, kind) == e[1] = kind
-EveryFlow(P(_)) == \A x \in Flows : P(db[x])
-Happened(f, kind, node) == Count(f.log, LAMBDA e : Is(e, kind) /\ e[2] = node)
-Ok(f, node) == Count(f.log, LAMBDA e : Is(e, "settled") /\ e[2] = node /\ e[4] = "ok")
-Settled(f, node, k) == Count(f.log, LAMBDA e : Is(e, "settled") /\ e[2] = node /\ e[3] = k)
-
-(* S: the first ok of a call is its output, and nothing settles the call after it. *)
-OutputOnce == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
-    i < j /\ Is(f.log[i], "settled") /\ Is(f.log[j], "settled") /\ f.log[i][2] = f.log[j][2] => f.log[i][4] # "ok")
-
-(* S: what settles a call as ok is a result that the peer sent for this call. *)
-ResultBound == \A x \in Flows : \A i \in 1 .. Len(db[x].log) :
-    LET e == db[x].log[i]
-    IN  Is(e, "settled") /\ e[4] = "ok" => Has(x, [mt |-> "result", node |-> e[2], attempt |-> e[3], outcome |-> "ok"])
-
-(* S: each attempt is sent once, and it is in the trace. *)
-SentOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.sent) : Is(f.sent[i], "call") =>
-    /\ Count(f.sent, LAMBDA e : e = f.sent[i]) = 1
-    /\ Count(f.log, LAMBDA e : e = <<"called", f.sent[i][2], f.sent[i][3]>>) = 1)
-
-(* S: a call fails for errors and timeouts only after all its attempts, each of which was settled. *)
-AllAttempts == EveryFlow(LAMBDA f :
-    /\ \A i \in 1 .. Len(f.log) : Is(f.log[i], "called") => f.log[i][3] <= MaxAttempts
-    /\ \A i \in 1 .. Len(f.log) : (Is(f.log[i], "ended") /\ f.log[i][4] \in {"tool", "timeout"} /\ Nodes[f.log[i][2]] = "call") =>
-          \A k \in 1 .. MaxAttempts : Settled(f, f.log[i][2], k) >= 1)
-
-(* S: after a result was carried out, the timer of its attempt has no effect; and a timer has no effect twice. *)
-TimerRace == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
-    (i < j /\ Is(f.log[j], "fired")) =>
-        /\ f.log[i] # f.log[j]
-        /\ ~ (f.log[j][3][1] = "timeout" /\ Is(f.log[i], "settled") /\ f.log[i][2] = f.log[j][2] /\ f.log[i][3] = f.log[j][3][3]))
-
-(* S: an attempt that was answered with pending does not time out. *)
-PendingStays == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
-    ~ (i < j /\ Is(f.log[i], "pending") /\ Is(f.log[j], "fired") /\ f.log[j][3] = <<"timeout", f.log[i][2], f.log[i][3]>>))
-
-(* S: one event resumes a wait, and nothing else. *)
-ResumedOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log) :
-    Is(f.log[i], "resumed") => Nodes[f.log[i][2]] = "wait" /\ Happened(f, "resumed", f.log[i][2]) = 1)
-
-(* S: limits. Late results, which come for an attempt that had already been settled, are not in the reserve. *)
-Late(f) == Count(f.log, LAMBDA e : Is(e, "settled") /\ e[4] = "ok" /\ Settled(f, e[2], e[3]) > 1)
-WithinBudget == EveryFlow(LAMBDA f :
-    /\ f.calls <= ProgramCalls /\ f.calls + f.carry <= PolicyCalls
-    /\ f.calls = Count(f.log, LAMBDA e : Is(e, "called"))
-    /\ f.tokens + f.reserved <= MaxTokens + Late(f))
-
-(* S: one report, in the step in which the flow ends. S: a flow that has not ended has something open, and says which. *)
-OneReport == EveryFlow(LAMBDA f : Count(f.sent, LAMBDA e : Is(e, "report")) = IF f.status \in Terminal THEN 1 ELSE 0)
-OpenNode == EveryFlow(LAMBDA f : f.status \in {"absent", "planned"} \cup Terminal \/
-    (f.at # 0 /\ f.status = IF f.phase \in {"pending", "waiting"} THEN "suspended" ELSE "running"))
-
-(* A: a flow that has ended stays as it is, apart from ignored messages and its successor. A: a trace only grows. *)
-EndedStays == [][\A x \in Flows : db[x].status \in Terminal =>
-    /\ db'[x].status = db[x].status /\ db'[x].sent = db[x].sent
-    /\ \A i \in Len(db[x].log) + 1 .. Len(db'[x].log) : db'[x].log[i][1] \in {"ignored", "continued"}]_vars
-TraceGrows == [][\A x \in Flows : Len(db'[x].log) >= Len(db[x].log) /\ SubSeq(db'[x].log, 1, Len(db[x].log)) = db[x].log]_vars
-
-(* S: a flow is a function of its first core and of the messages that it covered, whoever was killed in between. *)
-RECURSIVE Fold(_, _)
-Fold(f, messages) == IF messages = <<>> THEN f ELSE Fold(Status(Carry(f, Head(messages))), Tail(messages))
-SameTrace == [db["f"] EXCEPT !.seen = 0] = Fold(Begun, SubSeq(mail["f"], 1, db["f"].seen))
-
-(* S: the peer performs each call once, and each call that it performed is in a durable trace. *)
-PerformedOnce == \A x \in Flows, n \in 1 .. Len(Nodes) :
-    LET times == {k \in 0 .. MaxAttempts : performed[<<x, n, k>>] > 0}
-    IN  Cardinality(times) <= 1 /\ \A k \in times : performed[<<x, n, k>>] = 1
-PerformedKnown == \A x \in Flows, n \in 1 .. Len(Nodes), k \in 0 .. MaxAttempts :
-    performed[<<x, n, k>>] > 0 => Happened(db[x], "called", n) > 0
-
-(* S: a successor begins only with the flow.start of a flow that was interrupted, once. *)
-SuccessorStart ==
-    /\ db["f"].next => db["f"].status = "budget_exceeded"
-    /\ Count(db["f"].log, LAMBDA e : Is(e, "continued")) <= 1
-    /\ db["g"].status \notin {"absent", "planned"} => db["f"].next /\ db["g"].heard = 2
-
-(* L: every flow ends, if peers answer, timers fire and a runtime works. *)
-Unanswered(x, e) == e[1] = "call" /\ ~ Answered(x, e)
-CanWork ==
-    \/ \E h \in Hosts : view[h].now # view[h].base \/ view[h].base # db
-    \/ \E x \in Flows : db[x].seen < Len(mail[x]) \/ \E e \in Visible(x) : Unanswered(x, e)
-    \/ \E x \in Flows : \E e \in Visible(x) : e[1] = "timer" /\ ~ Has(x, [mt |-> "fired", timer |-> e[2]])
-    \/ db["f"].next /\ db["g"].heard < 2
-WorkStep ==
-    \/ \E h \in Hosts : Work(h)
-    \/ \E x \in Flows : \E e \in Visible(x) : Fire(x, e) \/ (Unanswered(x, e) /\ \E outcome \in Outcomes : Answer(x, e, outcome))
-FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
-EndsAtLast == \A x \in Flows : db[x].status \in {"running", "suspended"} ~> db[x].status \in Terminal
-
------------------------------------------------------------------------------
-(* Holes: sentences of the text that this model, which follows its tables, violates *)
-
-(* "As long as no usage is above the cost of its tool, tokens never exceeds max_tokens." *)
-TokensNever == EveryFlow(LAMBDA f : f.tokens <= MaxTokens)
-
-(* "If the timer is carried out first and no further attempt is made, the result MUST NOT have an effect." flow.timeout.race *)
-RaceAsWritten == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
-    (i < j /\ Is(f.log[i], "fired") /\ f.log[i][3][1] = "timeout" /\ Is(f.log[j], "settled") /\ f.log[j][2] = f.log[i][2]
-     /\ f.log[j][4] = "ok") => \E k \in i .. Len(f.log) : f.log[k] = <<"called", f.log[i][2], f.log[i][3][3] + 1>>)
-
-(* "If the message of an open call makes its peer irrecoverable, the flow MUST fail the call with the class undeliverable."
-   flow.call.undeliverable *)
-ReceiptAsWritten == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log), node \in 1 .. Len(Nodes) :
-    f.log[i] # <<"ignored", node, "receipt", "unknown-request">>)
 =============================================================================

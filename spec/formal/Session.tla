@@ -41,7 +41,10 @@ vars == <<db, host, parcel, newest, left>>
 Sessions == {"a", "b"}
 Other(s) == IF s = "a" THEN "b" ELSE "a"
 Home(h) == IF Apart /\ h = "h2" THEN "there" ELSE "here"
+
+(* A guard of the model, and a value of the model. The broken guard does not bind, and the broken value is wrong. *)
 Guard(name, condition) == Broken = name \/ condition
+Unless(name, right, wrong) == IF Broken = name THEN wrong ELSE right
 
 None == [read |-> <<>>, heard |-> 0, told |-> 0]
 First == [read |-> <<"genesis">>, heard |-> 0, told |-> 0]
@@ -88,7 +91,7 @@ HasRoom(m, d, s) ==
     \A v \in Victims(d, s) : Guard("victim-busy", Quiet(d, v)) /\ Guard("victim-leased", ~ Leased(m, d, v))
 
 (* The step at which an archived session stopped. *)
-Stopped(d, s) == IF Broken = "restore-closed" /\ d.closed[s] # None THEN d.closed[s] ELSE d.archived[s]
+Stopped(d, s) == IF d.closed[s] # None THEN Unless("restore-closed", d.archived[s], d.closed[s]) ELSE d.archived[s]
 
 (* session.restore.elsewhere, session.restore.guard: the mail of the agent of this store continues what the session has read,
    and the agent has not read more than the session has sent. *)
@@ -99,7 +102,7 @@ Fits(d, s) ==
 (* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
    again at the same step has the same target, and then nobody would be asked to restore it. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
-Key(d, s) == IF Broken = "asked-by-target" THEN <<s, Len(d.archived[s].read)>> ELSE <<s, Len(Notices(d, s, {"archived"}))>>
+Key(d, s) == Unless("asked-by-target", <<s, Len(Notices(d, s, {"archived"}))>>, <<s, Len(d.archived[s].read)>>)
 
 (* The next message that a session reads: those of the other session first, as ids decide and not time. *)
 StepOf(n, s) ==
@@ -135,7 +138,8 @@ Permits(op, s, m, d) ==
             /\ Stopped(d, s) # None /\ Guard("restore-closed", d.closed[s] = None) /\ d.moved[s] = None /\ d.head[s] = None
             /\ Guard("restore-unfit", Fits(d, s))
             /\ HasRoom(m, d, s)
-      [] op = "close"   -> (d.archived[s] # None \/ (Live(d, s) /\ ~ Unread(d, s) /\ d.head[s].told = 0))   \* a lease does not prevent it
+      [] op = "close"   ->                      \* a lease does not prevent it
+            IF d.archived[s] # None THEN TRUE ELSE Live(d, s) /\ ~ Unread(d, s) /\ d.head[s].told = 0
       [] op = "ack"     -> Live(d, s) /\ d.seen[s] # d.head[s].read
       [] op = "step"    ->                      \* runtime.away.still, session.away.still
             /\ Guard("run-away", ~ Away(d, s))
@@ -157,13 +161,13 @@ Expected(p, n) ==
 -----------------------------------------------------------------------------
 (* The second phase: the one update of references. Every change of residency and its notice are in it. session.archive.event *)
 
-Note(n, kind, s, step) == IF Broken = "no-notice" THEN n ELSE [n EXCEPT !.notices = Append(@, <<kind, s, step>>)]
+Note(n, kind, s, step) == [n EXCEPT !.notices = Unless("no-notice", Append(@, <<kind, s, step>>), @)]
 
 Archive(n, s) ==
-    Note([n EXCEPT !.archived[s] = n.head[s], !.head[s] = IF Broken = "keeps-head" THEN @ ELSE None], "archived", s, n.head[s])
+    Note([n EXCEPT !.archived[s] = n.head[s], !.head[s] = Unless("keeps-head", None, @)], "archived", s, n.head[s])
 
 (* session.capacity.bound: the sessions that make room are archived in the same update. *)
-MakeRoom(n, s) == IF Victims(n, s) = {} \/ Broken = "no-room" THEN n ELSE Archive(n, Other(s))
+MakeRoom(n, s) == IF Victims(n, s) = {} THEN n ELSE Unless("no-room", Archive(n, Other(s)), n)
 
 Update(p, n) ==
     LET s == p.s
@@ -173,11 +177,12 @@ Update(p, n) ==
           [] p.op = "ask"     -> Note(n, "requested", s, n.archived[s])
           [] p.op = "archive" -> Archive(n, s)
           [] p.op = "restore" ->
-                LET step == Stopped(n, s)
-                    out == IF IsPrefix(n.out[s], step.read) /\ Broken # "out-kept" THEN step.read ELSE n.out[s]
-                    seen == IF Broken = "seen-kept" THEN n.seen[s] ELSE step.read
-                IN  Note(MakeRoom([n EXCEPT !.archived[s] = None, !.closed[s] = None, !.head[s] = IF Broken = "restore-first" THEN First ELSE step,
-                                            !.out[s] = out, !.seen[s] = seen], s), "restored", s, step)
+                LET step == Stopped(n, s)       \* the agent continues the chain that the session has read
+                    out == IF IsPrefix(n.out[s], step.read) THEN Unless("out-kept", step.read, n.out[s]) ELSE n.out[s]
+                    live == [n EXCEPT !.archived[s] = None, !.closed[s] = None,
+                                      !.head[s] = Unless("restore-first", step, First),
+                                      !.out[s] = out, !.seen[s] = Unless("seen-kept", step.read, @)]
+                IN  Note(MakeRoom(live, s), "restored", s, step)
           [] p.op = "close"   ->                \* session.close.final: the agent drops its entries for the session
                 LET step == IF n.head[s] # None THEN n.head[s] ELSE n.archived[s]
                 IN  Note([n EXCEPT !.closed[s] = step, !.head[s] = None, !.archived[s] = None,
@@ -185,7 +190,8 @@ Update(p, n) ==
           [] p.op = "ack"     -> [n EXCEPT !.seen[s] = n.head[s].read]
           [] p.op = "step"    ->                \* the update that adopts a step sends the restore request for its receiver
                 LET after == [n EXCEPT !.head[s] = StepOf(p.view, s)]
-                IN  IF p.asks /\ Broken # "no-request" THEN Note(after, "requested", Other(s), n.archived[Other(s)]) ELSE after
+                    asking == Note(after, "requested", Other(s), n.archived[Other(s)])
+                IN  IF p.asks THEN Unless("no-request", asking, after) ELSE after
 
 -----------------------------------------------------------------------------
 (* Actions *)
@@ -219,7 +225,9 @@ Remembered(m, p) ==
     LET s == p.s
         forgets == IF p.op \in {"open", "restore"} THEN Victims(p.view, s) ELSE IF p.op = "archive" THEN {s} ELSE {}
         asks == IF p.op = "ask" THEN {Key(p.view, s)} ELSE IF p.asks THEN {Key(p.view, Other(s))} ELSE {}
-    IN  [lease |-> [x \in Sessions |-> IF x \in forgets THEN None ELSE m.lease[x]], asked |-> m.asked \cup asks, plan |-> NoPlan]
+    IN  [lease |-> [x \in Sessions |-> IF x \in forgets THEN None ELSE m.lease[x]],
+         asked |-> m.asked \cup asks,
+         plan |-> NoPlan]
 
 Publish(h) ==
     LET p == host[h].plan
@@ -244,7 +252,7 @@ Prepare(h, s) ==
 (* wasm.handoff.one-owner: an operator changes archived/S to moved/S and exports the step. *)
 Release(x, s) ==
     /\ "carry" \in Ops /\ left.requests > 0 /\ db[x].archived[s] # None /\ parcel[s] = None
-    /\ db' = [db EXCEPT ![x].moved[s] = db[x].archived[s], ![x].archived[s] = IF Broken = "release-keeps" THEN @ ELSE None]
+    /\ db' = [db EXCEPT ![x].moved[s] = db[x].archived[s], ![x].archived[s] = Unless("release-keeps", None, @)]
     /\ parcel' = [parcel EXCEPT ![s] = db[x].archived[s]]
     /\ left' = [left EXCEPT !.requests = @ - 1]
     /\ UNCHANGED <<host, newest>>
@@ -254,7 +262,7 @@ Release(x, s) ==
 Import(x, s) ==
     /\ parcel[s] # None /\ db[x].closed[s] = None
     /\ db' = [db EXCEPT ![x].archived[s] = parcel[s], ![x].moved[s] = None]
-    /\ parcel' = IF Broken = "import-twice" THEN parcel ELSE [parcel EXCEPT ![s] = None]
+    /\ parcel' = [parcel EXCEPT ![s] = Unless("import-twice", None, @)]
     /\ UNCHANGED <<host, newest, left>>
 
 (* session.recover.kill: a kill at any moment. A runtime begins without leases and without a plan. *)
@@ -271,90 +279,4 @@ Next ==
     \/ \E x \in Stores, s \in Used : Release(x, s) \/ Import(x, s)
 
 Spec == Init /\ [][Next]_vars
-
------------------------------------------------------------------------------
-(* Promises. S: in every state. A: between two states. L: in the long run. *)
-
-(* S: a session is in one place: one reference of one store, or a bundle on its way. *)
-Places(s) ==
-    {<<x, "head">> : x \in {y \in Stores : db[y].head[s] # None}}
-    \cup {<<x, "archived">> : x \in {y \in Stores : db[y].archived[s] # None}}
-    \cup {<<x, "closed">> : x \in {y \in Stores : db[y].closed[s] # None}}
-    \cup {<<"none", "parcel">> : y \in {z \in {s} : parcel[z] # None}}
-OneOwner == \A s \in Sessions : IF newest[s] = None THEN Places(s) = {} ELSE Cardinality(Places(s)) = 1
-
-(* S: whoever has the session has its newest step. *)
-NewestStep == \A s \in Sessions, x \in Stores :
-    /\ db[x].head[s] \in {None, newest[s]}
-    /\ db[x].archived[s] \in {None, newest[s]}
-    /\ parcel[s] \in {None, newest[s]}
-
-(* A: the steps of a session are one line, wherever they are made. *)
-StepLine == [][\A s \in Sessions : newest[s] # None => IsPrefix(newest[s].read, newest'[s].read)
-                                                  /\ newest'[s].heard + Len(newest'[s].read) <= newest[s].heard + Len(newest[s].read) + 1]_vars
-
-(* A: a session that is away makes no step, and a closed one stays closed. *)
-AwayStill == [][\A s \in Sessions, x \in Stores :
-    /\ Away(db[x], s) => db'[x].head[s] \in {None, db[x].archived[s]}
-    /\ db[x].closed[s] # None => db'[x].closed[s] = db[x].closed[s] /\ db'[x].head[s] = None /\ db'[x].archived[s] = None]_vars
-
-(* S: what a session has read is on the chain of the agent of its store, so that no message is delivered twice. *)
-ReadOnceInOrder == \A s \in Sessions, x \in Stores : db[x].head[s] # None => IsPrefix(db[x].head[s].read, db[x].out[s])
-
-(* S: replies that an agent acknowledged in any store are not listed again where the session lives now. *)
-NotListedAgain == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => IsPrefix(db[y].seen[s], db[x].seen[s])
-
-(* A: a session is archived only if it is quiet at that moment, and not leased in the runtime that archives it. *)
-Archives(x, s) == db[x].archived[s] = None /\ db'[x].archived[s] # None /\ db[x].head[s] # None
-ArchivedQuiet == [][\A s \in Sessions, x \in Stores : Archives(x, s) => Quiet(db[x], s)]_vars
-LeasePins == [][\A h \in Hosts, s \in Sessions :
-    Archives(Home(h), s) /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => ~ Leased(host[h], db[Home(h)], s)]_vars
-
-(* S: at most max_live sessions are live. *)
-LiveBound == \A x \in Stores : Cardinality(LiveOnes(db[x])) <= MaxLive
-
-(* S: the notices and the references agree, so that a bundle shows the residency of each session. *)
-Residency == \A s \in Sessions, x \in Stores :
-    LET last == LastNotice(db[x], s, {"archived", "restored", "closed"})
-    IN  /\ last[1] = "archived" => Away(db[x], s) /\ db[x].head[s] = None
-        /\ last[1] = "restored" => db[x].head[s] # None \/ db[x].moved[s] # None
-        /\ (last[1] = "closed") = (db[x].closed[s] # None)
-        /\ db[x].closed[s] # None => last[3] = db[x].closed[s]
-        /\ db[x].archived[s] # None => last[1] \in {"archived", "none"} \/ Apart
-
-(* S: for an archived session that somebody needs, a restore request was sent since it was archived. *)
-RestoreWanted == \A h \in Hosts, s \in Sessions :
-    LET d == db[Home(h)]
-    IN  d.archived[s] # None /\ (Told(d, s) > d.archived[s].heard \/ Key(d, s) \in host[h].asked) => IsWanted(d, s)
-
-(* A: a runtime sends one restore request for each stay in the archive. *)
-AskedOnce == [][\A h \in Hosts, s \in Sessions :
-    LET d == db[Home(h)]
-    IN  Len(db'[Home(h)].notices) > Len(d.notices) /\ db'[Home(h)].notices[Len(d.notices) + 1] = <<"requested", s, d.archived[s]>>
-        /\ host[h].plan # NoPlan /\ host'[h].plan = NoPlan => Key(d, s) \notin host[h].asked]_vars
-
-(* L: mail to an archived session is read, if the runtime works on and a program answers restore requests. Fairness is a plain
-   predicate: ENABLED would be slow. *)
-CanWork == \E h \in Hosts :
-    \/ host[h].plan # NoPlan
-    \/ \E s \in Sessions : Permits("step", s, host[h], db[Home(h)])
-                         \/ (IsWanted(db[Home(h)], s) /\ Permits("restore", s, host[h], db[Home(h)]))
-WorkStep == \E h \in Hosts :
-    \/ Publish(h)
-    \/ \E s \in Sessions : Run(h, s) \/ (IsWanted(db[Home(h)], s) /\ Request(h, "restore", s, "none"))
-FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
-
-Waits(s) == \E x \in Stores : newest[s] # None /\ Told(db[x], s) > newest[s].heard
-ReadAtLast == \A s \in Sessions : Waits(s) ~> ~ Waits(s)
-
------------------------------------------------------------------------------
-(* Holes: sentences of the text that this model violates *)
-
-(* "A lease MUST keep a session from being archived." The text does not say that another runtime does not know it.
-   session.lease.pins *)
-LeasePinsForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
-
-(* "After the session was restored, mail MUST be delivered." Mail of another session stays in the store in which it was sent.
-   session.away.mail *)
-MailFollows == \A s \in Sessions, x, y \in Stores : db[x].head[s] # None => Told(db[y], s) <= db[x].head[s].heard + Told(db[x], s)
 =============================================================================
