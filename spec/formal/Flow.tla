@@ -56,7 +56,8 @@ Send(f, message) == [f EXCEPT !.sent = Append(@, message)]
 Count(s, P(_)) == Cardinality({i \in 1 .. Len(s) : P(s[i])})
 
 -----------------------------------------------------------------------------
-(* The step: what a message does to a flow. One operator for each term of the chapters on steps and calls. *)
+(* The step: what a message does to a flow. One operator for each term of the chapters on steps and calls.
+   flow.step.function *)
 
 (* Finish: close the open node and report, once. flow.status.report, flow.status.absorbing *)
 Finish(f, status, class) ==
@@ -192,6 +193,7 @@ Flush(h) ==
         /\ view' = [view EXCEPT ![h] = [now |-> new, base |-> new]]
         /\ UNCHANGED <<mail, performed, left>>
 
+(* A kill: the steps that are not durable are lost, and the runtime is started again. flow.crash.every-boundary *)
 Kill(h) ==
     /\ left.kills > 0 /\ view[h].now # db
     /\ view' = [view EXCEPT ![h] = [now |-> Unless("resend", db, [db EXCEPT !["f"] = Send(@, db["f"].sent[1])]), base |-> db]]
@@ -206,6 +208,7 @@ Range(s) == {s[i] : i \in 1 .. Len(s)}
 Visible(x) == Range(db[x].sent) \cup Unless("early", {}, UNION {Range(view[h].now[x].sent) : h \in Hosts})
 
 Has(x, m) == \E i \in 1 .. Len(mail[x]) : mail[x][i] = m
+(* Put a message behind the others. It is free if somebody waits for it; every other message is one of the extra ones. *)
 Deliver(x, m, free) ==
     /\ mail' = [mail EXCEPT ![x] = Append(@, m)]
     /\ IF free THEN UNCHANGED left ELSE left.extra > 0 /\ left' = [left EXCEPT !.extra = @ - 1]
@@ -222,11 +225,13 @@ Answer(x, call, outcome) ==
        IN  Deliver(x, m, ~ Answered(x, call) /\ ~ Has(x, m))
     /\ UNCHANGED <<db, view>>
 
+(* The timer answers each flow.timer, at any time, also twice. flow.timeout.race *)
 Fire(x, sent) ==
     /\ sent[1] = "timer"
     /\ LET m == [mt |-> "fired", timer |-> sent[2]] IN Deliver(x, m, ~ Has(x, m))
     /\ UNCHANGED <<db, view, performed>>
 
+(* A peer sends the event of a wait, also before the wait is open and after it has ended. flow.wait.bound, flow.wait.once *)
 Event(x, n) ==
     /\ db[x].status \notin {"absent"} /\ Nodes[n] = "wait"
     /\ LET m == [mt |-> "event", node |-> n] IN Deliver(x, m, ~ Has(x, m) /\ db[x].at = n)

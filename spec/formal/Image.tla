@@ -189,17 +189,19 @@ Plan(h, plan) ==
     /\ host[h].plan = NoPlan /\ host[h].reply = <<>>
     /\ host' = [host EXCEPT ![h].plan = plan, ![h].base = Len(db.journal), ![h].seen = Unless("no-cas", World0, db.world)]
 
-(* A client sends a request, or repeats it to any runtime if it has no reply. An unread post of R is in the way:
-   rejected/order. *)
+(* A client sends a request, or repeats it to any runtime if it has no reply. The key is checked first. Then an unread post of
+   R is in the way: rejected/order. *)
 Ask(h, c) ==
-    /\ client[c].is \in {"idle", "waiting"} /\ ~ FromOutside(db.world, "A")
+    /\ client[c].is \in {"idle", "waiting"}
+    /\ Recorded(db.journal, c) > 0 \/ ~ FromOutside(db.world, "A")
     /\ client[c].is = "waiting" => left.repeats > 0
     /\ left' = IF client[c].is = "waiting" THEN [left EXCEPT !.repeats = @ - 1] ELSE left
     /\ client' = [client EXCEPT ![c] = State("waiting")]
     /\ Plan(h, [kind |-> "request", root |-> "none", to |-> "A", from |-> "R", program |-> c, key |-> c])
     /\ UNCHANGED db
 
-(* Operations of the outside without a key: image.clock, runtime.inject, image.rollback. *)
+(* Operations of the outside without a key: image.clock, runtime.inject, image.rollback. image.clock.forward,
+   image.world.rollback *)
 Change(h, kind, to, program, counter) ==
     /\ left[counter] > 0 /\ left' = [left EXCEPT ![counter] = @ - 1]
     /\ Plan(h, [kind |-> kind, root |-> "none", to |-> to, from |-> "R", program |-> program, key |-> "none"])
@@ -245,10 +247,12 @@ Reply(h) ==
     /\ host[h].reply # <<>>
     /\ client' = [client EXCEPT ![host[h].reply[1]] = host[h].reply[2]]
     /\ host' = [host EXCEPT ![h].reply = <<>>] /\ UNCHANGED <<db, left>>
+(* Only in a mutant: the reply is sent before the update. *)
 EarlyReply(h) ==
     /\ Broken = "early-reply" /\ host[h].plan.kind = "request"
     /\ client' = [client EXCEPT ![host[h].plan.key] = ReplyOf(host[h].base + 1, "committed")] /\ UNCHANGED <<db, host, left>>
 
+(* image.durable.boundary: a kill loses the plan and the reply, and ends the runtime.run. image.restart.silent *)
 Kill(h) ==
     /\ left.kills > 0 /\ host[h] # Fresh
     /\ left' = [left EXCEPT !.kills = @ - 1]

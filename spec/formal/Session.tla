@@ -196,6 +196,8 @@ Update(p, n) ==
 -----------------------------------------------------------------------------
 (* Actions *)
 
+(* A runtime judges a request on the references that it sees, and prepares the update. A refused request changes nothing.
+   session.away.refused *)
 Decide(h, op, s, label) ==
     LET d == db[Home(h)]
     IN  /\ host[h].plan = NoPlan
@@ -208,7 +210,7 @@ Decide(h, op, s, label) ==
 LastNotice(d, s, kinds) == LET all == Notices(d, s, kinds) IN IF all = <<>> THEN <<"none", s, None>> ELSE all[Len(all)]
 IsWanted(d, s) == LastNotice(d, s, {"archived", "requested", "restored", "closed"})[1] = "requested"
 
-(* A client makes a request. *)
+(* A client makes a request. Its effect is described under Update. *)
 Request(h, op, s, label) ==
     /\ op \in Ops \ {"step", "prepare", "carry"}
     /\ op = "open" => Home(h) = "here"       \* a nonce is used once: no client opens the same session in both stores
@@ -229,6 +231,7 @@ Remembered(m, p) ==
          asked |-> m.asked \cup asks,
          plan |-> NoPlan]
 
+(* The update of references, or the discovery that they have changed. session.recover.kill: a kill is before or after it. *)
 Publish(h) ==
     LET p == host[h].plan
         x == Home(h)
