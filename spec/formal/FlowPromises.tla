@@ -1,7 +1,7 @@
 ---------------------------- MODULE FlowPromises ----------------------------
-(* FlowPromises: what must be true of flows. S: in every state. A: between two states. L: in the long run. *)
+(* FlowPromises: what must be true of flows. S: in every state. A: between two states. L: in the long run. The tables name the
+   rules that each promise states. *)
 EXTENDS Flow
-
 
 Is(e, kind) == e[1] = kind
 EveryFlow(P(_)) == \A x \in Flows : P(db[x])
