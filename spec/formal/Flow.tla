@@ -1,6 +1,6 @@
 -------------------------------- MODULE Flow --------------------------------
 (* Flow: what the profile flow promises about results, timers, waits, budgets and successors. A result counts once, whenever and
-   however often it arrives, whoever is killed, and whichever of two runtimes reads it.
+   however often it arrives, also after kills and with two runtimes.
 
    The flow "f" carries out a small program: one or two nodes, each a call or a wait, and then an end. A call is sent to a peer
    and can be tried again. The outside plays the peer, the timer and the client: it reads what a durable step sent, and it
@@ -208,7 +208,7 @@ Range(s) == {s[i] : i \in 1 .. Len(s)}
 Visible(x) == Range(db[x].sent) \cup Unless("early", {}, UNION {Range(view[h].now[x].sent) : h \in Hosts})
 
 Has(x, m) == \E i \in 1 .. Len(mail[x]) : mail[x][i] = m
-(* Put a message behind the others. It is free if somebody waits for it; every other message is one of the extra ones. *)
+(* Put a message behind the others. The first answer to something that was sent is free; all others are extra. *)
 Deliver(x, m, free) ==
     /\ mail' = [mail EXCEPT ![x] = Append(@, m)]
     /\ IF free THEN UNCHANGED left ELSE left.extra > 0 /\ left' = [left EXCEPT !.extra = @ - 1]

@@ -63,7 +63,7 @@ EndedStays == [][\A x \in Flows : db[x].status \in Terminal =>
     /\ \A i \in Len(db[x].log) + 1 .. Len(db'[x].log) : db'[x].log[i][1] \in {"ignored", "continued"}]_vars
 TraceGrows == [][\A x \in Flows : Len(db'[x].log) >= Len(db[x].log) /\ SubSeq(db'[x].log, 1, Len(db[x].log)) = db[x].log]_vars
 
-(* S: a flow is a function of its first core and of the messages that it covered, whoever was killed in between. *)
+(* S: a flow is a function of its first core and of the messages that it covered, also after kills. *)
 RECURSIVE Fold(_, _)
 Fold(f, messages) == IF messages = <<>> THEN f ELSE Fold(Status(Carry(f, Head(messages))), Tail(messages))
 SameTrace == [db["f"] EXCEPT !.seen = 0] = Fold(Begun, SubSeq(mail["f"], 1, db["f"].seen))

@@ -58,6 +58,7 @@ Program(p) ==
       [] p = "post"      -> <<<<"post", "B", "write">>, <<"post", "B", "fail">>>>
       [] p = "timer"     -> <<<<"timer", 1, "write">>, <<"timer", 0, "fail">>>>
       [] p = "cancel"    -> <<<<"cancel">>>>
+      [] p = "tick"      -> <<<<"timer", 0, "tick">>>>      \* a timer that sets itself again
 
 -----------------------------------------------------------------------------
 (* Frames. A run has the members w, the private copy; sends, a counter of sendings; taken, posted and saves, as in the record;
@@ -90,7 +91,7 @@ Answer(run, x, path) ==
         ELSE Perform([taken EXCEPT !.w.actor[x.to].writes = Append(@, <<run.seq, number>>)], <<>>, Program(x.program), x, path)
 
 (* The messages of a frame, in order. A savepoint is a frame within this one: if it fails, the copy is as it was when the
-   savepoint was taken, its sender gets a notice, and the frame goes on. image.op.fifo, image.op.savepoint, image.op.limits,
+   savepoint was taken, its sender gets a notice, and the frame continues. image.op.fifo, image.op.savepoint, image.op.limits,
    image.op.notice *)
 RECURSIVE Frame(_, _, _)
 Frame(run, queue, path) ==

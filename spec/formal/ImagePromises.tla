@@ -15,7 +15,7 @@ FramesExact == Ran => \A a \in Actors :
         mine == SelectSeq(all, LAMBDA t : t[2] = a /\ Remains(t[3]) /\ t[4] # "notice")
     IN  db.world.actor[a].writes = Before.actor[a].writes \o [i \in 1 .. Len(mine) |-> <<Newest.seq, mine[i][1]>>]
 
-(* S: what fails within a savepoint fails the savepoint alone, and the operation goes on. *)
+(* S: what fails within a savepoint fails the savepoint alone, and the operation continues. *)
 SavepointAlone == Ran /\ Newest.outcome = "failed" => ~ Failed(Newest.taken[Len(Newest.taken)][2])
 
 (* S: exactly the posts of these frames are unread, without the root, and with one notice about a post that failed. *)
@@ -64,7 +64,7 @@ JournalGrows == [][IsCopied \/ (IsPrefix(db.journal, db'.journal) /\ Len(db'.jou
 RunHeld == [][(db'.journal # db.journal /\ ~ IsCopied /\ db'.journal[Len(db'.journal)].plan.kind \in {"post", "timer"})
             => \E h \in Hosts : host[h].running /\ host[h].plan # host'[h].plan]_vars
 
-(* S: a request with a key is one operation, whoever was killed, and its reply is that of its record. *)
+(* S: a request with a key is one operation, also after kills, and its reply is that of its record. *)
 KeyOnce == \A c \in Requests : Cardinality({i \in 1 .. Len(db.journal) : db.journal[i].plan.key = c}) <= 1
 ReplyKept == \A c \in Requests : client[c].is = "replied" =>
     /\ client[c].seq <= Len(db.journal)
@@ -81,6 +81,14 @@ WorkStep == \E h \in Hosts : Publish(h) \/ Reply(h) \/ Run(h) \/ Begin(h)
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 RunAtLast == NextRoot(db.world) # NoPlan ~> NextRoot(db.world) = NoPlan
 
-(* A hole: "A request MUST NOT fail or be refused only because another runtime has worked on the image." image.op.conflict *)
+-----------------------------------------------------------------------------
+(* Holes: sentences of the text that this model violates *)
+
+(* "A request MUST NOT fail or be refused only because another runtime has worked on the image." image.op.conflict *)
 NeverRefused == \A c \in Requests : client[c].is # "refused"
+
+(* "A post to an actor MUST be the root of exactly one operation." image.post.iff. Timers that are due come first, also
+   one that each of its operations sets again. Here a post waits while such a timer fires three times. *)
+PostsGetTurn == ~ \E m \in db.world.posts : m.from # "R" /\ \E n \in 1 .. Len(db.journal) :
+    n + 2 = Len(db.journal) /\ m.id[1] < n /\ \A k \in n .. n + 2 : db.journal[k].plan.kind = "timer"
 =============================================================================

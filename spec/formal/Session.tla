@@ -100,7 +100,7 @@ Fits(d, s) ==
     /\ IsPrefix(d.seen[s], Stopped(d, s).read)
 
 (* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
-   again at the same step has the same target, and then nobody would be asked to restore it. *)
+   again at the same step has the same target, and then the runtime would not send a second restore request. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
 Key(d, s) == Unless("asked-by-target", <<s, Len(Notices(d, s, {"archived"}))>>, <<s, Len(d.archived[s].read)>>)
 

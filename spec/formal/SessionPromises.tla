@@ -11,7 +11,7 @@ Places(s) ==
     \cup {<<"none", "parcel">> : y \in {z \in {s} : parcel[z] # None}}
 OneOwner == \A s \in Sessions : IF newest[s] = None THEN Places(s) = {} ELSE Cardinality(Places(s)) = 1
 
-(* S: whoever has the session has its newest step. *)
+(* S: the place that has a session has its newest step. *)
 NewestStep == \A s \in Sessions, x \in Stores :
     /\ db[x].head[s] \in {None, newest[s]}
     /\ db[x].archived[s] \in {None, newest[s]}
@@ -51,7 +51,7 @@ Residency == \A s \in Sessions, x \in Stores :
         /\ db[x].closed[s] # None => last[3] = db[x].closed[s]
         /\ db[x].archived[s] # None => last[1] \in {"archived", "none"} \/ Apart
 
-(* S: for an archived session that somebody needs, a restore request was sent since it was archived. *)
+(* S: for an archived session that is needed, a restore request was sent since it was archived. *)
 RestoreWanted == \A h \in Hosts, s \in Sessions :
     LET d == db[Home(h)]
     IN  d.archived[s] # None /\ (Told(d, s) > d.archived[s].heard \/ Key(d, s) \in host[h].asked) => IsWanted(d, s)
