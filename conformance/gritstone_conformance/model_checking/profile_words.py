@@ -1,4 +1,4 @@
-"""Behaviours of the models of the profiles ``session``, ``flow`` and ``image`` in words: one line for each action."""
+"""Behaviours of the models of ``session``, ``flow`` and ``image`` in words: one line for each action."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def profile_words(trace: Sequence[_State]) -> list[str]:
 
 def _model_of(variables: _Variables) -> Any:
     """Return the function for the model that has these variables, or None."""
-    marks = {"parcel": _session, "performed": _flow, "client": _image}
+    marks = {"parcel": _session, "performed": _flow, "budget": _parallel, "client": _image}
     return next((words for name, words in marks.items() if name in variables), None)
 
 
@@ -102,6 +102,15 @@ def _flow(action: str, old: _Variables, new: _Variables) -> Iterable[str]:
             yield f"a step of {flow} in {host}: " + (
                 ", ".join(_event(event) for event in events) or "nothing is logged"
             )
+
+
+def _parallel(action: str, old: _Variables, new: _Variables) -> Iterable[str]:
+    logged = ", ".join(_event(event) for event in new["log"][len(old["log"]) :]) or "nothing is logged"
+    yield f"a step after {action}: {logged}"
+    if new["stop"] != old["stop"]:
+        yield f"{new['stop']} stops the parallel"
+    if new["status"] != old["status"] and new["status"] != "open":
+        yield f"the parallel ends: {new['status']}"
 
 
 def _event(event: Sequence[Any]) -> str:

@@ -69,6 +69,14 @@ def test_profile_words_names_messages_and_events_of_a_flow() -> None:
     assert words == ["  1  the outside sends result (1, 1, ok) to f", "  2  a step of f in h1: settled 1 1 ok, ended 2"]
 
 
+def test_profile_words_names_events_and_the_end_of_a_parallel() -> None:
+    before = {"budget": False, "status": "open", "stop": "none", "log": ()}
+    after = before | {"status": "failed", "stop": "a", "log": (("failed", "a", "tool"),)}
+    assert profile_words([_State("", before), _State("Answer", after)]) == [
+        "  1  a step after Answer: failed a tool; a stops the parallel; the parallel ends: failed"
+    ]
+
+
 def test_profile_words_names_operations_of_an_image() -> None:
     plan = {"kind": "post", "program": "fail", "from": "A", "to": "B"}
     record = {"seq": 1, "plan": plan, "outcome": "failed", "saves": ()}
