@@ -52,9 +52,9 @@ def on_cycles(graph: Graph) -> set[int]:
 
 
 def _unordered(graph: Graph) -> list[int]:
-    """Return the vertices that remain if those without an edge from another one are removed, again and again.
+    """Return the vertices that remain after vertices without incoming edges are removed until there are none.
 
-    All vertices on cycles are among them. Most graphs have none.
+    All vertices on cycles remain. A graph without cycles is removed whole.
     """
     into = [0] * len(graph)
     for targets in graph:

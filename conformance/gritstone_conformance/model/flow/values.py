@@ -337,7 +337,7 @@ class _Reader:
         return major, argument
 
     def _bytes(self, count: int) -> bytes:
-        """Return the next bytes; fewer if the data ends, which the reader finds where it goes on."""
+        """Return the next bytes, or fewer at the end of the data: the next read or the end of ``read`` then fails."""
         start = self.at
         self.at += count
         return self.data[start : self.at]
