@@ -131,6 +131,22 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "flow.render": [{"template": "AA", "env": "oA"}],
     "flow.replay": [{"store": "s", "step": HEX}],
     "flow.metrics": [{"trace": "gA", "baselines": [["a", "b"], []]}],
+    "image.start": [{"runtime": "r"}],
+    "image.request": [
+        {"runtime": "r", "messages": [{"to": HEX, "headers": [["mt", "x"], ["mt", "x"]], "content": HEX}]},
+        {"runtime": "r", "messages": [{"to": HEX, "headers": [], "content": HEX}] * 32, "key": ""},
+    ],
+    "image.clock": [{"runtime": "r", "now_ms": "0"}, {"runtime": "r", "now_ms": "18446744073709551615"}],
+    "image.rollback": [{"runtime": "r", "to": 2**53 - 1}],
+    "image.list": [
+        {"runtime": "r", "after": None, "limit": 1},
+        {"runtime": "r", "as": HEX, "after": HEX, "limit": 4_096},
+    ],
+    "image.log": [{"runtime": "r", "from": 0, "limit": 4_096}],
+    "image.world": [
+        {"runtime": "r", "after": None, "limit": 1},
+        {"runtime": "r", "seq": 0, "after": "", "limit": 4_096},
+    ],
     "sandbox.run": [
         {"module": "", "limits": SANDBOX_LIMITS, "grants": {}, "keep": True},
         {

@@ -33,10 +33,10 @@ def test_default_claims_are_complete() -> None:
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
         *("external", "session.guest", "flow.executor", "flow.metrics", "schedule", "clock", "effects", "fault.kill"),
-        *("wasm.continuation", "wasm.signature"),
+        *("wasm.continuation", "wasm.signature", "image.wasm"),
         *SANDBOX,
     }
-    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "flow", "sandbox"}
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm", "session", "flow", "image", "sandbox"}
 
 
 def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
@@ -59,7 +59,7 @@ def test_dropped_feature_drops_dependent_features() -> None:
         "clock",
         "effects",
     }
-    left |= {"wasm.continuation", "wasm.signature"} | SANDBOX
+    left |= {"wasm.continuation", "wasm.signature", "image.wasm"} | SANDBOX
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
 
@@ -82,7 +82,7 @@ def test_dropped_wasm_profile_drops_its_features() -> None:
     for claims in (Claims().without({"wasm"}), Claims().within(11_000_000, 64)):
         answer = claims.hello({"protocol": [1]})
         assert "wasm" not in answer["profiles"]
-        assert not {"wasm.continuation", "wasm.signature"} & set(answer["features"])
+        assert not {"wasm.continuation", "wasm.signature", "image.wasm"} & set(answer["features"])
         assert "wasm_pages" not in answer["limits"]
     assert Claims().within(11_200_000, 64).limits.object_bytes == 8_388_608
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gritstone.harness.arguments import ARGUMENTS
 from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.flow_operations import FLOW_OPERATIONS
+from gritstone.harness.image_operations import IMAGE_OPERATIONS
 from gritstone.harness.operations import FEATURE_OF, OPERATIONS
 from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
 from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
@@ -21,6 +22,7 @@ ALL = {
     **WASM_OPERATIONS,
     **SESSION_OPERATIONS,
     **FLOW_OPERATIONS,
+    **IMAGE_OPERATIONS,
     **SANDBOX_OPERATIONS,
 }
 

@@ -28,9 +28,9 @@ def test_without_wasm_drops_the_profile() -> None:
     claims, _, _ = read_options(["--wasm-pages", "65536", "--without", "wasm.continuation"])
     assert claims.wasm_pages == 65_536
     assert set(claims.features) == set(ALL_FEATURES) - {"wasm.continuation"}
-    assert claims.profiles == ("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox")
+    assert claims.profiles == ("grit", "wit", "runtime", "wasm", "session", "flow", "image", "sandbox")
     claims, _, _ = read_options(["--without", "wasm"])
-    assert claims.profiles == ("grit", "wit", "runtime", "session", "flow", "sandbox")
+    assert claims.profiles == ("grit", "wit", "runtime", "session", "flow", "image", "sandbox")
 
 
 def test_one_format_cannot_transcode() -> None:

@@ -66,6 +66,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "session.guest": ("external",),
     "flow.executor": ("external",),
     "flow.metrics": (),
+    "image.wasm": (),
     "wasm.continuation": (),
     "wasm.signature": (),
     "sandbox.abi.memory": (),

@@ -195,6 +195,45 @@ def _export(value: Json, path: str) -> None:
     form(value, path)
 
 
+_CLASS: Final = _one_of("malformed", "invalid", "missing", "rejected", "exhausted")
+_COMMITTED: Final = _object({"committed": _NOTHING})
+_FAILED: Final = _object({"failed": _object({"class": _CLASS, "code": _text})})
+
+
+def _operation_outcome(value: Json, path: str) -> None:
+    form = _FAILED if isinstance(value, dict) and "failed" in value else _COMMITTED
+    form(value, path)
+
+
+_U64: Final = re.compile("0|[1-9][0-9]{0,19}")
+
+
+def _u64(value: Json, path: str) -> None:
+    if type(value) is not str or _U64.fullmatch(value) is None or int(value) >= 1 << 64:
+        raise ShapeProblem(path, "an unsigned integer of up to 64 bits as text", value)
+
+
+_REDACTED: Final = _object({"actor": _id})
+_TIMER: Final = _object({"handle": _id, "due": _u64, "seq": _uint(), "index": _uint(), "mt": _text})
+_SHOWN: Final = _object(
+    {
+        "actor": _id,
+        "owner": _id,
+        "core": _id,
+        "caps": _list(_pair(_text, _id)),
+        "entry": _list(_pair(_text, _text)),
+        "code": _list(_text),
+        "timers": _list(_TIMER),
+        "subs": _list(_pair(_text, _id)),
+    }
+)
+
+
+def _image_actor(value: Json, path: str) -> None:
+    form = _REDACTED if isinstance(value, dict) and value.keys() == {"actor"} else _SHOWN
+    form(value, path)
+
+
 def _files(value: Json, path: str) -> None:
     if type(value) is not dict:
         raise ShapeProblem(path, "an object of files", value)
@@ -305,6 +344,13 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
     "wasm.adopt": _object({"step": _id}),
     "wasm.sign": _object({"signature": _bytes}),
     "wasm.verify": _NOTHING,
+    "image.start": _object({"kernel": _id}),
+    "image.request": _object({"seq": _uint(), "outcome": _operation_outcome}),
+    "image.clock": _object({"seq": _uint()}),
+    "image.rollback": _object({"seq": _uint(), "outcome": _operation_outcome}),
+    "image.list": _object({"actors": _list(_image_actor, most=_MANY), "more": _bool}),
+    "image.log": _object({"records": _list(_bytes, most=_MANY), "more": _bool}),
+    "image.world": _object({"seq": _uint(), "root": _id, "refs": _list(_pair(_text, _id), most=_MANY), "more": _bool}),
     "session.limits": _NOTHING,
     "session.open": _object({"session": _id, "message": _id}),
     "session.prepare": _object({"session": _id, "turn": _id, "prepared": _bytes}),

@@ -15,13 +15,13 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.planning.plan import Planned, Watch, named_identity
-from gritstone_conformance.results.audit_cases import HISTORY_CHECKS
+from gritstone_conformance.results.audit_cases import HISTORY_CHECKS, HistoryCheck
 from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from gritstone_conformance.text import counted
 
-__all__ = ["history_outcomes", "history_words"]
+__all__ = ["history_outcomes", "history_words", "touched_profiles"]
 
 
 def history_outcomes(
@@ -37,6 +37,8 @@ def history_outcomes(
     """
     outcomes = []
     for check in HISTORY_CHECKS:
+        if not _is_concerned(verdict, check):
+            continue
         item = Planned(
             check.name,
             "audit",
@@ -60,6 +62,18 @@ def history_outcomes(
     return outcomes
 
 
+def touched_profiles(verdict: Verdict) -> set[str]:
+    """Return the profiles above ``runtime`` of which a check was made."""
+    return {check.profile for check in HISTORY_CHECKS if _is_concerned(verdict, check)} - {"runtime"}
+
+
+def _is_concerned(verdict: Verdict, check: HistoryCheck) -> bool:
+    """Return whether a check of another profile than ``runtime`` concerns the store."""
+    if check.profile == "image":
+        return verdict.history is not None and verdict.history.kernel is not None
+    return check.profile == "runtime" or any(finding.check == check.number for finding in verdict.findings)
+
+
 def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continued: bool = False) -> str:
     """Return the summary of an audit of a history, on one line."""
     assert bundle.format is not None
@@ -69,6 +83,7 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
         counted(verdict.actors, "actor"),
         f"{counted(verdict.recomputed, 'step')} recomputed",
         *([f"{verdict.structural} of other code"] if verdict.structural else []),
+        *_operation_words(verdict),
         counted(len(verdict.findings), "finding"),
         *([f"{len(verdict.unverified)} unverified"] if verdict.unverified else []),
     ]
@@ -79,6 +94,15 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
     unchecked = [word for word, was_requested in options if not was_requested]
     words += [f"not checked: {', '.join(unchecked)}"] if unchecked else []
     return " · ".join(words)
+
+
+def _operation_words(verdict: Verdict) -> list[str]:
+    """Return how many operations of an image were computed, how many have no roots, and how many are unverified."""
+    if verdict.history is None or verdict.history.kernel is None:
+        return []
+    counts = verdict.operations
+    words = [f"{counted(counts.computed, 'operation')} computed", f"{counts.without_roots} without roots"]
+    return [", ".join([*words, *([f"{counts.unverified} unverified"] if counts.unverified else [])])]
 
 
 def _failed(recorder: OutcomeBuilder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gritstone_conformance.attachment.target import Target
-from gritstone_conformance.auditing.histories import history_outcomes, history_words
+from gritstone_conformance.auditing.histories import history_outcomes, history_words, touched_profiles
+from gritstone_conformance.auditing.images import image_lines
 from gritstone_conformance.auditing.objects import audit_outcomes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
 from gritstone_conformance.errors import UsageError
@@ -56,6 +57,7 @@ def run_command(options: argparse.Namespace) -> int:
         outcomes += (order_outcome(OutcomeBuilder(data.book), bundle),) if options.lenient else ()
         iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
         summary, profiles = _summary(bundle), ["grit"]
+        image: Sequence[str] = ()
         if not judged.defects and has_history(judged):
             verdict = check_history(judged, at_rest=options.at_rest)
             if options.before is not None:
@@ -63,7 +65,9 @@ def run_command(options: argparse.Namespace) -> int:
             asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
             found = history_outcomes(verdict, OutcomeBuilder(data.book), **asked)
             outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
-            summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
+            summary = history_words(judged, verdict, **asked)
+            profiles = ["grit", "wit", "runtime", *sorted(touched_profiles(verdict))]
+            image = image_lines(verdict)
         bundle.data = b""  # the map is closed with this block
     header = header_line(data.book, data.vectors.digest, context, iut, started)
     header |= {"lenient": True} if options.lenient else {}
@@ -75,7 +79,7 @@ def run_command(options: argparse.Namespace) -> int:
     lines += order_lines(bundle)
     for outcome in outcomes:
         lines += teller.block(outcome, {}) if outcome.verdict == "fail" and outcome.expected is None else []
-    lines += expected_lines(outcomes, stale)
+    lines += [*expected_lines(outcomes, stale), *image]
     state = _state(outcomes, judgement)
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):

@@ -173,6 +173,15 @@ COMMANDS: Final = {
             "gritstone flow graph refund.yaml --svg --output refund.svg",
         ),
     ),
+    "image": CommandHelp(
+        "work with the image of a store: list, run, install, roll back, fork",
+        "List and change the actors of a durable image, read its log, return to an earlier world, or fork it.",
+        (
+            "gritstone image new world alice --quota fuel=1000",
+            "gritstone image run world alice program.txt",
+            "gritstone image rollback world 5",
+        ),
+    ),
     "completion": CommandHelp(
         "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",

@@ -417,6 +417,15 @@ def _flow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="list|show|log|new|run|send|install|... DIR ...",
+        help="what to do, the folder of the store, and arguments: `gritstone image --help` lists all",
+    )
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -444,5 +453,6 @@ _OPTIONS: Final = {
     "diff": _diff,
     "session": _session,
     "flow": _flow,
+    "image": _image,
     "completion": _completion,
 }

@@ -22,6 +22,7 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.flow_stages import FLOW_STAGES
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
+from gritstone_conformance.comparing.image_stages import IMAGE_STAGES
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Implementation, Matrix, ResumeDifference, Stuck
 from gritstone_conformance.comparing.residencies import RESIDENCIES
 from gritstone_conformance.comparing.stages import run_stages
@@ -228,7 +229,7 @@ def resume_all(
         journeys = [each for each in (*JOURNEYS, *SESSION_JOURNEYS, *FLOW_JOURNEYS) if _is_chosen(each.name, glob)]
         matrix = run_matrix(hosts, FORMATS.values(), journeys)
         run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
-        staged = [each for each in (*RESIDENCIES, *FLOW_STAGES) if _is_chosen(each.name, glob)]
+        staged = [each for each in (*RESIDENCIES, *FLOW_STAGES, *IMAGE_STAGES) if _is_chosen(each.name, glob)]
         run_stages(matrix, hosts, FORMATS.values(), staged)
     except (Stuck, SubjectFault) as problem:
         print(f"stopped: {printable(str(problem))}", file=out)

@@ -25,6 +25,7 @@ from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.doctor.actor_rungs import actor_rungs
 from gritstone_conformance.doctor.flow_rungs import flow_rungs
 from gritstone_conformance.doctor.guest_rungs import guest_rungs
+from gritstone_conformance.doctor.image_rungs import image_rungs
 from gritstone_conformance.doctor.rungs import Rung, reopening, rungs_for
 from gritstone_conformance.doctor.sandbox_rungs import sandbox_rungs
 from gritstone_conformance.doctor.session_rungs import session_rungs
@@ -74,7 +75,7 @@ _PATIENCE_S: Final = 3.0  # before the reason for waiting is printed
 
 
 _MOST_HANGS: Final = 2  # rungs without a reply
-_RUNGS: Final = (rungs_for, actor_rungs, guest_rungs, session_rungs, flow_rungs, sandbox_rungs)
+_RUNGS: Final = (rungs_for, actor_rungs, guest_rungs, session_rungs, flow_rungs, image_rungs, sandbox_rungs)
 
 
 class BadRungError(Exception):

@@ -91,7 +91,9 @@ class Agent:
 
         Spec: :rule:`runtime.agent.inject`, :rule:`runtime.receipt.reserved`.
         """
-        defects = self._wrong(to, headers, content)
+        defects = self.message_defects(to, headers, content)
+        if ("mt", "receipt") in headers:
+            defects.append(rejected("runtime.receipt.reserved", "only the runtime sends receipts"))
         if defects:
             raise Refusal(defects)
         old = self.last_sent(to)
@@ -238,7 +240,11 @@ class Agent:
         blob = self.shelf.blob(content)
         return None if blob is None else blob.data
 
-    def _wrong(self, to: bytes, headers: Headers, content: bytes) -> list[Defect]:
+    def message_defects(self, to: bytes, headers: Headers, content: bytes) -> list[Defect]:
+        """Return why a message cannot be sent, whatever its type is; that of a receipt is not judged here.
+
+        Spec: :rule:`runtime.agent.inject-refused`.
+        """
         defects: list[Defect] = []
         for identity, kinds in ((to, ("tree",)), (content, ("blob", "tree"))):
             value = self.shelf.look(identity)
@@ -253,8 +259,6 @@ class Agent:
             check_key(key) or check_value(value, name) for key, value in headers
         ):
             defects.append(invalid("runtime.agent.inject-refused", "headers outside the grammar"))
-        if ("mt", "receipt") in headers:
-            defects.append(rejected("runtime.receipt.reserved", "only the runtime sends receipts"))
         if self.reserved is not None and to == self.identity and dict(headers).get("mt", "").startswith(self.reserved):
             defects.append(rejected("session.notice.reserved", "only the runtime sends notices"))
         return defects

@@ -41,10 +41,17 @@ class Chain:
     cut: bool
     read_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     sent_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    _places: dict[bytes, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of steps."""
         return len(self.ids)
+
+    def places(self) -> dict[bytes, int]:
+        """Return the place of each step in the chain, from 0; not to be changed."""
+        if not self._places:
+            self._places = {step: number for number, step in enumerate(self.ids)}
+        return self._places
 
     def before(self, index: int) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
         """Return inbox and outbox before a step; empty before the first."""

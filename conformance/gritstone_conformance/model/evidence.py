@@ -5,15 +5,17 @@ Spec: "Terms" of ``runtime/history``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.away import stopped_at
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.chains import Chain, Channel, read_chain
 from gritstone_conformance.model.graph import Tombstone
+from gritstone_conformance.model.image.world import kernel_actor
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Message, Object, Tree
+from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree
 
 __all__ = ["History", "has_history", "open_history"]
 
@@ -31,6 +33,7 @@ class History:
         unverified: what the bundle does not hold enough to decide, in words.
         max_attempts: after how many failures actors are marked, where that is known.
         is_whole: whether it is known that no actor was ever collected or adopted.
+        kernel: the kernel actor if the store is an image, or None.
     """
 
     shelf: Shelf
@@ -41,6 +44,7 @@ class History:
     unverified: list[str] = field(default_factory=list)
     max_attempts: int | None = None
     is_whole: bool = False
+    kernel: bytes | None = None
 
     def is_open(self, actor: bytes) -> bool:
         """Return whether what an actor did is not known in full.
@@ -99,4 +103,20 @@ def open_history(bundle: Bundle) -> History:
     heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")
     chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
-    return History(shelf, dict(bundle.references), agent, chains)
+    kernel = kernel_actor(fmt)
+    is_image = any(step.actor == kernel for step in _reached_steps(shelf, bundle.references.values()))
+    return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if is_image else None)
+
+
+def _reached_steps(shelf: Shelf, targets: Iterable[bytes]) -> Iterator[Step]:
+    """Yield the steps that targets are, or reach by edges ``previous``, each once."""
+    met: set[bytes] = set()
+    for target in targets:
+        at: bytes | None = target
+        while at is not None and at not in met:
+            met.add(at)
+            step = shelf.look(at)
+            if not isinstance(step, Step):
+                break
+            yield step
+            at = step.previous

@@ -43,10 +43,12 @@ FAULTS: Final[dict[str, tuple[int, str]]] = {
     "forgotten": (15, "runtime.recover.injection"),
     "doubled": (15, "runtime.recover.injection"),
     "residency": (16, "session.history.residency"),
+    "journal": (17, "image.history.journal"),
+    "operation": (18, "image.history.operation"),
 }
 """Fault to its check and its rule, in the order of the table of the text."""
 
-BLAME: Final = (1, 3, 4, 5, 10, 9, 7, 2, 6, 13, 12, 11, 14, 15, 8, 16)
+BLAME: Final = (1, 3, 4, 5, 10, 9, 7, 2, 6, 13, 12, 11, 14, 15, 8, 16, 17, 18)
 """The checks in the order in which their findings are named."""
 
 _ROWS: Final = {fault: number for number, fault in enumerate(FAULTS)}

@@ -39,6 +39,9 @@ Look: TypeAlias = Callable[[bytes], "Object | Tombstone | Defect"]
 _TREE, _MESSAGE, _MAILBOX, _STEP = ("tree",), ("message",), ("mailbox",), ("step",)
 _CONTENT: Final = ("blob", "tree")
 
+_Ends: TypeAlias = list[tuple[bytes, tuple[str, ...]]]
+"""What the edges of an object lead to, and may lead to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -58,7 +61,7 @@ def edges(value: Object) -> list[Edge]:
     return [Edge(label, target, kinds) for label, (target, kinds) in ends]
 
 
-def leads(value: Object) -> list[tuple[bytes, tuple[str, ...]]]:
+def leads(value: Object) -> _Ends:
     """Return what the edges of an object lead to, and may lead to, in their order."""
     match value:
         case Blob():
@@ -113,6 +116,7 @@ def close(roots: Iterable[bytes], look: Look, tree_depth: int | None) -> Closure
     """
     closure = Closure()
     lacking: set[bytes] = set()
+    ends: dict[bytes, _Ends] = {}
     waiting = list(roots)[::-1]
     while waiting:
         identity = waiting.pop()
@@ -125,21 +129,22 @@ def close(roots: Iterable[bytes], look: Look, tree_depth: int | None) -> Closure
             continue
         closure.found[identity] = value
         if not isinstance(value, Tombstone):
-            waiting += [target for target, _ in reversed(leads(value))]
-    closure.defects += _wrong_kinds(closure.found)
+            ends[identity] = leads(value)
+            waiting += [target for target, _ in reversed(ends[identity]) if target not in closure.found]
+    closure.defects += _wrong_kinds(closure.found, ends)
     if tree_depth is not None:
         closure.defects += _too_deep(closure.found, tree_depth)
     return closure
 
 
-def _wrong_kinds(found: Mapping[bytes, Object | Tombstone]) -> list[Defect]:
+def _wrong_kinds(found: Mapping[bytes, Object | Tombstone], ends: Mapping[bytes, _Ends]) -> list[Defect]:
     """Return a defect for each edge between objects that are there that leads to another kind than it may."""
     kinds = {identity: "blob" if isinstance(value, Tombstone) else kind_of(value) for identity, value in found.items()}
     return [
         invalid("grit.graph.kinds", f"{source.hex()}/{_labels(value)[number]} leads to a {kinds[target]}")
         for source, value in found.items()
         if not isinstance(value, Tombstone)
-        for number, (target, allowed) in enumerate(leads(value))
+        for number, (target, allowed) in enumerate(ends[source])
         if target in kinds and kinds[target] not in allowed
     ]
 
@@ -151,6 +156,8 @@ def _too_deep(found: Mapping[bytes, Object | Tombstone], tree_depth: int) -> lis
         for identity, value in found.items()
         if isinstance(value, Tree)
     }
+    if len(below) <= tree_depth:
+        return []
     nesting: dict[bytes, int] = {}
     for start in below:
         waiting = [start]

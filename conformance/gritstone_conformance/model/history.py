@@ -15,6 +15,8 @@ from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.causality import cycles
 from gritstone_conformance.model.evidence import History, open_history
 from gritstone_conformance.model.findings import Finding, Place, in_order
+from gritstone_conformance.model.journal.journal_check import check_journal
+from gritstone_conformance.model.journal.operation_check import Operations, check_operations
 from gritstone_conformance.model.marks import check_marks
 from gritstone_conformance.model.matching import match_all
 from gritstone_conformance.model.recompute import recompute
@@ -37,6 +39,7 @@ class Verdict:
         steps: how many steps there are, those of the agent included.
         recomputed: how many steps were recomputed and are right.
         structural: how many were checked in structure and order only.
+        operations: how many operations of an image were computed.
         history: what was judged, or None where the bundle could not be read.
     """
 
@@ -46,6 +49,7 @@ class Verdict:
     steps: int = 0
     recomputed: int = 0
     structural: int = 0
+    operations: Operations = field(default_factory=Operations)
     history: History | None = None
 
     @property
@@ -85,6 +89,11 @@ def check_history(
     found += [*remade.findings, *cycles(history, matches), *check_marks(history, matches), *_wrong_names(history)]
     if has_sessions:
         found += check_residency(history)
+    operations = Operations()
+    if history.kernel is not None:
+        journal = check_journal(history)
+        operations = check_operations(history, journal)
+        found += [*journal.findings, *operations.findings]
     if at_rest:
         found += check_rest(history)
     return Verdict(
@@ -94,6 +103,7 @@ def check_history(
         steps=sum(map(len, history.chains.values())),
         recomputed=remade.count,
         structural=remade.structural,
+        operations=operations,
         history=history,
     )
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from gritstone_conformance.model.flow.law import FLOWS
 from gritstone_conformance.model.host_code import OTHER, PUPPET, STAMP
+from gritstone_conformance.model.image.law import ACTORS, KERNEL
 from gritstone_conformance.model.law import Law, node_data
 from gritstone_conformance.model.session.law import SESSION
 from gritstone_conformance.model.shelf import Shelf
@@ -16,7 +17,7 @@ from gritstone_conformance.model.wasm.law import MODULES
 
 __all__ = ["LAWS", "law_at", "law_of"]
 
-LAWS: Final = (PUPPET, STAMP, SESSION, FLOWS, MODULES, OTHER)
+LAWS: Final = (PUPPET, STAMP, SESSION, FLOWS, ACTORS, KERNEL, MODULES, OTHER)
 """All laws. The first that has the form of a node decides."""
 
 

@@ -14,7 +14,8 @@ from typing import Final
 
 from gritstone_conformance.model.answers import Answers, QueryAnswers
 from gritstone_conformance.model.chains import Chain
-from gritstone_conformance.model.cores import find, first_difference
+from gritstone_conformance.model.cores import find
+from gritstone_conformance.model.differences import draft_of, step_difference
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
@@ -50,13 +51,17 @@ class Recomputed:
 
 
 def recompute(history: History, matches: Matches, found: Iterable[Finding]) -> Recomputed:
-    """Recompute the steps of all actors but the agent."""
-    ends = {chain.actor: len(chain) for chain in history.actors()}
+    """Recompute the steps of all actors but the agent; in an image those of the kernel actor only.
+
+    Spec: ``image/history``.
+    """
+    chains = [chain for chain in history.actors() if history.kernel in (None, chain.actor)]
+    ends = {chain.actor: len(chain) for chain in chains}
     for finding in found:
         if finding.place.actor in ends and finding.place.index is not None:
             ends[finding.place.actor] = min(ends[finding.place.actor], finding.place.index)
     result, answers = Recomputed(), Answers(history)
-    for chain in history.actors():
+    for chain in chains:
         adopted = history.adopted_steps(chain.actor)
         for index in range(1 if chain.cut else 0, ends[chain.actor]):
             trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index], index < adopted)
@@ -167,7 +172,8 @@ class _Trial:
         if isinstance(made, bytes):
             made = self._draft_of(made)
         if isinstance(made, Draft):
-            field_path, words = self._difference(made), "computing the step again gives another value"
+            field_path = step_difference(self.history.shelf, made, self._actual)
+            words = "computing the step again gives another value"
         else:
             field_path = f"inbox/{self.covered[0][0].hex()}"
             words = made if isinstance(made, str) else "computing the step again gives no step of the actor"
@@ -180,8 +186,7 @@ class _Trial:
         step = self.history.shelf.look(made)
         if not isinstance(step, Step):
             return None
-        boxes = dict(self.history.shelf.mail(step.inbox)), dict(self.history.shelf.mail(step.outbox))
-        return Draft(step.previous, step.actor, *boxes, step.core)
+        return draft_of(self.history.shelf, step)
 
     def _law(self) -> Law:
         """Return the law of the actor before the step."""
@@ -193,25 +198,10 @@ class _Trial:
         rule = refusing_rule(self.history.shelf, self.chain.ids[self.index - 1], proposal.covered[0])
         return "wit.update.merge" if rule is None else rule
 
-    def _difference(self, made: Draft) -> str:
-        """Return the path of the first difference, in the order of the text."""
-        actual = self._actual
-        if made.previous != actual.previous:
-            return "previous"
-        if made.actor != actual.actor:
-            return "actor"
-        for name in ("inbox", "outbox"):
-            wanted, got = getattr(made, name), getattr(actual, name)
-            keys = [key for key in wanted.keys() | got.keys() if wanted.get(key) != got.get(key)]
-            if keys:
-                return f"{name}/{min(keys).hex()}"
-        path = first_difference(self.history.shelf, made.core, actual.core)
-        return f"core/{path}".rstrip("/")
-
 
 def _taken_apart(shelf: Shelf, made: bytes) -> Draft | bytes:
     """Return the fields of a step, as drafts have them; what is no step is given back."""
     value = shelf.get(made)
     if not isinstance(value, Step):
         return made
-    return Draft(value.previous, value.actor, dict(shelf.mail(value.inbox)), dict(shelf.mail(value.outbox)), value.core)
+    return draft_of(shelf, value)

@@ -8,11 +8,11 @@ Invariant: reading never changes what is underneath; an id that is absent or of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.graph import Look, Tombstone, edges
+from gritstone_conformance.model.graph import Look, Tombstone, leads
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
@@ -66,10 +66,13 @@ class Shelf:
 
     def get(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id, or its tombstone; raises Refusal where it is absent."""
-        value = self._values.get(identity) or self.look(identity)
-        if isinstance(value, Defect):
-            raise Refusal([value])
-        return value
+        value = self._values.get(identity)
+        if value is not None:
+            return value
+        found = self.look(identity)
+        if isinstance(found, Defect):
+            raise Refusal([found])
+        return found
 
     def kind(self, identity: bytes) -> str:
         """Return the kind of what an id leads to; a tombstone is a blob."""
@@ -162,16 +165,20 @@ class Shelf:
         self.added = {}
 
     def flush_reached(self, store: Store, root: bytes | None) -> None:
-        """Return the added objects that an id reaches, and forget the rest, which need not be stored."""
+        """Hand over the added objects that an id reaches, and forget the rest, which need not be stored."""
+        self.flush_all_reached(store, [] if root is None else [root])
+
+    def flush_all_reached(self, store: Store, roots: Iterable[bytes]) -> None:
+        """Hand over the added objects that ids reach, and forget the rest."""
         reached: dict[bytes, bytes] = {}
-        waiting = [] if root is None else [root]
+        waiting = list(roots)
         while waiting:
             identity = waiting.pop()
             value = self._values.get(identity)
             if identity not in self.added or identity in reached or value is None or isinstance(value, Tombstone):
                 continue
             reached[identity] = self.added[identity]
-            waiting += [edge.target for edge in edges(value)]
+            waiting += [target for target, _ in leads(value)]
         self._hand_over(store, reached)
         self.added = {identity: data for identity, data in self.added.items() if identity not in reached}
         self.forget()

@@ -252,6 +252,8 @@ class Store:
         if identity in self.tombstones:
             return TOMBSTONE
         assert identity not in self.loose, "the model does not know: a refused import may have left this object"
+        if identity in self.objects and identity not in self.corrupt:
+            return self._value(identity)
         return self._lacking(identity) or self._value(identity)
 
     def _lacking(self, identity: bytes) -> Defect | None:

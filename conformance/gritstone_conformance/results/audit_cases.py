@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.findings import FAULTS
+from gritstone_conformance.model.journal.journal_check import FAULTS as JOURNAL_FAULTS
+from gritstone_conformance.model.journal.operation_check import OPERATION_RULES
 
 __all__ = ["BUNDLE_CASES", "CASES", "HISTORY_CHECKS", "ORDER_CASE", "ORDER_RULES", "HistoryCheck"]
 
@@ -41,10 +43,20 @@ _SLUGS: Final = {
     13: "names",
     14: "rest",
     15: "continued",
+    16: "residency",
+    17: "journal",
+    18: "operations",
 }
 """Check to the slug of its case; check 1 is that of the bundle itself."""
 
-_NARROWED: Final = {8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again")}
+_PROFILES: Final = {16: "session", 17: "image", 18: "image"}
+"""Check to the profile of its case, if it is not ``runtime``."""
+
+_NARROWED: Final = {
+    8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again", "image.kernel.step"),
+    17: tuple(JOURNAL_FAULTS.values()),
+    18: OPERATION_RULES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,12 @@ class HistoryCheck:
     @property
     def name(self) -> str:
         """The name of its case."""
-        return f"runtime/audit/{_SLUGS[self.number]}"
+        return f"{self.profile}/audit/{_SLUGS[self.number]}"
+
+    @property
+    def profile(self) -> str:
+        """The profile of its case."""
+        return _PROFILES.get(self.number, "runtime")
 
 
 def _checks() -> Iterator[HistoryCheck]:

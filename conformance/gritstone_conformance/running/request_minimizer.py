@@ -41,6 +41,7 @@ _LOOKS: Final = frozenset(
     {
         *(f"grit.{word}" for word in ("decode", "encode", "export", "get", "has", "id", "put", "refs")),
         *(f"runtime.{word}" for word in ("effects", "mail", "query", "ready")),
+        *(f"image.{word}" for word in ("list", "log", "world")),
         "ping",
     }
 )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gritstone_conformance.strategies.assembler import Assembly
 
-__all__ = ["MISUSES", "waiter"]
+__all__ = ["MISUSES", "suspended_memory", "waiter"]
 
 MISUSES: Final = (
     "another state when suspended",
@@ -41,6 +41,7 @@ _AREA: Final = 0x100
 _IDS: Final = 0x200
 _NAMES: Final = 0x400
 _COUNT: Final = 0x500
+_TEXT: Final = b"count saw"
 _NORMAL, _UNWINDING, _REWINDING = range(3)
 
 
@@ -76,7 +77,7 @@ class _Waiter:
         self._state = self.guest.global_("i32", 0, mutable=True)
         area = self.guest.global_("i32", _AREA)
         self.guest.export("grit_wait_area", area, 3)
-        self.guest.data(_NAMES, b"count saw")
+        self.guest.data(_NAMES, _TEXT)
 
     def quiet(self, name: str, *args: int) -> tuple[Any, ...]:
         """Call a host function and drop what it returns."""
@@ -120,13 +121,14 @@ class _Waiter:
             *([self.quiet("result", ids[3])] if self._misuse == "result unset" else []),
         ]
 
-    def main(self, made: list[Any]) -> int:
-        """Add the function that waits in each turn; returns its index."""
+    def main(self, made: list[Any], *, ends: bool) -> int:
+        """Add the function that waits in each turn, or ends with a turn once it is resumed; returns its index."""
+        last = [*made, _const(0), "return"] if ends else [("br", 0)]
         turn = [
             ("if", None, self._is(_REWINDING), [*(self._rewinding() or ["nop"]), *self._burn("rewinding")], made),
             self.quiet("wait"),
             ("if", None, self._is(_UNWINDING), [*self._unwinding(), *self._burn("unwinding"), _const(99), "return"]),
-            ("br", 0),
+            *last,
         ]
         locals_ = ["i32"] * (9_000 if self._is_deep else 1)
         return self.guest.function([], ["i32"], locals_, [("loop", None, turn), "unreachable"])
@@ -182,7 +184,13 @@ class _Waiter:
 
 @cache
 def waiter(
-    misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes: bool = False, remembers: bool = False
+    misuse: str = "",
+    *,
+    burns: int = 0,
+    entry: str = "wit",
+    initializes: bool = False,
+    remembers: bool = False,
+    ends: bool = False,
 ) -> bytes:
     """Return the module of a waiter.
 
@@ -192,12 +200,13 @@ def waiter(
         entry: the entry that waits; ``wit`` and ``wit_query`` are there in any case.
         initializes: whether ``_initialize`` waits.
         remembers: whether it asks in each turn for the kind of an id that the turn before was given.
+        ends: whether it returns after the turn in which it is resumed, and does not wait again.
     """
     built = _Waiter(misuse, burns, remembers=remembers)
     guest, quiet = built.guest, built.quiet
     built.add_winding()
     made = built.made()
-    main = built.main(made)
+    main = built.main(made, ends=ends)
     look = guest.function([], ["i32"], [], [quiet("blob", 0, 0x600, 0, 0, _IDS), quiet("result", _IDS), _const(0)])
     still = guest.function([], ["i32"], [], [*made, _const(0)])
     guest.export("wit", main if entry == "wit" else still)
@@ -206,3 +215,8 @@ def waiter(
     if initializes:
         guest.function([], [], [], [quiet("wait")], "_initialize")
     return guest.binary()
+
+
+def suspended_memory() -> bytes:
+    """Return the first page of a waiter that is suspended before it has counted."""
+    return (bytes(_NAMES) + _TEXT).ljust(1 << 16, b"\0")

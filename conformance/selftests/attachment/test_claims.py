@@ -18,6 +18,7 @@ from gritstone_conformance.attachment.claims import (
 )
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.suite import load_data
 from gritstone_conformance.schemas import violation
 
 TERMS = AttachSettings()
@@ -130,6 +131,16 @@ def test_flows_need_external_code() -> None:
     assert [rule for rule, _ in breaches(**{**claimed, "features": ["flow.executor"]})] == ["harness.hello.closed"]
 
 
+def test_guests_of_images_mean_nothing_without_both_profiles() -> None:
+    """Spec: :rule:`harness.hello.closed`."""
+    claimed = {"profiles": [*WASM_PROFILES, "image"], "features": ["image.wasm"]}
+    for name in ("", "wasm", "image"):
+        profiles = [each for each in claimed["profiles"] if each != name]
+        assert breaches(**{**claimed, "profiles": profiles}, limits=WASM_LIMITS) == []
+    guests = [case for case in load_data().vectors.cases() if "image.wasm" in case.requires.features]
+    assert {case.requires.profiles for case in guests} == {("image", "wasm")}
+
+
 SANDBOX: dict[str, Any] = {
     "formats": [],
     "profiles": ["sandbox"],
@@ -239,7 +250,7 @@ def test_tables_contain_only_known_names() -> None:
     for needs in PROFILES.values():
         assert set(needs) <= PROFILES.keys()
     for needs in FEATURES.values():
-        assert set(needs) <= FEATURES.keys() | set(FORMATS)
+        assert set(needs) <= FEATURES.keys() | PROFILES.keys() | set(FORMATS)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ METRICS = {
     "usage": [{"node": "a", "calls": 1, "tokens": "0"}],
     "change_point": None,
 }
+SHOWN: dict[str, Any] = {
+    "actor": ID,
+    "owner": ID,
+    "core": ID,
+    "caps": [["spawn", ID]],
+    "entry": [["pay", "*"]],
+    "code": ["pay"],
+    "timers": [{"handle": ID, "due": "50", "seq": 5, "index": 0, "mt": "tick"}],
+    "subs": [["spent", ID]],
+}
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("hello", HELLO),
     ("hello", {**HELLO, "profiles": [], "limits": {"window": 1, "frame_bytes": 4 << 20}}),
@@ -101,6 +111,15 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("wasm.adopt", {"step": ID}),
     ("wasm.sign", {"signature": "AA"}),
     ("wasm.verify", {}),
+    ("image.start", {"kernel": ID}),
+    ("image.request", {"seq": 1, "outcome": {"committed": {}}}),
+    ("image.request", {"seq": 1, "outcome": {"failed": {"class": "rejected", "code": "entry"}}}),
+    ("image.clock", {"seq": 1}),
+    ("image.rollback", {"seq": 1, "outcome": {"committed": {}}}),
+    ("image.rollback", {"seq": 1, "outcome": {"failed": {"class": "rejected", "code": "busy"}}}),
+    ("image.list", {"actors": [{"actor": ID}, SHOWN], "more": True}),
+    ("image.log", {"records": ["AA"], "more": False}),
+    ("image.world", {"seq": 0, "root": ID, "refs": [["heads/a", ID]], "more": False}),
     ("session.limits", {}),
     ("session.open", {"session": ID, "message": ID}),
     ("session.prepare", {"session": ID, "turn": ID, "prepared": ""}),
@@ -276,3 +295,10 @@ def test_lists_and_texts_have_a_maximum_length() -> None:
     assert shape_problem("grit.has", {"has": [True] * 4097}) is not None
     assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None
     assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 15]}) is not None
+
+
+@pytest.mark.parametrize(("due", "is_right"), [("0", True), (str(2**64 - 1), True), (str(2**64), False)])
+def test_number_as_text_has_at_most_64_bits(due: str, is_right: bool) -> None:
+    timer = {**SHOWN["timers"][0], "due": due}
+    found = shape_problem("image.list", {"actors": [{**SHOWN, "timers": [timer]}], "more": False})
+    assert (found is None) == is_right

@@ -10,7 +10,7 @@ from typing import Final
 from gritstone_conformance.bridges.sandbox import RefusedError, SandboxBridge
 from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
-from gritstone_conformance.model.flow_host import FlowHost
+from gritstone_conformance.model.image_host import ImageHost
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.planning.suite import load_data
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
@@ -129,7 +129,7 @@ def recorded_replies() -> list[Asked]:
 def _play(case: Case) -> Iterator[Asked]:
     """Yield each step with the reply of the model; the caller must bind the names before it takes the next step."""
     places, bindings = TemporaryPaths(), dict[str, Json]()
-    host = _BridgedModel() if case.profile == "sandbox" else FlowHost()
+    host = _BridgedModel() if case.profile == "sandbox" else ImageHost()
     try:
         for step in case.steps:
             places.provide(names_in(step.args), bindings)

@@ -11,7 +11,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.vectors.files import parse_vector_file
 from selftests.checks.oracle import play_vector, played
 
-PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox")
+PROFILES = ("grit", "wit", "runtime", "wasm", "image", "session", "flow", "sandbox")
 
 
 @pytest.mark.rule("suite.mutant.oracle")

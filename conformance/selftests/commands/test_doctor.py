@@ -19,8 +19,20 @@ def test_doctor_passes_every_rung_on_the_reference(run: Run) -> None:
     guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "actor"]
     sessions = ["session", "turn", "tools", "opens", "archives", "restores"]
     flows = ["expression", "template", "check"]
+    images = ["journal", "image", "savepoint", "rights", "rollback"]
     hosts = ["defect", "limit", "stop", "keep", "close", "atomic", "snapshot", "export"]
-    assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", *guests, *sessions, *flows, *hosts, "restart"]
+    assert list(dict.fromkeys(words)) == [
+        *rungs,
+        "wit",
+        "agent",
+        "run",
+        *guests,
+        *sessions,
+        *flows,
+        *images,
+        *hosts,
+        "restart",
+    ]
     assert all(" ok " in line for line in out.splitlines())
 
 

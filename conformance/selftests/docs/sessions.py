@@ -4,7 +4,7 @@
 
 A session is a text file in ``docs/examples/sessions``: lines that begin with ``$`` are commands, the others are what
 they print, and ``(exit code N)`` follows a command that did not exit with 0. A session runs in a fresh directory with
-the files of ``docs/examples``, its folder ``flows``, and links to the folders of the checkout.
+the files of ``docs/examples``, its folders ``flows`` and ``images``, and links to the folders of the checkout.
 
 Times, digests, counts of cases and the name of the directory differ from run to run. They are replaced before two
 outputs are compared; all other text must be equal.
@@ -103,7 +103,8 @@ def _furnish(home: Path) -> None:
     for file in EXAMPLES.iterdir():
         if file.is_file():
             shutil.copy(file, home)
-    shutil.copytree(EXAMPLES / "flows", home / "flows")
+    for name in ("flows", "images"):
+        shutil.copytree(EXAMPLES / name, home / name)
     for name in ("conformance", "docs", "vectors"):
         (home / name).symlink_to(CHECKOUT / name)
 

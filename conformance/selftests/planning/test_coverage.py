@@ -53,6 +53,7 @@ def test_case_names_begin_with_the_profile_and_a_topic() -> None:
         "wit",
         "runtime",
         "wasm",
+        "image",
         "session",
         "flow",
         "sandbox",

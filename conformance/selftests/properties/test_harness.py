@@ -31,7 +31,7 @@ EVERYTHING = Claims(
     version="1",
     language="x",
     formats=("framed-sha256", "cbor-blake3"),
-    profiles=("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox"),
+    profiles=("grit", "wit", "runtime", "wasm", "image", "session", "flow", "sandbox"),
     features=tuple(FEATURES),
     limits={"object_bytes": 1 << 20, "window": 64},
 )

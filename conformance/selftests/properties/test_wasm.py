@@ -202,7 +202,7 @@ FAULTS: list[tuple[str, str, tuple[Patch, ...]]] = [
     ),
     ("wasm.random.stream", "wasm/random/last", (patch.object(reading, "MOST", 1 << 64),)),
     ("wasm.clock.count", "wasm/clock/count", (patch.object(reading, "tick", lambda value, step: value + 1),)),
-    ("wasm.call.update", "wasm/call/updates", (patch.object(calls._Finish, "_kept", lambda self, state: state),)),
+    ("wasm.call.update", "wasm/call/updates", (patch.object(calls.Finish, "_kept", lambda self, state: state),)),
     ("wasm.wait.denied", "wasm/wait/denied", (patch.object(abi.Host, "_wait", lambda self: 0),)),
     ("wasm.wait.fuel", "wasm/wait/fuel", (patch.object(running, "_WINDING", 1 << 22),)),
     (

@@ -31,7 +31,7 @@ _OPTIONS: Final = (
     "--disable-component-update",
     "--no-first-run",
     "--no-default-browser-check",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost",
 )
 _CODES: Final = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}
 
@@ -158,8 +158,12 @@ class Tab:
 
     def load(self, path: Path, fragment: str = "") -> None:
         """Load a file and wait until it is loaded."""
+        self.visit(path.as_uri() + fragment)
+
+    def visit(self, address: str) -> None:
+        """Load an address and wait until it is loaded."""
         before = self.loads
-        self.send("Page.navigate", {"url": path.as_uri() + fragment})
+        self.send("Page.navigate", {"url": address})
         while self.loads == before:
             self.browser.receive()
 

@@ -37,6 +37,8 @@ OF_STORES: Final = {
     *("grit.erase.atomic", "runtime.agent.bootstrap", "wasm.handoff.one-owner"),
     *("runtime.fail.sent", "runtime.head.asked", "runtime.cut.step"),
     *("runtime.collect.collected", "wasm.handoff.agent", "session.recover.kill", "flow.crash.every-boundary"),
+    *("image.start.made", "image.op.atomic", "image.code.group", "image.post.iff"),
+    *("image.durable.ack", "image.durable.boundary"),
 }
 
 NEEDED: Final = {
@@ -51,6 +53,12 @@ NEEDED: Final = {
     "grit.ref.atomic": ("an-update-is-made-one-by-one", "grit/crash/update-at-each-write-cbor"),
     "grit.ref.durable": ("an-update-is-committed-with-the-next", "grit/crash/answered-at-last-cbor"),
     "grit.store.crash": ("a-put-is-committed-with-the-next", "grit/crash/answered-at-last-cbor"),
+    "image.code.group": ("image-five-heads-move-in-two-updates", "image/kill/install-cbor"),
+    "image.durable.ack": ("image-the-clock-is-answered-before-it-is-durable", "image/kill/alone-cbor"),
+    "image.durable.boundary": ("image-two-heads-move-in-two-updates", "image/kill/alone-cbor"),
+    "image.op.atomic": ("image-the-first-head-moves-in-an-update-of-its-own", "image/kill/request-cbor"),
+    "image.post.iff": ("image-a-run-takes-two-updates", "image/kill/run-cbor"),
+    "image.start.made": ("image-a-start-takes-two-updates", "image/kill/start-cbor"),
     "runtime.agent.bootstrap": ("an-agent-begins-in-two-updates", "runtime/crash/first-cbor"),
     "runtime.collect.collected": ("a-collection-removes-marks-in-a-second-update", "runtime/collect/killed-framed"),
     "runtime.cut.step": ("a-cut-moves-the-agents-head-in-two-updates", "runtime/cut/killed-framed"),

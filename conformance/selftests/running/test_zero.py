@@ -85,7 +85,7 @@ def test_implementation_without_function_passes_no_rule(name: str) -> None:
     # a row in which nothing can fail passes where every answer is accepted, so more of them are needed there
     plan = gate(one_row_of=4 if name == "always_ok" else 16)
     verdicts = rule_verdicts(outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], plan, attach_settings))
-    profiles = {"grit", "wit", "runtime", "wasm", "session", "flow", "sandbox", "harness"}
+    profiles = {"grit", "wit", "runtime", "wasm", "image", "session", "flow", "sandbox", "harness"}
     assert {rule.partition(".")[0] for rule in verdicts} == profiles
     assert len(verdicts) > 250
     assert [rule for rule, verdict in verdicts.items() if verdict == "pass"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.model.session_host import SessionHost
+from gritstone_conformance.model.image_host import ImageHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.strategies.crossings import rows
 from gritstone_conformance.strategies.crossings.rows import rows_of, salt_of_rows, uncovered
@@ -89,7 +89,7 @@ def test_another_salt_covers_the_pairs_with_other_rows() -> None:
     "prop", [*ROWS[::8], *(prop for prop in ROWS if prop.name.startswith("session"))], ids=lambda prop: prop.name
 )
 def test_each_step_judges_a_rule_of_its_case(prop: Property) -> None:
-    model = SessionHost()
+    model = ImageHost()
     trial = Trial(model, prop.rules[0], model.spawn)
     prop.body(trial)
     trial.finish()

@@ -31,8 +31,8 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
-_SLOW = ("wit.", "runtime.", "wasm.", "flow.", "sandbox.")
-_LOADED = ("wasm", "sandbox")
+_SLOW = ("wit.", "runtime.", "wasm.", "flow.", "image.", "sandbox.")
+_LOADED = ("wasm", "image", "sandbox")
 _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
 """Members whose value needs a feature."""
 

@@ -27,6 +27,7 @@ _Read: TypeAlias = Callable[[Json], Any]
 _MAX_UINT = 2**53 - 1
 _MAX_U64 = 2**64 - 1
 _MAX_RELEASED = 32
+_MAX_REQUESTS = 32
 _MAX_IDS = 4_096
 _MAX_KEYS = 64
 _SECRET_BYTES = 32
@@ -204,6 +205,7 @@ _grants = _members(
     },
     all_of_them=False,
 )
+_request = _members({"to": read_id, "headers": _list(_header), "content": read_id}, all_of_them=True)
 _copy = _word(re.compile(r"[!-~]{1,128}"))
 _handle = _word(_HANDLE)
 _format = _word(_FORMAT)
@@ -342,6 +344,23 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "flow.render": {"template": read_bytes, "env": read_bytes},
     "flow.replay": {"store": _handle, "step": read_id},
     "flow.metrics": {"trace": read_bytes, "baselines": _list(_texts)},
+    "image.start": {"runtime": _handle},
+    "image.request": {"runtime": _handle, "messages": _list(_request, _MAX_REQUESTS, least=1), "key?": _text},
+    "image.clock": {"runtime": _handle, "now_ms": _u64},
+    "image.rollback": {"runtime": _handle, "to": _any_uint},
+    "image.list": {
+        "runtime": _handle,
+        "as?": read_id,
+        "after": _or_none(read_id),
+        "limit": _uint(1, _MAX_PAGE),
+    },
+    "image.log": {"runtime": _handle, "from": _any_uint, "limit": _uint(1, _MAX_PAGE)},
+    "image.world": {
+        "runtime": _handle,
+        "seq?": _any_uint,
+        "after": _or_none(_text),
+        "limit": _uint(1, _MAX_PAGE),
+    },
     "sandbox.run": {"module": read_bytes, "limits": _limits, "grants": _grants, "keep": _bool, "suspend?": _bool},
     "sandbox.again": {"instance": _copy, "limits": _limits, "suspend?": _bool},
     "sandbox.snapshot": {"instance": _copy},

@@ -32,6 +32,7 @@ ALL_FEATURES = (
     "fault.kill",
     "wasm.continuation",
     "wasm.signature",
+    "image.wasm",
     "sandbox.abi.memory",
     "sandbox.abi.wasi",
     "sandbox.fuel",
@@ -50,7 +51,7 @@ ALL_FEATURES = (
     "sandbox.clock",
     "sandbox.files",
 )
-_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "sandbox")
+_PROFILES = ("grit", "wit", "runtime", "wasm", "session", "flow", "image", "sandbox")
 _NEEDS = {
     "shared": ("durable",),
     "fault.kill": ("durable",),
@@ -59,6 +60,7 @@ _NEEDS = {
     "flow.metrics": ("flow.executor",),
     "wasm.continuation": ("wasm",),
     "wasm.signature": ("wasm",),
+    "image.wasm": ("image", "wasm"),
     "sandbox.atomic": ("sandbox.keep",),
     "sandbox.snapshot": ("sandbox.keep",),
     "sandbox.export": ("sandbox.snapshot",),
@@ -100,7 +102,7 @@ class Claims:
     wasm_pages: int = 4_096  # pages of 64 KiB
 
     def without(self, names: set[str]) -> Claims:
-        """Drop features or one of the profiles ``wasm``, ``session``, ``flow`` and ``sandbox``, and what needs them."""
+        """Drop features, or a profile other than ``grit``, ``wit`` and ``runtime``, and what needs them."""
         lost = set(names)
         if "session.guest" in lost or "external" in lost:
             lost.add("session")

@@ -11,6 +11,8 @@ from gritstone.harness.operations import Session
 from gritstone.harness.runtimes import Bound, Runtimes
 from gritstone.harness.wire import Json, write_bytes
 from gritstone.harness.wit_operations import laws_of
+from gritstone.image.service import Service
+from gritstone.image.starting import refuse_image_store
 from gritstone.runtime import Config, Runtime
 from gritstone.session.residency import Residency
 
@@ -25,9 +27,11 @@ def _runtimes(session: Session) -> Runtimes:
 
 def _runtime(session: Session, args: Arguments) -> Runtime:
     """Return the runtime of a request, with the present heads and marks."""
-    runtime = _runtimes(session)[args["runtime"]].runtime
-    runtime.refresh()
-    return runtime
+    bound = _runtimes(session)[args["runtime"]]
+    bound.runtime.refresh()
+    if bound.image is not None:
+        bound.image.look()
+    return bound.runtime
 
 
 def _with_schedule(session: Session, args: Arguments, *, chosen: bool) -> Runtime:
@@ -53,10 +57,14 @@ def runtime_start(session: Session, args: Arguments) -> Json:
         max_attempts=args["max_attempts"],
         transition_ms=args["transition_ms"],
     )
-    runtime = Runtime(store, laws_of(session), config, suite_clock=args["clock"] == "suite")
     is_chosen = args["schedule"] == "chosen"
+    has_images = "image" in session.claims.profiles
+    if is_chosen and has_images:
+        refuse_image_store(store)
+    runtime = Runtime(store, laws_of(session), config, suite_clock=args["clock"] == "suite")
+    image = Service(runtime) if has_images else None
     residency = Residency(runtime) if "session" in session.claims.profiles and not is_chosen else None
-    runtimes.bind(args["runtime"], Bound(runtime, args["store"], is_chosen, residency))
+    runtimes.bind(args["runtime"], Bound(runtime, args["store"], is_chosen, residency, image))
     return {"agent": runtime.agent.hex()}
 
 

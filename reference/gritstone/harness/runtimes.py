@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from gritstone.errors import Missing, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
+from gritstone.image.service import Service
 from gritstone.runtime.runtime import Runtime
 from gritstone.session.residency import Residency
 
@@ -32,12 +33,14 @@ class Bound:
         store: the handle of its store.
         chosen: whether the suite chooses the schedule.
         residency: the sessions of the runtime; None without the profile or with a chosen schedule.
+        image: the image of the runtime; None without the profile.
     """
 
     runtime: Runtime
     store: str
     chosen: bool
     residency: Residency | None = None
+    image: Service | None = None
 
 
 class Runtimes:

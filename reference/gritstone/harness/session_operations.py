@@ -10,6 +10,7 @@ from gritstone.errors import Missing, Rejected
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.runtime.operator import refuse_in_image
 from gritstone.session.residency import Residency
 from gritstone.session.usage import Limits
 
@@ -23,7 +24,7 @@ def _residency(session: Session, args: Arguments) -> Residency:
 
     Raises:
         Missing: the runtime is not started.
-        Rejected: the suite chooses its schedule.
+        Rejected: the suite chooses its schedule, or the store is an image (code ``image``).
     """
     if session.runtimes is None:
         raise Missing("the runtime handle is not open", rule="runtime.start.handle", got=args["runtime"])
@@ -31,6 +32,7 @@ def _residency(session: Session, args: Arguments) -> Residency:
     if residency is None:
         raise Rejected("wrong kind of schedule", rule="session.schedule.free", expected="free")
     residency.runtime.refresh()
+    refuse_in_image(residency.runtime.machine.world.operator)
     return residency
 
 

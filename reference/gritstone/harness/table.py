@@ -45,6 +45,10 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.flow_operations import FLOW_OPERATIONS
 
         return FLOW_OPERATIONS
+    if profile == "image":
+        from gritstone.harness.image_operations import IMAGE_OPERATIONS
+
+        return IMAGE_OPERATIONS
     if profile == "sandbox":
         from gritstone.harness.sandbox_operations import SANDBOX_OPERATIONS
 

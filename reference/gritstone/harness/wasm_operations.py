@@ -6,10 +6,12 @@ import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
 from gritstone.harness.wit_operations import objects_of
+from gritstone.image.starting import refuse_image_store
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.forks import fork_core
 from gritstone.wasm.handoff import adopt_actor, release_actor
@@ -60,12 +62,24 @@ def wasm_fork(session: Session, args: Arguments) -> Json:
     return {"core": core.hex()}
 
 
+def _no_image(session: Session, args: Arguments) -> Store:
+    """Return the store of a request, which must not be an image.
+
+    Raises:
+        Rejected: it is one (code ``image``).
+    """
+    store = session.handles[args["store"]].store
+    if "image" in session.claims.profiles:
+        refuse_image_store(store)
+    return store
+
+
 def wasm_release(session: Session, args: Arguments) -> Json:
-    return {"step": release_actor(session.handles[args["store"]].store, args["actor"]).hex()}
+    return {"step": release_actor(_no_image(session, args), args["actor"]).hex()}
 
 
 def wasm_adopt(session: Session, args: Arguments) -> Json:
-    return {"step": adopt_actor(session.handles[args["store"]].store, args["actor"]).hex()}
+    return {"step": adopt_actor(_no_image(session, args), args["actor"]).hex()}
 
 
 def wasm_sign(session: Session, args: Arguments) -> Json:

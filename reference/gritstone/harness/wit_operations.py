@@ -15,8 +15,11 @@ from gritstone.flow import FLOWS
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
+from gritstone.harness.claims import Claims
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.image import IMAGES
+from gritstone.image.code import PLAIN_IMAGES
 from gritstone.session import SESSIONS
 from gritstone.wasm.guests import Guests
 from gritstone.wit.admission import admit
@@ -45,13 +48,29 @@ def laws_of(session: Session) -> Laws:
         is_external="external" in claims.features,
         has_sessions="session.guest" in claims.features,
         has_flows="flow.executor" in claims.features,
+        images=_images_of(claims),
         wasm_pages=pages,
         suspends="wasm.continuation" in claims.features,
     )
 
 
+def _images_of(claims: Claims) -> External | None:
+    """Return the law of images; None if they are not claimed."""
+    if "image" not in claims.profiles:
+        return None
+    return IMAGES if "image.wasm" in claims.features else PLAIN_IMAGES
+
+
 @cache
-def _laws(*, is_external: bool, has_sessions: bool, has_flows: bool, wasm_pages: int | None, suspends: bool) -> Laws:
+def _laws(
+    *,
+    is_external: bool,
+    has_sessions: bool,
+    has_flows: bool,
+    images: External | None,
+    wasm_pages: int | None,
+    suspends: bool,
+) -> Laws:
     """Return one list for all sessions with the same claims, since it caches compiled modules."""
     laws: list[Law] = []
     if is_external:
@@ -60,6 +79,8 @@ def _laws(*, is_external: bool, has_sessions: bool, has_flows: bool, wasm_pages:
         laws.append(SESSIONS)
     if has_flows:
         laws.append(FLOWS)
+    if images is not None:
+        laws.append(images)
     if wasm_pages is not None:
         laws.append(Guests(most_pages=wasm_pages, suspends=suspends))
     return Laws(*laws)

@@ -22,6 +22,7 @@ __all__ = [
     "agent_step",
     "check_injection",
     "cut_step",
+    "distinct_headers",
     "first_step",
     "make_agent",
     "receipt_headers",
@@ -123,6 +124,18 @@ def _mailbox(workspace: Workspace, entries: Mapping[ObjectId, ObjectId]) -> Obje
     return workspace.put(Mailbox(MappingProxyType(entries))) if entries else None
 
 
+def distinct_headers(headers: list[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers by key.
+
+    Raises:
+        Invalid: a key is repeated.
+    """
+    by_key = dict(headers)
+    if len(by_key) != len(headers):
+        raise Invalid("a header key is repeated", rule="runtime.agent.inject-refused")
+    return by_key or NO_HEADERS
+
+
 def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:
     """Check the headers of an injection, except their grammar.
 
@@ -132,12 +145,10 @@ def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:
 
     Spec: :rule:`runtime.receipt.reserved`.
     """
-    by_key = dict(headers)
-    if len(by_key) != len(headers):
-        raise Invalid("a header key is repeated", rule="runtime.agent.inject-refused")
+    by_key = distinct_headers(headers)
     if by_key.get("mt") == "receipt":
         raise Rejected("the headers are reserved for receipts", rule="runtime.receipt.reserved")
-    return by_key or NO_HEADERS
+    return by_key
 
 
 def signal_is_sent(workspace: Workspace, roots: Roots, tip: ObjectId | None, signal: ObjectId) -> bool:

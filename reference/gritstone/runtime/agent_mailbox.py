@@ -15,7 +15,7 @@ from typing import TypeAlias
 from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
 from gritstone.runtime.actors import MessageKey
-from gritstone.runtime.agent import check_injection, signal_is_sent
+from gritstone.runtime.agent import check_injection, distinct_headers, signal_is_sent
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.proposing import unread_channels
 from gritstone.runtime.world import World
@@ -23,7 +23,7 @@ from gritstone.wit.channels import load_message
 from gritstone.wit.closure_cache import Walk
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "resolve"]
+__all__ = ["Answered", "Effect", "acknowledge", "check_message", "effects", "inject", "mail", "resolve"]
 
 _PREFIX = "effect."
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
@@ -74,9 +74,13 @@ def inject(
             or the signal is an older message of its channel.
         Invalid: the headers cannot be encoded, or repeat a key.
         Exhausted: the message is too long; or trees are nested too deep.
+        Refusal: the operator of the world refuses it.
 
     Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.limits`.
     """
+    if world.operator is not None:
+        checked = check_message(world, to, headers, content)
+        world.operator.check_injection(to, checked.headers, content, signal=signal)
     by_key = check_injection(headers)
     workspace = Workspace(world.objects)
     if new is not None:
@@ -88,6 +92,24 @@ def inject(
         return message
     adopt_agent_step(world, workspace, {to: message}, {})
     world.batch.borrowed.update((to, content))
+    return message
+
+
+def check_message(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId) -> Message:
+    """Return the message that the agent would send, behind the last one to its receiver, without sending it.
+
+    Whether the headers are those of a receipt is not checked.
+
+    Raises:
+        Missing, Rejected, Invalid, Exhausted: as ``inject`` does.
+
+    Spec: :rule:`runtime.agent.inject-refused`, :rule:`runtime.agent.limits`.
+    """
+    by_key = distinct_headers(headers)
+    workspace = Workspace(world.objects)
+    _check_closed(workspace, world, to, content)
+    message = Message(last_sent(world, to), by_key, content)
+    workspace.put(message)
     return message
 
 

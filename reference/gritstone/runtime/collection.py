@@ -13,6 +13,7 @@ from gritstone.grit.engine import Batch
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
 from gritstone.runtime.away import gone_name
+from gritstone.runtime.operator import refuse_in_image
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
 from gritstone.wit.position import Position
@@ -35,6 +36,7 @@ def collect(world: World) -> list[ObjectId]:
 
     Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.seen`, :rule:`runtime.recover.collect`.
     """
+    refuse_in_image(world.operator)
 
     def look_and_remove(tables: Batch) -> list[ObjectId]:
         if world.batch.names or not world.is_current():  # the engine may call this again

@@ -51,6 +51,7 @@ class Machine:
         in_progress: runs that wait for something.
         inquiries: queries from outside that have not ended.
         adopted: steps of actors, the agent aside, since the machine began.
+        holds: whether the operations of an image wait.
     """
 
     def __init__(self, world: World, config: Config, clock_ms: Callable[[], float] | None) -> None:
@@ -68,6 +69,7 @@ class Machine:
         self.in_progress: set[Running] = set()
         self.pending_queries: set[PendingQuery] = set()
         self.adopted = 0
+        self.holds = False
         self._clock_ms = clock_ms
         self._requests: list[Running] = []
         self._delayed: set[Actor] = set()
@@ -79,6 +81,12 @@ class Machine:
     def is_full(self) -> bool:
         """Return whether the number of waiting runs is at its limit."""
         return len(self.in_progress) >= self.config.most_in_progress
+
+    @property
+    def has_work(self) -> bool:
+        """Return whether an actor is ready, or an operation of an image."""
+        operator = self.world.operator
+        return bool(self.world.ready) if operator is None else not self.holds and operator.has_work
 
     @property
     def due_ms(self) -> int | None:
@@ -95,12 +103,12 @@ class Machine:
         return self.due_ms is not None
 
     def choices(self) -> list[tuple[Actor, Proposal]]:
-        """Return the choices, in order.
+        """Return the choices, in order; an image has none.
 
         Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`, :rule:`runtime.fail.damaged`.
         """
         found = []
-        for actor in self.world.actors.values():
+        for actor in () if self.world.operator is not None else self.world.actors.values():
             if actor.mail and actor.running is None and actor.actor_id != self.world.agent:
                 try:
                     found += [(actor, proposal) for proposal in choices(self.world, actor)]
@@ -123,6 +131,10 @@ class Machine:
 
         Spec: :rule:`runtime.fail.damaged`.
         """
+        if self.world.operator is not None:
+            adopted = 0 if self.holds else self.world.operator.work(most_steps)
+            self.adopted += adopted
+            return adopted
         world, most_covered = self.world, self.config.most_covered
         ready = world.ready
         begin = self.adopted

@@ -22,6 +22,7 @@ from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
 from gritstone.runtime.actors import Actor, MessageKey, Running
 from gritstone.runtime.agent import Entries, agent_step, cut_step, receipt_headers
 from gritstone.runtime.config import Config
+from gritstone.runtime.operator import refuse_in_image
 from gritstone.runtime.proposing import key_of, message_keys_of
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
@@ -198,6 +199,8 @@ def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: En
 
     Spec: :rule:`runtime.agent.changes`.
     """
+    if world.operator is not None:
+        return world.operator.agent_step(workspace, sent, read)
     agent = world.actor(world.agent)
     position = agent_step(workspace, agent_position(world), sent, read)
     _keep_step(world, workspace, position)
@@ -222,6 +225,7 @@ def adopt_cut(world: World) -> ObjectId:
 
     Spec: :rule:`runtime.cut.step`.
     """
+    refuse_in_image(world.operator)
     agent, last = world.actor(world.agent), agent_position(world)
     if last.step.previous is None:
         return last.step_id

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gritstone.errors import Rejected
 from gritstone.grit.objects import ObjectId
+from gritstone.runtime.operator import refuse_in_image
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position
 from gritstone.runtime.world import World
 from gritstone.wit.position import NO_IDS
@@ -35,6 +36,7 @@ def release(world: World, actors: Sequence[ObjectId]) -> list[ObjectId]:
 
     Spec: :rule:`runtime.release.entries`.
     """
+    refuse_in_image(world.operator)
     if world.agent in actors:
         raise Rejected("the agent cannot be released", rule=_RULE, got=world.agent.hex())
     last = agent_position(world)

@@ -130,24 +130,24 @@ class Runtime:
             return RunSummary(cause, self.machine.adopted - begin, self.parked())
 
     async def serve(self) -> None:
-        """Run until stopped; waits without cost while there is nothing to do.
+        """Run until stopped; waits without cost while there is nothing to do. Posts of an image wait for ``run``.
 
         Raises:
             Rejected: another caller runs or serves it.
             Exhausted: the medium is full, or the outcome of a run needs more references than the limit.
         """
-        with self._driving():
+        with self._driving(holds=True):
             while not self._stopped:
                 await self._to_rest(None)
                 if not self._stopped:  # otherwise the caller that wakes it has done so
                     await self._waiting.wait(self._next_delay_s())
 
     @contextmanager
-    def _driving(self) -> Iterator[None]:
-        """Become the caller that commits the changes of all others."""
+    def _driving(self, *, holds: bool = False) -> Iterator[None]:
+        """Become the caller that commits the changes of all others; ``holds`` is that of the machine."""
         if self._driven:
             raise Rejected("the runtime is running already", rule="runtime.route.rest")
-        self._driven = True
+        self._driven, self.machine.holds = True, holds
         try:
             yield
         finally:
@@ -177,7 +177,7 @@ class Runtime:
         self._waiting.begin(machine)
         if left is not None and adopted >= left:
             return None  # enough, also if others are still in progress
-        if world.ready:
+        if machine.has_work:
             if self._commits or self._size.is_reached(world.batch):
                 self._flush()
             if machine.is_full:
@@ -186,7 +186,7 @@ class Runtime:
             return None
         if self._at_rest is not None and not machine.in_progress:
             self._at_rest()
-        if not self._flush() or world.ready:
+        if not self._flush() or machine.has_work:
             return None
         return await self._wait_or_end()
 

@@ -10,9 +10,10 @@ Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
-from gritstone.errors import InternalError, Missing
+from gritstone.errors import Exhausted, InternalError, Missing
 from gritstone.grit.engine import Table
 from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change, references_version
@@ -22,6 +23,7 @@ from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import away_actors, away_names, away_step
 from gritstone.runtime.backlogs import Backlogs
 from gritstone.runtime.batch import StepBatch
+from gritstone.runtime.operator import Operator
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
 from gritstone.wit.laws import Laws
@@ -57,6 +59,7 @@ class World:
         backlogs: the unread messages of long channels.
         notes: the notes of the updates that were made; see ``StepBatch``.
         on_away_mail: called when an actor other than the agent sends mail to an actor that is away.
+        operator: makes the steps of an image; None in any other store.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
@@ -67,6 +70,7 @@ class World:
         self.has_erased = True
         self.notes: dict[Hashable, int] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
+        self.operator: Operator | None = None
         self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_heads=True)
@@ -80,11 +84,24 @@ class World:
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
+        self._snapshot: Snapshot | None = None
         self._version: bytes | None = None  # of the references that were read; None if it is unknown
 
     def _fetch(self, object_id: ObjectId) -> bytes:
         data = self.batch.objects.get(object_id)
-        return self.store.get(object_id) if data is None else data
+        if data is not None:
+            return data
+        return self.store.get(object_id) if self._snapshot is None else self._snapshot.get(object_id)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read objects from one snapshot of the store, which is faster for many of them."""
+        with self.store.snapshot() as snapshot:
+            self._snapshot = snapshot
+            try:
+                yield
+            finally:
+                self._snapshot = None
 
     # --- actors ----------------------------------------------------------------------------------------
 
@@ -203,8 +220,8 @@ class World:
         self.enqueue(actor)
 
     def enqueue(self, actor: Actor) -> None:
-        """Put an actor in the queue of ready actors."""
-        if actor.is_queued or actor.running is not None or not actor.mail:
+        """Put an actor in the queue of ready actors; in an image none is ready by itself."""
+        if self.operator is not None or actor.is_queued or actor.running is not None or not actor.mail:
             return
         if actor.actor_id != self.agent and actor.actor_id not in self.held:
             actor.is_queued = True
@@ -216,13 +233,25 @@ class World:
         for actor_id in held:
             self.enqueue(self.actor(actor_id))
 
-    def has_room(self) -> bool:
-        """Return whether the store has room for one more reference than the batch creates.
+    def has_room(self, number: int = 1) -> bool:
+        """Return whether the store has room for more references than the batch creates, one more by default.
 
         Spec: :rule:`runtime.run.full`.
         """
         with self.store.snapshot() as snapshot:
-            return snapshot.view.count(Table.REFS) + self.batch.created < self.store.limits.refs
+            return snapshot.view.count(Table.REFS) + self.batch.created + number <= self.store.limits.refs
+
+    def check_room(self, number: int) -> None:
+        """Check that the store has room for more references than the batch creates.
+
+        Raises:
+            Exhausted: it has not.
+
+        Spec: :rule:`grit.ref.limit`.
+        """
+        if not self.has_room(number):
+            most = self.store.limits.refs
+            raise Exhausted("too many references", rule="grit.ref.limit", expected=f"at most {most} in one store")
 
     def take(self, workspace: Workspace) -> None:
         """Add new objects to the batch. Drop blobs that were erased, so that no cache has them.
@@ -389,30 +418,47 @@ class World:
         Spec: :rule:`runtime.fail.damaged`.
         """
         tips: dict[ObjectId, list[tuple[ObjectId, ObjectId]]] = {}
-        for sender, head in self._heads.items():
-            for receiver_id, tip in self._readable_mailboxes(sender, head)[1].items():
-                tips.setdefault(receiver_id, []).append((sender, tip))
-        for actor_id, channels in tips.items():
-            receiver = self.actor(actor_id)
-            inbox = NO_IDS if receiver.head is None else self._readable_mailboxes(actor_id, receiver.head)[0]
-            for sender, tip in channels:
-                if inbox.get(sender) != tip:
-                    receiver.set_tip(sender, tip)
+        inboxes: dict[ObjectId, ObjectId | None] = {}
+        with self.reading():
+            for sender, head in self._heads.items():
+                step = self._readable_step(sender, head)
+                if step is not None:
+                    inboxes[sender] = step.inbox
+                    for receiver_id, tip in self._readable_entries(step.outbox).items():
+                        tips.setdefault(receiver_id, []).append((sender, tip))
+            for actor_id, channels in tips.items():
+                receiver = self.actor(actor_id)
+                inbox = self._readable_entries(inboxes.get(actor_id))
+                for sender, tip in channels:
+                    if inbox.get(sender) != tip:
+                        receiver.set_tip(sender, tip)
 
-    def _readable_mailboxes(
-        self, actor_id: ObjectId, head: ObjectId
-    ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
+    def _readable_step(self, actor_id: ObjectId, head: ObjectId) -> Step | None:
+        """Return the step of a head; None if the head or one of its mailboxes cannot be read."""
         try:
-            return self._mailboxes(actor_id, head)
+            return self._step(actor_id, head)
         except Missing:
-            return NO_IDS, NO_IDS
+            return None
+
+    def _readable_entries(self, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
+        if mailbox is None:
+            return NO_IDS
+        try:
+            value = self.objects.load_once(mailbox)
+        except Missing:
+            return NO_IDS
+        return value.entries if isinstance(value, Mailbox) else NO_IDS
+
+    def _step(self, actor_id: ObjectId, head: ObjectId) -> Step:
+        step = self.objects.load_once(head)
+        if not isinstance(step, Step) or step.actor != actor_id:
+            raise InternalError("the target of a head is not a step of its actor")
+        return step
 
     def _mailboxes(
         self, actor_id: ObjectId, head: ObjectId
     ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
-        step = self.objects.load(head)
-        if not isinstance(step, Step) or step.actor != actor_id:
-            raise InternalError("the target of a head is not a step of its actor")
+        step = self._step(actor_id, head)
         return entries_of(self.objects, step.inbox), entries_of(self.objects, step.outbox)
 
 

@@ -48,7 +48,7 @@ from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["GuestCode", "host_limit", "prepare_call"]
+__all__ = ["Bounds", "GuestCode", "host_limit", "prepare_call"]
 
 _MOST_U63 = 2**63 - 1
 
@@ -94,6 +94,19 @@ def prepare_call(
     return GuestCode(guests, node, module_id, prepared, manifest, state, image)
 
 
+@dataclass(slots=True)
+class Bounds:
+    """The bounds of a call that may neither query nor wait, and has fewer units than its manifest grants.
+
+    Attributes:
+        units: the most units.
+        spent: the units that the call spent, once it has ended in any way.
+    """
+
+    units: int
+    spent: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class GuestCode:
     """The code of one call; see ``code.Code``.
@@ -106,6 +119,7 @@ class GuestCode:
         manifest: the manifest of the core.
         state: the state of the core, as far as the manifest grants it.
         image: the image that it starts from, if any, and the writer of the next one.
+        bounds: additional bounds; None for none.
     """
 
     guests: GuestHost
@@ -115,14 +129,16 @@ class GuestCode:
     manifest: Manifest
     state: GuestState
     image: CallImage
+    bounds: Bounds | None = None
 
     @property
     def budget(self) -> int:
         """Return the units at the start of the call."""
         manifest = self.manifest
-        if manifest.tank is None:
-            return manifest.fuel
-        return min(manifest.fuel, max(0, manifest.tank - self.state.used))
+        units = manifest.fuel
+        if manifest.tank is not None:
+            units = min(units, max(0, manifest.tank - self.state.used))
+        return units if self.bounds is None else min(units, self.bounds.units)
 
     def step(self, run: Run) -> CodeRun:
         """Make a step.
@@ -150,7 +166,9 @@ class GuestCode:
         A call that begins again has left no trace: its objects are in no step, and its instance is dropped.
         """
         prepared = self.prepared
-        may_ask = self.manifest.query and inputs.query_name is None and prepared.imports("query")
+        may_ask = (
+            self.bounds is None and self.manifest.query and inputs.query_name is None and prepared.imports("query")
+        )
         on_thread = not has_room()
         while True:
             try:
@@ -171,19 +189,30 @@ class GuestCode:
         """
         state = self.state
         waiting = Suspension(self.budget)
-        call = GuestCall(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
+        manifest = self.manifest if self.bounds is None else replace(self.manifest, query=False)
+        call = GuestCall(workspace, manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
         instance = self.guests.engine.instantiate(prepared, call)
         instance.fuel = self.budget
-        if self.image.counts:
-            self.image.restore(instance, state)
-        elif prepared.exports(INITIALIZE):
-            instance.run(INITIALIZE)
-        waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
-        resumes = self.image.counts and state.call == self.entry
-        code = waiting.run(instance, self.entry, resumes=resumes)
+        try:
+            code = self._enter(call, instance)
+        finally:
+            if self.bounds is not None:
+                self.bounds.spent = self.budget - waiting.left(instance)
         if code:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
         return call, instance
+
+    def _enter(self, call: GuestCall, instance: Instance) -> int:
+        """Restore or initialise an instance, and run the entry; return what it returns."""
+        state, waiting = self.state, call.waiting
+        if self.image.counts:
+            self.image.restore(instance, state)
+        elif instance.prepared.exports(INITIALIZE):
+            instance.run(INITIALIZE)
+        may_wait = self.guests.suspends and self.manifest.image and self.entry == "wit"
+        waiting.is_granted = self.bounds is None and may_wait
+        resumes = self.image.counts and state.call == self.entry
+        return waiting.run(instance, self.entry, resumes=resumes)
 
     def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance) -> ObjectId:
         """Audit an admitted step, and add the host nodes to its core; return the id of the resulting step.

@@ -67,6 +67,13 @@ class Suspension:
         """Return whether the call ended in ``wait``."""
         return self._phase is _Phase.SUSPENDED
 
+    def left(self, instance: Instance) -> int:
+        """Return the units of the call that are left; winding takes none of them.
+
+        Spec: :rule:`wasm.wait.fuel`.
+        """
+        return self._left if self.is_winding else instance.fuel
+
     def run(self, instance: Instance, entry: str, *, resumes: bool) -> int:
         """Run an entry until it returns or is suspended.
 
@@ -85,7 +92,7 @@ class Suspension:
         Spec: :rule:`wasm.wait.resume`, :rule:`wasm.wait.protocol`.
         """
         if resumes:
-            self._phase = _Phase.WOUND
+            self._left, self._phase = self._budget, _Phase.WOUND
             _call(instance, "asyncify_start_rewind", instance.constant(WAIT_AREA))
             self._phase = _Phase.REWINDING
             instance.fuel = WINDING_UNITS

@@ -80,6 +80,11 @@ class Objects:
             self.young[object_id] = found
         return found
 
+    def load_once(self, object_id: ObjectId) -> Object:
+        """Return an object as ``load`` does, without adding it to the cache: it is one of many that are read once."""
+        found = self.young.get(object_id)
+        return self.format.decode(self._fetch(object_id), self.limits) if found is None else found
+
     def look(self, object_id: ObjectId) -> Object | None:
         """Return an object; None for a tombstone.
 

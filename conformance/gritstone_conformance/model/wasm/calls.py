@@ -27,7 +27,7 @@ from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image
 from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 from gritstone_conformance.model.wasm.stand_in import stand_in
 
-__all__ = ["Found", "ask_module", "find_call", "make_module_step", "run_call", "run_query"]
+__all__ = ["Finish", "Found", "ask_module", "find_call", "guest_of", "make_module_step", "run_call", "run_query"]
 
 _ENTRIES: Final = {"update": "wit_update"}
 
@@ -106,7 +106,8 @@ def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: b
     """
     core, found, left = run_call(shelf, context, proposal, last)
     try:
-        return _Finish(shelf, context, proposal, last, core, found, left).step()
+        finish = Finish(shelf, context, proposal, last, core, found, left)
+        return finish.admitted(finish.core_after(finish.audited()))
     except Failure as failure:
         failure.spent = left.spent
         raise
@@ -121,15 +122,21 @@ def run_call(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | N
     """
     content = shelf.message(proposal.covered[0][1]).content
     core = content if last is None else shelf.step(last).core
-    entry = _ENTRIES.get(proposal.kind, "wit")
+    entry = _entry_of(proposal)
     found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
-    guest = _guest(shelf, context, proposal, last, found, entry)
+    guest = guest_of(shelf, context, proposal, last, core, found)
     return core, found, stand_in(shelf, guest, proposal, last) or run_guest(shelf, guest)
 
 
-def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None, found: Found, entry: str) -> Guest:
+def _entry_of(proposal: Proposal) -> str:
+    return _ENTRIES.get(proposal.kind, "wit")
+
+
+def guest_of(
+    shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None, core: bytes, found: Found
+) -> Guest:
+    """Return what is to run in a transition from a core."""
     old = None if last is None else shelf.step(last)
-    core = shelf.message(proposal.covered[0][1]).content if old is None else old.core
     cursors = shelf.mail(old.inbox) if old is not None else {}
     read = shelf.put_mail({**cursors, **proposal.tips})
     previous = None if proposal.kind == "cleanup" else last
@@ -143,15 +150,15 @@ def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | Non
         found.data,
         found.image,
         found.budget,
-        entry,
+        _entry_of(proposal),
         given,
         proposal.covered,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Finish:
-    """A call that gave a result: its audit and its host nodes."""
+class Finish:
+    """A call that returned 0: its audit and its host nodes."""
 
     shelf: Shelf
     context: Context
@@ -161,8 +168,8 @@ class _Finish:
     found: Found
     left: Left
 
-    def step(self) -> bytes:
-        """Return the step; raises Failure or Declined.
+    def audited(self) -> int:
+        """Check the result and return the tanks that it gives away; raises Failure or Declined.
 
         Spec: :rule:`wasm.call.result`.
         """
@@ -171,9 +178,18 @@ class _Finish:
                 raise Failure("failed", "nothing was given for a genesis message", "wasm.call.result")
             raise Declined
         self._admit(self.left.result)
-        step = self.shelf.step(self.left.result)
-        state = self._state(self._audit(step))
-        core = WorkingTree(self.shelf, self.shelf.names(step.core))
+        return self._audit(self.result)
+
+    @property
+    def result(self) -> Step:
+        """The step that the guest gave."""
+        assert self.left.result is not None
+        return self.shelf.step(self.left.result)
+
+    def core_after(self, tanks: int) -> bytes:
+        """Return the core of the result with its host nodes."""
+        state = self._state(tanks)
+        core = WorkingTree(self.shelf, self.shelf.names(self.result.core))
         if self.proposal.kind == "update":
             if state is not None:
                 put_state(core, self._kept(state))
@@ -182,7 +198,11 @@ class _Finish:
             put_image(core, self.found.module_id if self.found.manifest.image else None, self.left.memory)
             if self.proposal.kind == "cleanup" and self.found.manifest.update is None:
                 self._put_creator(core)
-        finished = self.shelf.put(replace(step, core=core.seal()))
+        return core.seal()
+
+    def admitted(self, core: bytes) -> bytes:
+        """Return the result with another core; raises Failure if it is not admitted."""
+        finished = self.shelf.put(replace(self.result, core=core))
         if finished != self.left.result:
             self._admit(finished)
         return finished

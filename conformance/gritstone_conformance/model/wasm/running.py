@@ -41,6 +41,7 @@ class Guest:
         given: the inputs 0 to 7.
         covered: senders and messages.
         query: the name of the query, or None.
+        is_confined: whether it runs within an operation of an image, where it cannot wait.
     """
 
     context: Context
@@ -54,6 +55,7 @@ class Guest:
     given: tuple[bytes | None, ...]
     covered: tuple[tuple[bytes, bytes], ...] = ()
     query: str | None = None
+    is_confined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,13 @@ class _Call:
         guest = self.guest
         inputs = Inputs(guest.given, guest.covered, guest.query)
         self.host = Host(self.shelf, guest.context, guest.manifest, guest.state, inputs, _FUNCTIONS, guest.entry)
-        fuel = min(guest.budget, MOST_UNITS) if guest.context.is_past else guest.budget
+        is_bounded = guest.context.is_past or guest.is_confined
+        fuel = min(guest.budget, MOST_UNITS) if is_bounded else guest.budget
         self.host.hidden = guest.budget - fuel
         self.machine = Machine(guest.module, guest.manifest.pages, fuel, self.host)
         self.host.machine = self.machine
         waits = guest.manifest.image and guest.entry == "wit" and self.shelf.limits.continuation
-        self.host.suspend = self._suspend if waits else None
+        self.host.suspend = self._suspend if waits and not guest.is_confined else None
 
     def run(self) -> Left:
         """Run to the end."""
@@ -115,11 +118,17 @@ class _Call:
         try:
             self._run()
         except Failure as failure:
-            failure.spent = start - self.machine.fuel
+            failure.spent = start - self._left(start)
             raise
         suspended = self.left_at_wait is not None
         memory, mutable = bytes(self.machine.memory), tuple(self.machine.mutable())
         return Left(self.host.result, start - self.machine.fuel, self.host.state, memory, mutable, suspended)
+
+    def _left(self, start: int) -> int:
+        """Return the units that are left; winding takes none of them. Spec: :rule:`wasm.wait.fuel`."""
+        if not self.host.winding:
+            return self.machine.fuel
+        return start if self.left_at_wait is None else self.left_at_wait
 
     def _run(self) -> None:
         """Run the entry; raises Failure where it does not end by returning 0."""

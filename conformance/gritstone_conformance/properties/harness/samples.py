@@ -22,6 +22,7 @@ from gritstone_conformance.model.wasm.ed25519 import public_key
 from gritstone_conformance.model.wasm.signing import sign_bundle
 from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.image.cores import ImageStage
 from gritstone_conformance.strategies.sandbox_abi import ABIS
 from gritstone_conformance.strategies.sandbox_probes import counter
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
@@ -99,6 +100,8 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_runtime(claims)
     if "wasm" in claims.profiles or {"wit", "wasm.executor"} <= {*claims.profiles, *claims.features}:
         asked += _of_wasm(claims)
+    if "image" in claims.profiles:
+        asked += _of_image(claims)
     if "session" in claims.profiles:
         asked += _of_session(claims)
     if "flow" in claims.profiles or {"wit", "flow.executor"} <= {*claims.profiles, *claims.features}:
@@ -139,6 +142,34 @@ def _of_session(claims: Claims) -> list[Request]:
         ("session.close", about),
         ("runtime.stop", live | {"how": "drain"}),
         ("grit.close", {"store": "l"}),
+    ]
+
+
+def _of_image(claims: Claims) -> list[Request]:
+    """Return requests about an image with one principal, which is created, listed and destroyed."""
+    fmt, live = format_of(claims), {"runtime": "image"}
+    stage = ImageStage(Graph(fmt), agent_core(Shelf.over(Store(fmt)), "test"))
+    actor, text = stage.actor("a"), stage.text("spawn").hex()
+    terms: dict[str, Json] = {"store": "i", "agent": "test", "base_ms": 0, "cap_ms": 0, "max_attempts": 3}
+    genesis: dict[str, Json] = {"to": actor.hex(), "headers": [["mt", "genesis"]], "content": actor.hex()}
+    grant: dict[str, Json] = {"to": actor.hex(), "headers": [["mt", "image.grant"]], "content": text}
+    page: dict[str, Json] = {"after": None, "limit": 10}
+    return [
+        opening("i", fmt),
+        *(("grit.put", {"store": "i", "bytes": encode_bytes(data)}) for data in stage.graph.encodings.values()),
+        ("runtime.start", live | terms | {"schedule": "free", "clock": "system", "transition_ms": 0, "workers": 1}),
+        ("image.start", dict(live)),
+        ("image.request", live | {"messages": [genesis]}),
+        ("image.request", live | {"messages": [grant], "key": "k"}),
+        ("image.clock", live | {"now_ms": "1000"}),
+        ("image.list", live | page),
+        ("image.list", live | page | {"as": actor.hex()}),
+        ("image.log", live | {"from": 0, "limit": 10}),
+        ("image.world", live | page),
+        ("image.world", live | page | {"seq": 0}),
+        ("image.rollback", live | {"to": 0}),
+        ("runtime.stop", live | {"how": "drain"}),
+        ("grit.close", {"store": "i"}),
     ]
 
 

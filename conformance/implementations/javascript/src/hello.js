@@ -18,6 +18,7 @@ export const FEATURES = Object.freeze([
   "files",
   "flow.executor",
   "flow.metrics",
+  "image.wasm",
   "schedule",
   "session.guest",
   "shared",
@@ -34,7 +35,7 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
     implementation: { name: "gritstone-javascript", version: "0.3.0", language: "javascript" },
     spec: ["0.6"],
     formats: [...FORMATS.keys()],
-    profiles: ["grit", "wit", "runtime", "wasm", "session", "flow"],
+    profiles: ["grit", "wit", "runtime", "wasm", "session", "flow", "image"],
     features: [...features],
     limits: { ...LIMITS, window: Math.min(window, WINDOW), frame_bytes: Math.min(frame_bytes, FRAME_BYTES) },
   };

@@ -1,5 +1,6 @@
 // The operations of the profile wasm.
 
+import { refuseImage } from "./image/kernel-actor.js";
 import { bytes, handle, id, list, oneOf, record, sized, uint } from "./shapes.js";
 import { ENTRIES, admit } from "./wasm/admission.js";
 import { forkCore } from "./wasm/fork.js";
@@ -19,6 +20,13 @@ function admitted(args) {
   checkPages(args.pages);
   return admitting(() => admit(args.module, args.entry, args.pages));
 }
+
+/** Run `work` unless the store is an image. Spec: image.runtime.refused. */
+const outsideOfImages = (store, work) =>
+  store.backend.group(() => {
+    refuseImage(store);
+    return work();
+  });
 
 const signatureNeeds = () => ["wasm.signature"];
 
@@ -47,11 +55,11 @@ export const WASM_OPERATIONS = {
   },
   "wasm.release": {
     args: record({ store: handle, actor: id }),
-    onStore: ({ actor }, store) => ({ step: release(store, actor) }),
+    onStore: ({ actor }, store) => ({ step: outsideOfImages(store, () => release(store, actor)) }),
   },
   "wasm.adopt": {
     args: record({ store: handle, actor: id }),
-    onStore: ({ actor }, store) => ({ step: adopt(store, actor) }),
+    onStore: ({ actor }, store) => ({ step: outsideOfImages(store, () => adopt(store, actor)) }),
   },
   "wasm.sign": {
     args: record({ bundle: bytes, secret: sized(bytes, SECRET_BYTES) }),

@@ -176,6 +176,7 @@ const LATER = new Map([
   ["wasm", async () => (await import("./operations-wasm.js")).WASM_OPERATIONS],
   ["session", async () => (await import("./operations-session.js")).SESSION_OPERATIONS],
   ["flow", async () => (await import("./operations-flow.js")).FLOW_OPERATIONS],
+  ["image", async () => (await import("./operations-image.js")).IMAGE_OPERATIONS],
 ]);
 
 async function load(profile) {

@@ -20,6 +20,7 @@ FEATURES = (
         "wasm.signature",
         "session.guest",
         "flow.executor",
+        "image.wasm",
     ),
     *(f"sandbox.abi.{name}" for name in ("memory", "wasi", "extism", "grit")),
     *(
@@ -38,7 +39,7 @@ def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
         "implementation": {"name": name, "version": "1", "language": "python"},
         "spec": ["0.6"],
         "formats": ["framed-sha256", "cbor-blake3"],
-        "profiles": ["grit", "wit", "runtime", "wasm", "sandbox"] if everything else list(profiles),
+        "profiles": ["grit", "wit", "runtime", "wasm", "image", "sandbox"] if everything else list(profiles),
         "features": list(FEATURES) if everything else [],
         "limits": {
             "object_bytes": (8 << 20) if everything else 1 << 20,

@@ -60,16 +60,20 @@ export function listMail(view, agent) {
   );
 }
 
-/** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.mail. */
-export function acknowledge(store, view, agent, sender, message) {
+/** Let the agent make a step with changed mailboxes, and commit it. */
+const commitStep = (workspace, head, boxes) => workspace.commit([advanceAgent(workspace, head, boxes)]);
+
+/**
+ * Acknowledge mail up to a message; `advance(workspace, head, boxes)` lets the agent make the step. Throws Refusal missing,
+ * rejected. Spec: runtime.agent.mail.
+ */
+export function acknowledge(store, view, agent, { sender, message }, advance = commitStep) {
   const head = agentHead(store, agent);
   if (!view.heads.has(sender) && !head.inbox.has(sender)) throw missing("no actor of this id has sent a message");
   if (head.inbox.get(sender) === message) return;
   const channel = view.mailTo(agent).get(sender);
   if (channel === undefined || channel.numberOf(view.read, message) < 0) throw rejected("no such mail is unread");
-  const workspace = new Workspace(store);
-  const change = advanceAgent(workspace, head, { inbox: [[sender, message]] });
-  workspace.commit([change]);
+  advance(new Workspace(store), head, { inbox: [[sender, message]] });
 }
 
 function checkReleased(view, agent, actor) {
@@ -149,10 +153,11 @@ export class Effects {
   }
 
   /**
-   * Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing, invalid, exhausted.
+   * Answer one: `outcome` is {ok: Buffer} or {failed: text}; `advance` as of acknowledge(). Throws Refusal missing, invalid,
+   * exhausted.
    * Spec: runtime.effect.linked, runtime.effect.limit.
    */
-  resolve(effect, outcome) {
+  resolve(effect, outcome, advance = commitStep) {
     const [sender, id] = effect.split(".");
     const isOpen = [...this.#open()].some((each) => each.sender === sender && each.id === id);
     if (!isOpen) throw missing("no such effect is open");
@@ -161,11 +166,12 @@ export class Effects {
     const unread = this.view.mailTo(this.agent).get(sender).all(this.view.read);
     const end = unread.findIndex((each) => !answered.has(each.id));
     const over = unread.slice(0, end < 0 ? unread.length : end).at(-1);
-    this.#send(sender, id, outcome, over === undefined ? [] : [[sender, over.id]]);
+    const inbox = over === undefined ? [] : [[sender, over.id]];
+    this.#send(sender, id, outcome, (workspace, head, outbox) => advance(workspace, head, { outbox, inbox }));
     this.#answered.set(sender, answered);
   }
 
-  #send(sender, id, outcome, inbox) {
+  #send(sender, id, outcome, advance) {
     const workspace = new Workspace(this.store);
     const head = agentHead(this.store, this.agent);
     const isOk = outcome.ok !== undefined;
@@ -177,6 +183,6 @@ export class Effects {
       ["reply", id],
     ];
     const message = queueMessage(workspace, head, sender, headers, content);
-    workspace.commit([advanceAgent(workspace, head, { outbox: [[sender, message]], inbox })]);
+    advance(workspace, head, [[sender, message]]);
   }
 }

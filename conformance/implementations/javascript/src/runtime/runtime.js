@@ -1,5 +1,7 @@
 // A runtime on a store: its operations. The worker (worker.js) has its runs.
 
+import { Image } from "../image/image.js";
+import { isImage, refuseImage } from "../image/kernel-actor.js";
 import { rejected } from "../refusal.js";
 import { Workspace } from "../wit/workspace.js";
 import { ensureAgent } from "./agent.js";
@@ -21,15 +23,18 @@ export class Runtime {
 
   /**
    * Start a runtime: `config` has the arguments of runtime.start. Throws Refusal invalid, rejected, exhausted.
-   * Spec: runtime.recover.mail, runtime.recover.quiet.
+   * Spec: runtime.recover.mail, runtime.recover.quiet, image.runtime.refused.
    */
   constructor(store, config) {
     this.store = store;
+    store.backend.refresh();
+    if (config.schedule !== "free") refuseImage(store);
     this.agent = ensureAgent(store, config.agent);
     this.isFree = config.schedule === "free";
     this.clock = config.clock === "suite" ? new SuiteClock() : new SystemClock();
     this.#worker = new Worker(store, this.agent, this.clock, config);
     this.#effects = new Effects(store, this.#worker.view, this.agent);
+    this.image = new Image(this.#worker);
     store.backend.holders.add(this);
     this.#worker.wake();
   }
@@ -49,13 +54,16 @@ export class Runtime {
   }
 
   inject(message) {
-    return this.#worker.within(() => inject(this.store, this.agent, message));
+    return this.#worker.within(() =>
+      isImage(this.store) ? this.image.inject(message) : inject(this.store, this.agent, message),
+    );
   }
 
   /** A promise of {cause, steps, parked}. */
   run(maxSteps) {
     if (!this.isFree) throw rejected("the schedule is chosen");
-    return this.#worker.rest(maxSteps);
+    this.#worker.look();
+    return isImage(this.store) ? this.image.run(maxSteps) : this.#worker.rest(maxSteps);
   }
 
   /** {step, result}. Spec: runtime.query.rest, runtime.query.monotone, runtime.name.inert. */
@@ -73,24 +81,37 @@ export class Runtime {
   }
 
   acknowledge(sender, message) {
-    this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, sender, message));
+    this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, { sender, message }, this.#advance));
+  }
+
+  /** How the agent makes steps: in an image, in operations. */
+  get #advance() {
+    return isImage(this.store) ? (workspace, head, boxes) => this.image.advance(workspace, boxes) : undefined;
+  }
+
+  /** As Worker.within(), for what images do not have. */
+  #withinOwn(work) {
+    return this.#worker.within(() => {
+      refuseImage(this.store);
+      return work();
+    });
   }
 
   /** Runs of collected actors are stale. Spec: runtime.collect.collected. */
   collect() {
-    const removed = this.#worker.within(() => collect(this.store, this.#view, this.agent));
+    const removed = this.#withinOwn(() => collect(this.store, this.#view, this.agent));
     for (const actor of removed) this.#worker.forget(actor);
     return removed;
   }
 
   /** The actors of which the agent had an entry to drop. */
   release(actors) {
-    return this.#worker.within(() => release(this.store, this.#view, this.agent, actors));
+    return this.#withinOwn(() => release(this.store, this.#view, this.agent, actors));
   }
 
   /** The head of the agent, at which its chain begins. */
   cut() {
-    return this.#worker.within(() => cut(this.store, this.#view, this.agent));
+    return this.#withinOwn(() => cut(this.store, this.#view, this.agent));
   }
 
   /** A promise of the end of a stop; `how` is drain or now. Spec: runtime.stop.clean. */
@@ -102,6 +123,7 @@ export class Runtime {
   /** Stop now. */
   end() {
     this.#worker.end();
+    this.image.end();
     this.#sessions?.end();
     this.store.backend.holders.delete(this);
   }
@@ -141,8 +163,10 @@ export class Runtime {
     return this.#worker.moveTime();
   }
 
-  /** The host of its sessions. Throws Refusal rejected. Spec: session.schedule.free. */
+  /** The host of its sessions. Throws Refusal rejected. Spec: session.schedule.free, image.runtime.refused. */
   get sessions() {
+    this.#worker.look();
+    refuseImage(this.store);
     if (!this.isFree) throw rejected("the schedule is chosen");
     this.#sessions ??= new Sessions(this.#worker);
     return this.#sessions;
@@ -154,6 +178,6 @@ export class Runtime {
   }
 
   resolve(effect, outcome) {
-    this.#worker.within(() => this.#effects.resolve(effect, outcome));
+    this.#worker.within(() => this.#effects.resolve(effect, outcome, this.#advance));
   }
 }

@@ -4,6 +4,7 @@
 // appended as one write at its end; between slices requests are answered, and other processes get the store. A
 // transition that sleeps blocks nothing else.
 
+import { isImage } from "../image/kernel-actor.js";
 import { Refusal, exhausted } from "../refusal.js";
 import { RestoreRequests } from "../session/host/requests.js";
 import { Failure, failed } from "../wit/failure.js";
@@ -81,7 +82,8 @@ export class Worker {
 
   /** Whether there is mail that an actor may read; without it no slice is needed, which would lock the store. */
   #hasWork(actor) {
-    return actor !== this.agent && this.view.mail.has(actor) && !this.view.isAway(actor);
+    const mayRead = actor !== this.agent && this.view.mail.has(actor) && !this.view.isAway(actor);
+    return mayRead && !isImage(this.store); // in an image, actors make steps in operations only
   }
 
   /** Run `work` alone on the store, on an up-to-date view; what it commits is one write. */
@@ -124,8 +126,12 @@ export class Worker {
 
   /** A run of an actor from its head, which has not begun. */
   newRun(actor, proposal, memo = new Memo()) {
-    const ms = this.clock.isSuite ? 0 : this.config.transition_ms;
-    return new Run(this.store, this.view, actor, proposal, memo, ms);
+    return new Run(this.store, this.view, actor, proposal, memo, this.transitionMs);
+  }
+
+  /** How long a transition may take, 0 for any time. */
+  get transitionMs() {
+    return this.clock.isSuite ? 0 : this.config.transition_ms;
   }
 
   #begin(actor, proposal) {
@@ -331,7 +337,7 @@ export class Worker {
   /** All choices: [{actor, proposal}, ...]. */
   choices() {
     return [...this.view.mail.keys()].flatMap((actor) => {
-      if (actor === this.agent) return [];
+      if (!this.#hasWork(actor)) return [];
       const memo = this.#memos.get(actor) ?? new Memo();
       return listChoices(this.view, memo, actor, this.clock.now).map((proposal) => ({ actor, proposal }));
     });

@@ -17,7 +17,7 @@ function firstStepOfFork(run) {
 }
 
 /** The inputs of a transition, as functions. */
-function inputsOf({ actor, last, proposal }, workspace) {
+export function inputsOf({ actor, last, proposal }, workspace) {
   const step = last === null ? null : workspace.read(last.id);
   const read = () => writeMailbox(workspace, new Map([...(last?.inbox ?? []), ...proposal.entries]));
   const isCleanup = proposal.kind === "cleanup";

@@ -98,7 +98,7 @@ export class WorkingCore {
   }
 
   #open(node) {
-    if (node.parts !== undefined) return true;
+    if (node.parts !== undefined) return !this.workspace.mayBeErased || this.workspace.read(this.#idOf(node)) !== null;
     const object = this.workspace.read(node.id);
     if (object?.kind !== "blob") return false;
     Object.assign(node, { headers: object.headers, parts: [object.data], size: object.data.length });

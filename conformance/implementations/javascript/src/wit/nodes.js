@@ -4,6 +4,7 @@
 // affair of the profile wasm, which knows one form only. Whatever is not byte for byte such a node resolves to nothing.
 
 import { answerFlow, transitFlow } from "../flow/guest.js";
+import { answerActor, transitActor, transitKernel } from "../image/kernel-actor.js";
 import { answerSession, transitSession } from "../session/guest.js";
 import { isWasmCore, modulePath } from "../wasm/nodes.js";
 import { answerByModule } from "../wasm/queries.js";
@@ -22,6 +23,8 @@ const REGISTERED = new Map([
   ["external:puppet-stamp/1", { transit: stamping, answer: answerQuery }],
   ["external:session/1", { transit: transitSession, answer: answerSession }],
   ["external:flow/1", { transit: transitFlow, answer: answerFlow }],
+  ["external:image/1", { transit: transitActor, answer: answerActor }],
+  ["external:image-kernel/1", { transit: transitKernel, answer: () => null }],
 ]);
 
 const byModule = (tree, name) => ({

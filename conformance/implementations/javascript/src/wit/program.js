@@ -42,14 +42,19 @@ export class ProgramReader {
     return this.#take(this.u16());
   }
 
+  /** The bytes of a path or a text. */
+  sized() {
+    return this.#take(this.u8());
+  }
+
   path() {
-    const names = readPath(this.format, this.#take(this.u8()));
+    const names = readPath(this.format, this.sized());
     if (names === null) throw failed("a path is not of its form");
     return names;
   }
 
   text() {
-    const bytes = this.#take(this.u8());
+    const bytes = this.sized();
     try {
       return textOf(this.format.grammar.value, bytes);
     } catch (error) {

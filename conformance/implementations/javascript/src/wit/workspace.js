@@ -44,6 +44,11 @@ export class Workspace {
     return made === undefined ? this.store.read(id) : made.object;
   };
 
+  /** Whether the store has erased blobs, so that a blob which is made here can be one of them. */
+  get mayBeErased() {
+    return this.store.backend.tombstones.size > 0;
+  }
+
   #find(id) {
     return this.#made.get(id) ?? this.#below?.#find(id);
   }

@@ -1,0 +1,44 @@
+// What runs next: the timers that are due, then the posts. Made at the first run, and brought up to date by the entries of the
+// journal.
+
+import { Posts } from "./posts.js";
+import { Timers } from "./timers.js";
+
+export class Schedule {
+  #posts;
+  #timers;
+
+  constructor({ journal, view, agent, kernel }, ledger) {
+    this.ledger = ledger;
+    this.#posts = new Posts(journal, view, agent, kernel);
+    const isHeld = (actor) => view.mailTo(actor).has(agent);
+    this.#timers = new Timers((actor, handle) => ledger.timersOf(actor).has(handle), isHeld);
+    for (const [actor, timers] of ledger.timers) this.#add(actor, timers);
+  }
+
+  #add(actor, timers, known = new Map()) {
+    for (const [handle, timer] of timers) if (!known.has(handle)) this.#timers.add({ actor, handle, ...timer });
+  }
+
+  /** What has to be known of an entry before the ledger takes it. */
+  note(moved) {
+    return moved.map(({ actor }) => ({ actor, known: this.ledger.timersOf(actor) }));
+  }
+
+  /** Take an entry that the ledger has taken. */
+  take(entry, noted) {
+    this.#posts.take(entry);
+    for (const { actor, known } of noted) {
+      this.#add(actor, this.ledger.timersOf(actor), known);
+      this.#timers.release(actor);
+    }
+  }
+
+  /** {timer} or {post} for the next root, or null at rest. Spec: image.timer.order, image.post.order. */
+  next(clock) {
+    const timer = this.#timers.next(clock);
+    if (timer !== null) return { timer };
+    const post = this.#posts.next();
+    return post === null ? null : { post };
+  }
+}
