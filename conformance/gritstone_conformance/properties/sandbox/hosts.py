@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import tarfile
 import zipfile
@@ -27,6 +28,7 @@ __all__ = ["PROPERTIES"]
 _KEPT_BYTES: Final = 256 << 10  # of a run
 _REFUSING_BYTES: Final = 64 << 20
 _RUNS: Final = 60
+_MEASURES: Final = 3
 _REFUSED: Final = {"any": [{"refused": kind} for kind in ("malformed", "invalid", "rejected")]}
 
 
@@ -77,9 +79,12 @@ def bounded(scene: SandboxScene) -> None:
             scene.running(build, expected)
 
     work()
-    grown = _grown(scene.trial, work, settled=True)
-    if grown is not None and grown > _RUNS * _KEPT_BYTES:
-        scene.trial.fail(f"at most {_KEPT_BYTES} bytes a run", grown // _RUNS, words="a run leaves memory")
+    least = math.inf  # what a process takes once is not left by each run
+    for _ in range(_MEASURES):
+        least = min(least, _grown(scene.trial, work, settled=True) or 0)
+        if least <= _RUNS * _KEPT_BYTES:
+            return
+    scene.trial.fail(f"at most {_KEPT_BYTES} bytes a run", int(least) // _RUNS, words="a run leaves memory")
 
 
 def refusing(scene: SandboxScene) -> None:

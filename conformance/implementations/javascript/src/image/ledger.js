@@ -105,7 +105,8 @@ export class Ledger {
   #usage(principal, resource) {
     const actors = this.owned(principal);
     if (resource === "actors") return BigInt(actors.filter((each) => each !== principal).length);
-    if (resource === "timers") return BigInt(actors.reduce((sum, each) => sum + (this.#accounts.get(each)?.timerCount ?? 0), 0));
+    if (resource === "timers")
+      return BigInt(actors.reduce((sum, each) => sum + (this.#accounts.get(each)?.timerCount ?? 0), 0));
     if (resource === "subs") return BigInt(actors.reduce((sum, each) => sum + this.#subscriptions(each), 0));
     const [sums, measure] = resource === "bytes" ? [this.#bytes, this.#bytesOf] : [this.#posts, this.#postsOf];
     if (!sums.has(principal))

@@ -50,7 +50,9 @@ export class Posts {
       let { step, place } = reached.get(sender);
       for (; step !== null && step.id !== end; place -= 1) {
         const before = step.previous === null ? null : readStep(read, step.previous);
-        const posts = this.#postsOfStep(read, before?.outbox ?? NONE, step).filter((each) => unread.delete(keyOf(each)));
+        const posts = this.#postsOfStep(read, before?.outbox ?? NONE, step).filter((each) =>
+          unread.delete(keyOf(each)),
+        );
         for (const [i, post] of posts.entries()) found.push({ post, order: [number, sender, place, i] });
         step = before;
       }
