@@ -13,6 +13,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image import spelling as op
 from gritstone_conformance.model.image.begin import Begin, Post, of_post, of_requests, of_timer
 from gritstone_conformance.model.image.contents import EMPTY
+from gritstone_conformance.model.image.denial import Unknowable
 from gritstone_conformance.model.image.operation import Made, perform
 from gritstone_conformance.model.image.record import Failed, Record
 from gritstone_conformance.model.image.state import State
@@ -394,6 +395,29 @@ def test_join_that_the_agent_posts_is_reported(forger: Forger) -> None:
     message = shelf.put(Message(state.view().last_sent(state.agent, forger.a), headers, shelf.put(EMPTY)))
     forger.forge(Begin(sends={forger.a: message}))
     assert forger.faults() == [("left", "image.op.rest")]
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_root_to_an_actor_without_a_head_is_reported(forger: Forger, is_gone: bool) -> None:
+    scene, shelf = forger.scene, forger.scene.image.runtime.shelf
+    absent = forger.b if is_gone else scene.core("unborn")
+    if is_gone:
+        assert scene.request(forger.b, "image.destroy", scene.blob()) is None
+    last = shelf.mail(shelf.step(forger.state.world.heads[scene.agent]).outbox).get(absent)
+    message = scene.put(Message(last, (("mt", "run"),), scene.play([op.write("x", b"1")])))
+    record = forger.made(forger.asked(op.write("x", b"1"))).record
+    forger.publish(replace(record, roots=((scene.agent, absent, message),), heads=()), {absent: message})
+    assert forger.faults() == [("outcome", "image.op.report")]
+
+
+def test_operation_from_a_world_with_an_illegal_core_is_not_computed(forger: Forger) -> None:
+    scene, shelf = forger.scene, forger.scene.image.runtime.shelf
+    step = shelf.step(forger.state.world.heads[forger.a])
+    core = scene.tree({**shelf.names(step.core), "frozen": scene.blob(b"x\n")})
+    forger.state.world.heads[forger.a] = shelf.put(replace(step, core=core))
+    assert forger.made(forger.asked(op.write("y", b"1"))).record.heads
+    with pytest.raises(Unknowable):
+        forger.made(forger.asked(op.write("x", b"1")))
 
 
 def test_erased_record_makes_the_rest_unverified(forger: Forger) -> None:
