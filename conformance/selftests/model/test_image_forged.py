@@ -410,6 +410,14 @@ def test_root_to_an_actor_without_a_head_is_reported(forger: Forger, is_gone: bo
     assert forger.faults() == [("outcome", "image.op.report")]
 
 
+def test_root_that_is_not_in_the_bundle_makes_its_operation_unverified(forger: Forger) -> None:
+    record = forger.made(forger.asked(op.write("x", b"1"))).record
+    forger.publish(replace(record, roots=((forger.scene.agent, forger.a, b"\1" * 32),)), {})
+    verdict = forger.scene.judge()
+    assert verdict.operations.unverified == 1
+    assert any("is not in the bundle" in words for words in verdict.unverified)
+
+
 def test_operation_from_a_world_with_an_illegal_core_is_not_computed(forger: Forger) -> None:
     scene, shelf = forger.scene, forger.scene.image.runtime.shelf
     step = shelf.step(forger.state.world.heads[forger.a])

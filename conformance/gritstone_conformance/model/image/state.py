@@ -21,6 +21,7 @@ from gritstone_conformance.model.image.world import Entry, World, kernel_chain, 
 from gritstone_conformance.model.proposals import header
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.values import Message
 
 __all__ = ["KEY_RECORDS", "State"]
 
@@ -200,7 +201,8 @@ class State:
             return
         _, target, message = record.roots[0]
         is_sent = not isinstance(record.outcome, Failed) or any(actor == target for actor, _, _ in record.heads)
-        key = header(self.shelf.message(message), "key") if is_sent else None
+        sent = self.shelf.look(message) if is_sent else None
+        key = header(sent, "key") if isinstance(sent, Message) else None  # a forged record may name any id
         if key is not None:
             self._keys[key] = record.seq, record.outcome
 
