@@ -15,7 +15,7 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.diagrams.picture import Item, make_picture
+from gritstone_conformance.reporting.page.picture import Item, make_picture
 from gritstone_conformance.results.extracts import MOST_ACTORS, MOST_MESSAGES, MOST_STEPS, Limits, nearest_part
 
 __all__ = ["draw_history"]

@@ -18,8 +18,8 @@ from gritstone_conformance.reporting.diagrams.diagram import Arrow, Cut, Diagram
 from gritstone_conformance.reporting.diagrams.drawing import draw_diagram, title_of
 from gritstone_conformance.reporting.diagrams.explorer import explorer
 from gritstone_conformance.reporting.diagrams.histories import diagram_of
+from gritstone_conformance.reporting.markup import write_html
 from gritstone_conformance.reporting.page.graph import draw_graph
-from gritstone_conformance.reporting.page.markup import write_html
 from gritstone_conformance.results.extracts import extract
 from selftests.fakes.forging import Scribe
 from selftests.fakes.specimen import HARM, forged, specimen_outcomes

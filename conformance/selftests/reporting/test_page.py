@@ -16,8 +16,8 @@ import pytest
 from gritstone_conformance.reporting.badge import make_badge
 from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.junit import make_junit
+from gritstone_conformance.reporting.markup import element, prose, safe, write_html
 from gritstone_conformance.reporting.page.failures import MOST_SHOWN
-from gritstone_conformance.reporting.page.markup import element, prose, safe, write_html
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.reporting.page.whole import make_page, source
 from gritstone_conformance.results.report import rejudge

@@ -10,7 +10,7 @@ import pytest
 from gritstone_conformance.auditing.pictures import draw_history
 from gritstone_conformance.reporting.diagrams.diagram import Arrow, Cut, Diagram, Lane, Point
 from gritstone_conformance.reporting.diagrams.explorer import explorer, source
-from gritstone_conformance.reporting.page.markup import element, embedded, write_html
+from gritstone_conformance.reporting.markup import element, embedded, write_html
 from selftests.fakes.specimen import forged
 from selftests.reporting.browser import Browser, Tab
 

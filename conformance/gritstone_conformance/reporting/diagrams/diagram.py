@@ -1,7 +1,7 @@
 """A space-time diagram as plain data: lanes of actors, points in order, arrows between them, and cuts.
 
-It contains nothing of histories or of drawing. :mod:`histories` makes diagrams of histories; the driver of a model makes
-one of a counterexample from lanes, points, arrows and cuts. :mod:`drawing` and :mod:`explorer` draw any of them.
+It contains nothing of histories or of drawing. :mod:`histories` makes diagrams of histories; the driver of a model
+makes one of a counterexample from lanes, points, arrows and cuts. :mod:`drawing` and :mod:`explorer` draw any of them.
 """
 
 from __future__ import annotations

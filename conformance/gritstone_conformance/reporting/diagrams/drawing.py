@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.reporting.diagrams.diagram import Diagram, columns, described, message_words
-from gritstone_conformance.reporting.page.markup import Node, element
+from gritstone_conformance.reporting.markup import Node, element
 from gritstone_conformance.text import counted
 
 __all__ = ["draw_diagram", "in_words", "title_of"]

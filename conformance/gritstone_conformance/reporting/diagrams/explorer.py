@@ -12,7 +12,7 @@ from typing import Final
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.diagrams.diagram import STYLES, Diagram, columns
 from gritstone_conformance.reporting.diagrams.drawing import draw_diagram, title_of
-from gritstone_conformance.reporting.page.markup import Node, element, embedded, safe
+from gritstone_conformance.reporting.markup import Node, element, embedded, safe
 
 __all__ = ["KEYS", "explorer", "source"]
 

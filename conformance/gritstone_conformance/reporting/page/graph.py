@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.diagrams.drawing import draw_diagram, in_words
 from gritstone_conformance.reporting.diagrams.histories import diagram_of
-from gritstone_conformance.reporting.page.markup import Node, element
+from gritstone_conformance.reporting.markup import Node, element
 from gritstone_conformance.text import counted
 
 __all__ = ["caption_words", "draw_graph"]

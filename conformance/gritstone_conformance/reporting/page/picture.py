@@ -16,8 +16,8 @@ from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.diagrams.explorer import KEYS, explorer
 from gritstone_conformance.reporting.diagrams.explorer import source as explorer_source
 from gritstone_conformance.reporting.diagrams.histories import diagram_of
+from gritstone_conformance.reporting.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.graph import caption_words
-from gritstone_conformance.reporting.page.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.whole import source
 from gritstone_conformance.text import counted
 
