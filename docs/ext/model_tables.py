@@ -1,8 +1,8 @@
 """Sphinx: the formal model: its promises, runs, holes and excused rules.
 
 ``model-promises`` has a row for each promise of one module: the rules that it states, the mutants that violate it, the
-runs that check it. ``model-runs`` lists the runs with their counts of states, ``model-holes`` the sentences that the rules
-do not keep, ``model-excused`` the rules that no promise states. All of it is made from the tables in ``spec/formal``.
+runs that check it. ``model-runs`` lists the runs with their counts of states, ``model-holes`` the sentences that the
+rules do not keep, ``model-excused`` the rules that no promise states. All of it is made from ``spec/formal``.
 """
 
 from __future__ import annotations
