@@ -17,9 +17,10 @@ VARIABLES
     refs,       \* the targets of heads/a and failed/a
     pinned,     \* what the run in progress has stored or read
     doomed,     \* what the prune in progress still removes
+    before,     \* what was present when the last prune began (for checks only)
     left        \* how many operations and kills are left
 
-vars == <<present, erased, refs, pinned, doomed, left>>
+vars == <<present, erased, refs, pinned, doomed, before, left>>
 
 Guard(name, condition) == Broken = name \/ condition
 
@@ -38,6 +39,7 @@ Init ==
     /\ refs = [heads |-> "head", failed |-> "mark"]
     /\ pinned = {}
     /\ doomed = {}
+    /\ before = {}
     /\ left = [operations |-> Operations, kills |-> Kills]
 
 Spend == left.operations > 0 /\ left' = [left EXCEPT !.operations = @ - 1]
@@ -49,14 +51,14 @@ Put(o) ==
     /\ present' = present \cup {o}
     /\ pinned' = pinned \cup {o}
     /\ erased' = IF Broken = "put-revives" THEN erased \ {o} ELSE erased
-    /\ UNCHANGED <<refs, doomed>>
+    /\ UNCHANGED <<refs, doomed, before>>
 
 (* A blob is erased: its tombstone stays. *)
 Erase ==
     /\ Spend
     /\ "blob" \in present
     /\ erased' = erased \cup {"blob"}
-    /\ UNCHANGED <<present, refs, pinned, doomed>>
+    /\ UNCHANGED <<present, refs, pinned, doomed, before>>
 
 (* The update that adopts the step moves the head and removes the mark, together. It expects both references as they were, and
    looks for the closure of the step once more. runtime.head.cas, runtime.head.closed, grit.ref.atomic, grit.ref.target *)
@@ -67,13 +69,14 @@ Adopt ==
     /\ Guard("closure", Closure("step") \subseteq present)
     /\ refs' = IF Broken = "update-apart" THEN [refs EXCEPT !.heads = "step"] ELSE [heads |-> "step", failed |-> "none"]
     /\ pinned' = {}
-    /\ UNCHANGED <<present, erased, doomed>>
+    /\ UNCHANGED <<present, erased, doomed, before>>
 
 (* A prune finds what nothing reaches and what no run of its own process pins. The run may belong to another process: then the
    prune does not know its pins. grit.prune.exact *)
 PruneBegin(knows) ==
     /\ Spend
     /\ doomed = {}
+    /\ before' = present
     /\ doomed' = present \ (Reached \cup (IF knows THEN UNION {Closure(o) : o \in pinned} ELSE {}))
     /\ UNCHANGED <<present, erased, refs, pinned>>
 
@@ -84,7 +87,7 @@ PruneRemove(o) ==
     /\ Guard("prune-order", \A each \in doomed \cap present : o \notin EdgesOf(each))
     /\ doomed' = doomed \ {o}
     /\ present' = IF o \in Reached /\ Broken # "prune-stale" THEN present ELSE present \ {o}
-    /\ UNCHANGED <<erased, refs, pinned, left>>
+    /\ UNCHANGED <<erased, refs, pinned, before, left>>
 
 (* A kill ends the run and the prune. *)
 Kill ==
@@ -92,7 +95,9 @@ Kill ==
     /\ left' = [left EXCEPT !.kills = @ - 1]
     /\ pinned' = {}
     /\ doomed' = {}
-    /\ UNCHANGED <<present, erased, refs>>
+    /\ before' = {}
+    /\ refs' = IF Broken = "kill-reverts" THEN [heads |-> "head", failed |-> "mark"] ELSE refs
+    /\ UNCHANGED <<present, erased>>
 
 Next ==
     \/ \E o \in Objects : Put(o) \/ PruneRemove(o)
@@ -112,10 +117,15 @@ Whole == Reached \subseteq present
 (* The two references change together. *)
 Together == refs \in {[heads |-> "head", failed |-> "mark"], [heads |-> "step", failed |-> "none"]}
 
-(* If a prune began while an object and its closure were in the store, the object is removed before anything in its closure. *)
+(* If a prune began while an object and its closure were in the store, the object is removed before anything in its closure. An
+   object that was put behind the beginning may lose its closure: the update that would name it looks for the closure. *)
 CompleteStep == \A o \in doomed :
-    (Closure(o) \subseteq present /\ o \in present') => Closure(o) \subseteq present'
+    (Closure(o) \subseteq before /\ o \in present') => Closure(o) \subseteq present'
 Complete == [][CompleteStep]_vars
+
+(* A kill changes no reference. *)
+DurableStep == left'.kills # left.kills => refs' = refs
+Durable == [][DurableStep]_vars
 
 (* An erased blob stays erased. *)
 ErasedStep == erased \subseteq erased'

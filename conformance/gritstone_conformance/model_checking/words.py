@@ -1,7 +1,7 @@
 """A behaviour of the model in words: one line for each action, with the actor, what it covers and what changed.
 
-A message is written as its chain, oldest first: ``queue < fail`` is a message with the program ``fail`` behind one with the
-program ``queue``.
+A message is written as its chain, oldest first: ``queue < fail`` is a message with the program ``fail`` behind one with
+the program ``queue``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from gritstone_conformance.model_checking.profile_words import is_profile, profile_words
 from gritstone_conformance.model_checking.values import State
 
 __all__ = ["trace_words"]
@@ -17,6 +18,8 @@ __all__ = ["trace_words"]
 
 def trace_words(trace: Sequence[State]) -> list[str]:
     """Return one line for each action of a behaviour."""
+    if is_profile(trace):
+        return profile_words(trace)
     lines = []
     for number, (before, after) in enumerate(pairwise(trace), 1):
         lines.append(f"{number:>3}  {_act(after.action, before.variables, after.variables)}")
@@ -26,7 +29,12 @@ def trace_words(trace: Sequence[State]) -> list[str]:
 def _act(action: str, old: dict[str, Any], new: dict[str, Any]) -> str:
     if "db" not in new:  # the module Store has no actors
         return f"{action}: " + ", ".join(f"{name} = {_plain(new[name])}" for name in new if new[name] != old[name])
-    words = [_begun(old, new) or _title(action, old, new), *_durable(old["db"], new["db"]), *_views(old, new), *_memory(old, new)]
+    words = [
+        _begun(old, new) or _title(action, old, new),
+        *_durable(old["db"], new["db"]),
+        *_views(old, new),
+        *_memory(old, new),
+    ]
     return "; ".join(each for each in words if each)
 
 
