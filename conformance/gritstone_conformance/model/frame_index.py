@@ -113,7 +113,7 @@ def _walk(data: bytes | mmap.mmap, fmt: Format, at: int) -> Iterator[tuple[bytes
         else:
             start, at = at + 1, at + 1 + _ID
             identity, stop = data[start:at], 0
-        if at > end or identity <= last or (not stop and data[start - 1] != _TOMBSTONE):
+        if identity <= last or (not stop and data[start - 1] != _TOMBSTONE):
             raise _Irregular
         yield identity, start, stop
         last, count = identity, count + 1
