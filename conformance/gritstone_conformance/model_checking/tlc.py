@@ -16,11 +16,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.tables import model_dir, state_table
-from gritstone_conformance.model_checking.values import State, parse_trace
+from gritstone_conformance.model_checking.values import State, parse_trace, parse_value
 
 __all__ = ["Outcome", "Tlc", "find_tlc"]
 
@@ -32,6 +32,7 @@ _MOST_S: Final = 24 * 3600
 _STATES: Final = re.compile(r"(\d+) states generated, (\d+) distinct states found, (\d+) states left on queue")
 _DEPTH: Final = re.compile(r"depth of the complete state graph search is (\d+)")
 _VIOLATED: Final = re.compile(r"Error: (?:Invariant|Action property|Property) (\w+) is violated")
+_SAID: Final = re.compile(r'^<<"\w+",.*>>$', re.MULTILINE)
 _TEMPORAL: Final = "Temporal properties were violated"
 
 
@@ -44,12 +45,14 @@ class Outcome:
         depth: the length of the longest behaviour without repetition, or 0 if the search was not completed.
         violated: the violated promise, ``temporal`` for one on the long run, or an empty text.
         trace: the behaviour that violates it.
+        said: the tuples that the module printed, in order.
     """
 
     states: int
     depth: int
     violated: str
     trace: list[State]
+    said: tuple[tuple[Any, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ def _outcome(module: str, output: str) -> Outcome:
         at = next((i for i, line in enumerate(problems) if "rror" in line), max(0, len(problems) - 3))
         raise UsageError(f"TLC cannot check {module}: {' '.join(problems[at : at + 6])}")
     states = int(counts[-1][2]) if counts else 0  # a violation by the first state comes without counts
-    return Outcome(states, int(depth[1]) if depth else 0, name, parse_trace(output) if name else [])
+    said = tuple(parse_value(line) for line in _SAID.findall(output))
+    return Outcome(states, int(depth[1]) if depth else 0, name, parse_trace(output) if name else [], said)
 
 
 def find_tlc() -> Tlc:
