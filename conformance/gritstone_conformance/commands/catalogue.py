@@ -184,10 +184,10 @@ COMMANDS: Final = {
     ),
     "model": CommandHelp(
         "check the formal model of the spec with TLC",
-        "Check the formal model of the spec: all runs within their bounds, their counts of states, and all mutants. "
-        "Needs Java, and downloads TLC once.",
+        "Check the formal model of the spec: all runs within their bounds, their counts of states, all mutants, and the "
+        "goals that the runs must reach. Needs Java, and downloads TLC once.",
         (
-            "gritstone model check",
+            "gritstone model check --jobs 2",
             "gritstone model check --only mail --traces",
             "gritstone model check --nightly",
         ),

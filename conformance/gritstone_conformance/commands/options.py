@@ -431,10 +431,11 @@ def _image(parser: argparse.ArgumentParser) -> None:
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", choices=("check",), metavar="TASK", help="check: run the model checker")
     parser.add_argument(
-        "--only", action="append", default=None, metavar="NAME", help="a run or a mutant; may be repeated (default: all)"
+        "--only", action="append", default=None, metavar="NAME", help="a run, a mutant or a hole; may be repeated (default: all)"
     )
-    parser.add_argument("--nightly", action="store_true", help="check the larger bounds instead, without mutants")
-    parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check N at a time")
+    parser.add_argument("--nightly", action="store_true", help="check only the runs, with larger bounds")
+    parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant, and so on")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

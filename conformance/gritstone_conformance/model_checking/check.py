@@ -1,28 +1,31 @@
-"""The check of the model: every run has no violation and its pinned count, and every mutant violates its promise."""
+"""The check of the model: each run has no violation and its pinned count, each mutant violates its promise, and so on."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.model_checking.tables import Mutant, Run, Tables, config_of
+from gritstone_conformance.model_checking.tables import Goal, Hole, Mutant, Promise, Run, Tables, config_of
 from gritstone_conformance.model_checking.tlc import Outcome, Tlc
 from gritstone_conformance.model_checking.words import trace_words
 
-__all__ = ["Finding", "check_mutants", "check_runs"]
+__all__ = ["Finding", "Part", "check_parts", "goal_part", "hole_part", "mutant_part", "run_part"]
 
 _MUTANT_S = 300
 """Seconds after which a mutant counts as undetected: a broken model may have infinitely many states."""
 
+_GOAL_MODULE = "Goal"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one run of the model or of one mutant.
+    """The result of one part of the check.
 
     Attributes:
-        name: the run or the mutant.
+        name: the run, mutant, goal or hole.
         is_right: whether the result is the expected one.
         line: the result in one line.
         details: further lines, for example a behaviour in words.
@@ -34,19 +37,55 @@ class Finding:
     details: tuple[str, ...] = ()
 
 
-def check_runs(tlc: Tlc, runs: Iterable[Run], tables: Tables, say: Callable[[Finding], None]) -> bool:
-    """Check runs, report each, and return whether all have the expected result."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the check: one run of TLC, and what is found from its outcome."""
+
+    name: str
+    module: str
+    config: str
+    judge: Callable[[Outcome, float], Finding]
+    extra: dict[str, str]
+    is_short: bool = True
+
+
+def check_parts(tlc: Tlc, parts: Sequence[Part], jobs: int, say: Callable[[Finding], None]) -> bool:
+    """Check parts, several at a time, report each in order, and return whether all have the expected result."""
     right = True
-    for run in runs:
-        begun = time.monotonic()
-        outcome = tlc.run(run.module, config_of(run, tables.promises))
-        finding = _judged(run, outcome, time.monotonic() - begun, tables)
-        say(finding)
-        right = right and finding.is_right
+    with ThreadPoolExecutor(jobs) as pool:
+        found = [pool.submit(_checked, tlc, part) for part in parts]
+        try:
+            for each in found:
+                finding = each.result()
+                say(finding)
+                right = right and finding.is_right
+        finally:
+            for each in found:
+                each.cancel()  # after an error or an interruption nothing else begins
     return right
 
 
-def _judged(run: Run, outcome: Outcome, seconds: float, tables: Tables) -> Finding:
+def _checked(tlc: Tlc, part: Part) -> Finding:
+    begun = time.monotonic()
+    limit_s = {"limit_s": _MUTANT_S} if part.is_short else {}
+    try:
+        outcome = tlc.run(part.module, part.config, extra=part.extra, is_short=part.is_short, **limit_s)
+    except UsageError as problem:
+        raise UsageError(f"{part.name}: {problem}") from problem
+    return part.judge(outcome, time.monotonic() - begun)
+
+
+def run_part(run: Run, tables: Tables, *, is_nightly: bool = False) -> Part:
+    """Return the part that checks a run."""
+    config = config_of(run, _promises(run, tables))
+    return Part(run.name, run.module, config, lambda *found: _run_finding(run, tables, *found), {}, not is_nightly)
+
+
+def _promises(run: Run, tables: Tables) -> Iterable[Promise]:
+    return (tables.promises[name] for name in run.promises)
+
+
+def _run_finding(run: Run, tables: Tables, outcome: Outcome, seconds: float) -> Finding:
     if outcome.violated:
         promise = tables.promises.get(outcome.violated)
         rules = f" ({', '.join(promise.rules)})" if promise else ""
@@ -60,32 +99,49 @@ def _judged(run: Run, outcome: Outcome, seconds: float, tables: Tables) -> Findi
     return Finding(run.name, True, line)
 
 
-def check_mutants(
-    tlc: Tlc, mutants: Iterable[Mutant], tables: Tables, say: Callable[[Finding], None]
-) -> bool:
-    """Check mutants, report each, and return whether each violates its promise before any other."""
-    right = True
-    for mutant in sorted(mutants, key=lambda each: list(tables.gate).index(each.run)):
-        finding = _mutated(tlc, mutant, tables)
-        say(finding)
-        right = right and finding.is_right
-    return right
-
-
-def _mutated(tlc: Tlc, mutant: Mutant, tables: Tables) -> Finding:
-    run = tables.gate[mutant.run]
-    begun = time.monotonic()
-    config = config_of(run, tables.promises, Broken=mutant.guard, **mutant.constants)
-    try:
-        outcome = tlc.run(run.module, config, limit_s=_MUTANT_S)
-    except UsageError as problem:
-        return Finding(mutant.guard, False, f"in {run.name}: {problem}")
-    seconds = time.monotonic() - begun
-    liveness = outcome.violated == "temporal" and tables.promises[mutant.invariant].kind == "L"
-    if outcome.violated == mutant.invariant or liveness:
-        line = f"violates {mutant.invariant} in {run.name}, {len(outcome.trace)} states, {seconds:.0f} s"
-        return Finding(mutant.guard, True, line, tuple(trace_words(outcome.trace)))
-    got = f"violates {outcome.violated} first" if outcome.violated else f"violates nothing in {outcome.states} states"
-    return Finding(
-        mutant.guard, False, f"{got} in {run.name}, expected {mutant.invariant}", tuple(trace_words(outcome.trace))
+def mutant_part(mutant: Mutant, tables: Tables) -> Part:
+    """Return the part that checks that a mutant violates its promise before any other."""
+    run, promise = tables.gate[mutant.run], tables.promises[mutant.invariant]
+    config = config_of(run, _promises(run, tables), Broken=mutant.guard, **mutant.constants)
+    return Part(
+        mutant.guard, run.module, config, lambda *found: _violating(mutant.guard, promise, run, *found), {}
     )
+
+
+def hole_part(hole: Hole, tables: Tables) -> Part:
+    """Return the part that checks that a hole is still one: the model itself violates the sentence."""
+    run = tables.gate[hole.run]
+    config = config_of(run, [hole.promise], **hole.constants)
+    name = f"hole {hole.promise.name}"
+    return Part(name, run.module, config, lambda *found: _violating(name, hole.promise, run, *found), {})
+
+
+def _violating(name: str, promise: Promise, run: Run, outcome: Outcome, seconds: float) -> Finding:
+    words = tuple(trace_words(outcome.trace))
+    if outcome.violated == promise.name or (outcome.violated == "temporal" and promise.kind == "L"):
+        line = f"violates {promise.name} in {run.name}, {len(outcome.trace)} states, {seconds:.0f} s"
+        return Finding(name, True, line, words)
+    got = f"violates {outcome.violated} first" if outcome.violated else f"violates nothing in {outcome.states} states"
+    return Finding(name, False, f"{got} in {run.name}, expected {promise.name}", words)
+
+
+def goal_part(goal: Goal, tables: Tables) -> Part:
+    """Return the part that checks that a run reaches a goal: its negation is violated."""
+    run = tables.gate[goal.run]
+    denied = Promise("Denied", "S", _GOAL_MODULE, (), "The goal is never reached.")
+    module = f"---- MODULE {_GOAL_MODULE} ----\nEXTENDS {run.module}\nDenied == ~ ({goal.predicate})\n====\n"
+    name = f"goal {goal.predicate}"
+    return Part(
+        name,
+        _GOAL_MODULE,
+        config_of(run, [denied]),
+        lambda *found: _goal_finding(name, run, *found),
+        {_GOAL_MODULE: module},
+    )
+
+
+def _goal_finding(name: str, run: Run, outcome: Outcome, seconds: float) -> Finding:
+    if outcome.violated:
+        line = f"reached in {run.name} after {max(0, len(outcome.trace) - 1)} actions, {seconds:.0f} s"
+        return Finding(name, True, line, tuple(trace_words(outcome.trace)))
+    return Finding(name, False, f"not reached in {outcome.states} states of {run.name}")

@@ -1,8 +1,9 @@
-"""The tables beside the model: its promises, its runs with their counts of states, and its mutants.
+"""The tables beside the model: its promises, its runs with their counts of states, its mutants, goals and holes.
 
 ``invariants.json`` lists what the model promises and which rules that states; ``bounds.json`` the runs, each with the
-constants and the number of distinct states of the gate and of the nightly run; ``mutants.toml`` the guards of the model that
-can be switched off, each with the promise that is violated first.
+constants and the number of distinct states of the gate and of the nightly run, and the goals; ``mutants.toml`` the guards of
+the model that can be switched off, each with the promise that is violated first. The profiles have files of their own, with
+``profiles-`` before these names. They also list the holes: sentences that the rules do not keep as they are written today.
 """
 
 from __future__ import annotations
@@ -17,8 +18,25 @@ from typing import Any, Final
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["Mutant", "Promise", "Run", "Tables", "config_of", "model_dir", "read_tables", "state_table"]
+__all__ = [
+    "REASONS",
+    "Goal",
+    "Hole",
+    "Mutant",
+    "Promise",
+    "Run",
+    "Tables",
+    "config_of",
+    "model_dir",
+    "read_tables",
+    "state_table",
+]
 
+REASONS: Final = ("one-step", "time", "cost", "form", "code", "left-out")
+"""Why no promise cites a rule: one request or one step decides it, it is about durations, or about costs, or about the form of
+values and messages, or about what the code of an actor does; or the model leaves the feature out."""
+
+_FILES: Final = ("", "profiles-")
 _KINDS: Final = {"S": "INVARIANT", "A": "PROPERTY", "L": "PROPERTY"}
 
 
@@ -74,6 +92,23 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """A predicate that some behaviour of a run reaches: otherwise the run does not try what it is for."""
+
+    predicate: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A sentence of the rules that the model violates, although no guard is off: the rules do not keep it."""
+
+    promise: Promise
+    run: str
+    constants: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """All tables beside the model."""
 
@@ -82,6 +117,8 @@ class Tables:
     gate: dict[str, Run]
     nightly: dict[str, Run]
     mutants: tuple[Mutant, ...]
+    goals: tuple[Goal, ...]
+    holes: tuple[Hole, ...]
 
 
 def model_dir() -> Path:
@@ -96,32 +133,61 @@ def read_tables(folder: Path | None = None) -> Tables:
         UsageError: a table has another form, or names a promise or a run that does not exist.
     """
     folder = folder or model_dir()
-    try:
-        listed = json.loads((folder / "invariants.json").read_bytes())
-        bounds = json.loads((folder / "bounds.json").read_bytes())
-        mutants = tomllib.loads((folder / "mutants.toml").read_text("utf-8"))
-        promises = {
-            each["name"]: Promise(
-                each["name"], each["kind"], each["module"], tuple(each["rules"]), each["sentence"]
-            )
-            for each in listed["invariants"]
-        }
-        tables = Tables(
-            promises,
-            listed["excused"],
-            _runs(bounds, promises, "gate"),
-            _runs(bounds, promises, "nightly"),
-            tuple(
-                Mutant(each["guard"], each["run"], each["invariant"], tuple(each["rules"]), each.get("constants", {}))
-                for each in mutants["mutant"]
-            ),
-        )
-    except OSError as problem:
-        raise UsageError(f"cannot read the tables of the model: {problem.filename}: {problem.strerror}") from problem
-    except (ValueError, KeyError, TypeError) as problem:
-        raise UsageError(f"invalid table of the model in {folder}: {type(problem).__name__}: {problem}") from problem
+    tables = Tables({}, {}, {}, {}, (), (), ())
+    for prefix in _FILES:
+        try:
+            tables = _joined(tables, _read(folder, prefix))
+        except OSError as problem:
+            raise UsageError(f"cannot read the tables of the model: {problem.filename}: {problem.strerror}") from problem
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            where = folder / f"{prefix}*"
+            raise UsageError(f"invalid table of the model in {where}: {type(problem).__name__}: {problem}") from problem
     _check(tables)
     return tables
+
+
+def _read(folder: Path, prefix: str) -> Tables:
+    listed = json.loads((folder / f"{prefix}invariants.json").read_bytes())
+    bounds = json.loads((folder / f"{prefix}bounds.json").read_bytes())
+    broken = tomllib.loads((folder / f"{prefix}mutants.toml").read_text("utf-8"))
+    promises = {
+        each["name"]: Promise(each["name"], each["kind"], each["module"], tuple(each["rules"]), each["sentence"])
+        for each in listed["invariants"]
+    }
+    gate = _runs(bounds, promises, "gate")
+    return Tables(
+        promises,
+        listed["excused"],
+        gate,
+        _runs(bounds, promises, "nightly"),
+        tuple(
+            Mutant(each["guard"], each["run"], each["invariant"], tuple(each["rules"]), each.get("constants", {}))
+            for each in broken["mutant"]
+        ),
+        tuple(Goal(each["goal"], each["run"]) for each in bounds.get("goals", ())),
+        tuple(_hole(each, gate) for each in broken.get("hole", ())),
+    )
+
+
+def _hole(entry: dict[str, Any], runs: dict[str, Run]) -> Hole:
+    module = runs[entry["run"]].module
+    promise = Promise(entry["promise"], entry["kind"], module, tuple(entry["rules"]), entry["sentence"])
+    return Hole(promise, entry["run"], entry.get("constants", {}))
+
+
+def _joined(one: Tables, other: Tables) -> Tables:
+    for name in ("promises", "excused", "gate", "nightly"):
+        if twice := sorted(getattr(one, name).keys() & getattr(other, name).keys()):
+            raise ValueError(f"two tables have {twice[0]!r}")
+    return Tables(
+        one.promises | other.promises,
+        one.excused | other.excused,
+        one.gate | other.gate,
+        one.nightly | other.nightly,
+        one.mutants + other.mutants,
+        one.goals + other.goals,
+        one.holes + other.holes,
+    )
 
 
 def _runs(bounds: dict[str, Any], promises: dict[str, Promise], which: str) -> dict[str, Run]:
@@ -155,6 +221,12 @@ def _check(tables: Tables) -> None:
                 raise UsageError(f"run {run.name}: unknown promise {name!r}")
         if run.constants.get("Broken", "none") != "none":
             raise UsageError(f"run {run.name}: the constant Broken is {run.constants['Broken']!r}, expected 'none'")
+    for name, reason in tables.excused.items():
+        if reason not in REASONS:
+            raise UsageError(f"rule {name} is excused with {reason!r}, expected one of {', '.join(REASONS)}")
+    for goal in tables.goals:
+        if goal.run not in tables.gate:
+            raise UsageError(f"goal {goal.predicate}: unknown run {goal.run!r}")
     for mutant in tables.mutants:
         if mutant.run not in tables.gate:
             raise UsageError(f"mutant {mutant.guard}: unknown run {mutant.run!r}")
@@ -162,16 +234,16 @@ def _check(tables: Tables) -> None:
             raise UsageError(f"mutant {mutant.guard}: unknown promise {mutant.invariant!r}")
 
 
-def config_of(run: Run, promises: dict[str, Promise], **changed: Any) -> str:
+def config_of(run: Run, promises: Iterable[Promise], **changed: Any) -> str:
     """Return the configuration of TLC for a run.
 
     Args:
-        promises: all promises of the model.
+        promises: the promises to check, in this order.
         changed: constants with another value than in the run.
     """
     lines = [f"SPECIFICATION {run.specification}", "CHECK_DEADLOCK FALSE", "CONSTANTS"]
     lines += [f"  {name} = {_spelled(value)}" for name, value in {**run.constants, **changed}.items()]
-    lines += [f"{_KINDS[promises[name].kind]} {name}" for name in run.promises]
+    lines += [f"{_KINDS[each.kind]} {each.name}" for each in promises]
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 from gritstone_conformance.errors import UsageError
@@ -49,7 +50,7 @@ def parse_trace(text: str) -> list[State]:
     """Return the states of the first trace in the output of TLC, in order; none if there is no trace."""
     found: list[State] = []
     marks = list(_STATE.finditer(text))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip_longest(marks, marks[1:]):
         if int(mark[1]) != len(found) + 1:
             break  # a second trace
         block = text[mark.end() : following.start() if following else len(text)]

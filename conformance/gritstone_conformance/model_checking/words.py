@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from gritstone_conformance.model_checking.profile_words import is_profile, profile_words
 from gritstone_conformance.model_checking.values import State
 
 __all__ = ["trace_words"]
@@ -17,6 +18,8 @@ __all__ = ["trace_words"]
 
 def trace_words(trace: Sequence[State]) -> list[str]:
     """Return one line for each action of a behaviour."""
+    if is_profile(trace):
+        return profile_words(trace)
     lines = []
     for number, (before, after) in enumerate(pairwise(trace), 1):
         lines.append(f"{number:>3}  {_act(after.action, before.variables, after.variables)}")
