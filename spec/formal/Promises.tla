@@ -176,6 +176,14 @@ SerialStep == \A r \in Runtimes, a \in Actors :
     Begins(r, a) => ~ run[r][a].on /\ run'[r][a].head = view[r].heads[a]
 Serial == [][SerialStep]_vars
 
+(* The attempt of a run follows from the counted failures of the messages that it covers. *)
+AttemptedStep == \A r \in Runtimes, a \in Actors :
+    LET failures(e) == Count(memory[r], a, e)
+        covered == Range(BeginCovers(r, a))
+    IN  Begins(r, a) => /\ \A e \in covered : failures(e) < run'[r][a].attempt
+                        /\ \E e \in covered : failures(e) = run'[r][a].attempt - 1
+Attempted == [][AttemptedStep]_vars
+
 (* After a failure of several messages, each of them runs alone as long as one is unread. *)
 AloneStep == \A r \in Runtimes, a \in Actors :
     (Begins(r, a) /\ memory[r].isolated[a] \cap AllMail(view[r], a) # {}) => Len(BeginCovers(r, a)) = 1
@@ -210,6 +218,25 @@ CountedStep == \A a \in Actors, r \in Runtimes :
         /\ Count(memory[r], a, db'.marks[a]) = MaxAttempts - 1
         /\ Len(Covers(InboxOf(run[r][a].head), run[r][a].proposal)) = 1
 Counted == [][CountedStep]_vars
+
+(* A result that is not admitted is a failure: it is counted, or the actor is isolated or marked. *)
+BadResultStep == \A a \in Actors, r \in Runtimes :
+    LET covered == Covers(InboxOf(run[r][a].head), run[r][a].proposal)
+        ends == run[r][a].on /\ ~ run'[r][a].on /\ left' = left
+    IN  (ends /\ \E i \in 1 .. Len(covered) : Program(covered[i][2]) = "illegal") =>
+            \/ New(a) # <<>>
+            \/ db'.marks[a] # db.marks[a]
+            \/ memory'[r].counts[a] # memory[r].counts[a]
+            \/ memory'[r].isolated[a] # memory[r].isolated[a]
+BadResult == [][BadResultStep]_vars
+
+(* A run that is abandoned leaves nothing behind. *)
+AbandonedStep == left'.abandons # left.abandons => db' = db /\ view' = view /\ memory' = memory
+Abandoned == [][AbandonedStep]_vars
+
+(* A kill and the next start change nothing in the store. *)
+SurvivesStep == left'.kills # left.kills => db' = db
+Survives == [][SurvivesStep]_vars
 
 (* A count is kept until its message is covered, the mark is removed or the runtime ends. *)
 CountKeptStep == \A r \in Runtimes, a \in Actors : \A t \in memory[r].counts[a] :

@@ -137,7 +137,7 @@ Begin(r, a) ==
               \cup (IF Broken = "superseded-read" THEN Queued(view[r], a) ELSE {}) :
           run' = [run EXCEPT ![r][a] =
               [on |-> TRUE, head |-> view[r].heads[a], mark |-> view[r].marks[a], proposal |-> p,
-               attempt |-> Attempt(memory[r], a, Covers(InboxOf(view[r].heads[a]), p))]]
+               attempt |-> IF Broken = "attempt-first" THEN 1 ELSE Attempt(memory[r], a, Covers(InboxOf(view[r].heads[a]), p))]]
     /\ UNCHANGED <<db, view, memory, left, answered>>
 
 -----------------------------------------------------------------------------
@@ -259,7 +259,10 @@ Abandon(r, a) ==
     /\ run[r][a].on
     /\ run' = [run EXCEPT ![r][a] = NoRun]
     /\ left' = [left EXCEPT !.abandons = @ - 1]
-    /\ UNCHANGED <<db, view, memory, answered>>
+    /\ memory' = IF Broken = "abandon-counts"
+                 THEN [memory EXCEPT ![r].isolated[a] = Range(Covers(InboxOf(run[r][a].head), run[r][a].proposal))]
+                 ELSE memory
+    /\ UNCHANGED <<db, view, answered>>
 
 (* The delay of a message ends, at any time. runtime.retry.running *)
 DelayOver(r, a) ==
@@ -331,6 +334,7 @@ Kill(r) ==
     /\ run' = [run EXCEPT ![r] = [a \in Actors |-> NoRun]]
     /\ memory' = [memory EXCEPT ![r] = IF Broken = "resolved-kept" THEN [NothingKnown EXCEPT !.resolved = memory[r].resolved]
                                         ELSE NothingKnown]
-    /\ view' = [view EXCEPT ![r] = db]
-    /\ UNCHANGED <<db, answered>>
+    /\ db' = IF Broken = "start-writes" THEN [db EXCEPT !.marks = [a \in Actors |-> NoMark]] ELSE db
+    /\ view' = [view EXCEPT ![r] = db']
+    /\ UNCHANGED answered
 =============================================================================

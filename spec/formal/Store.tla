@@ -96,7 +96,8 @@ Kill ==
     /\ pinned' = {}
     /\ doomed' = {}
     /\ before' = {}
-    /\ UNCHANGED <<present, erased, refs>>
+    /\ refs' = IF Broken = "kill-reverts" THEN [heads |-> "head", failed |-> "mark"] ELSE refs
+    /\ UNCHANGED <<present, erased>>
 
 Next ==
     \/ \E o \in Objects : Put(o) \/ PruneRemove(o)
@@ -121,6 +122,10 @@ Together == refs \in {[heads |-> "head", failed |-> "mark"], [heads |-> "step", 
 CompleteStep == \A o \in doomed :
     (Closure(o) \subseteq before /\ o \in present') => Closure(o) \subseteq present'
 Complete == [][CompleteStep]_vars
+
+(* A kill changes no reference. *)
+DurableStep == left'.kills # left.kills => refs' = refs
+Durable == [][DurableStep]_vars
 
 (* An erased blob stays erased. *)
 ErasedStep == erased \subseteq erased'

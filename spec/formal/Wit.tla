@@ -74,8 +74,8 @@ Covers(inbox, new) ==
             unread == Unread(new[x], inbox[x])
         IN  IF new[x] = None THEN <<>> ELSE [k \in 1 .. Len(unread) |-> <<x, unread[k]>>]])
 
-(* off names a condition that a broken runtime ignores. A proposal is valid if it covers messages of one kind, and a control message alone. That its messages are unread is part of
-   the set Proposals below. wit.proposal.valid, wit.proposal.fence *)
+(* A proposal is valid if it covers messages of one kind, and a control message alone. That its messages are unread is part of the
+   set Proposals below. off names a condition that a broken runtime ignores. wit.proposal.valid, wit.proposal.fence *)
 ValidProposal(proposal, head, off) ==
     LET covered == Covers(InboxOf(head), proposal)
         kinds == {Kind(covered[i][2], head) : i \in 1 .. Len(covered)}
@@ -236,7 +236,8 @@ Outcomes(actor, head, proposal, attempt) ==
         right == Transition(actor, head, proposal, attempt)
         illegal == \E i \in 1 .. Len(covered) : Program(covered[i][2]) = "illegal"
         returned == IF right.is = "result" /\ illegal THEN Alterations(head, proposal, right) ELSE {right}
-    IN  {IF o.is = "result" /\ Admitted(actor, head, proposal, o) = FALSE THEN Failed ELSE o : o \in returned}
+        refused == IF Broken = "bad-step" THEN Declined ELSE Failed
+    IN  {IF o.is = "result" /\ Admitted(actor, head, proposal, o) = FALSE THEN refused ELSE o : o \in returned}
 
 -----------------------------------------------------------------------------
 (* Chains of steps *)
