@@ -1,4 +1,7 @@
-"""``gritstone model``: check the formal model of the spec."""
+"""``gritstone model``: check the formal model of the spec.
+
+Spec: :rule:`suite.model.checked`, :rule:`suite.model.cited`, :rule:`suite.model.bites`.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from gritstone_conformance.model_checking.check import (
     mutant_part,
     run_part,
 )
+from gritstone_conformance.model_checking.citing import check_citations
 from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import find_tlc
+from gritstone_conformance.rules import load_rules
 from gritstone_conformance.text import counted, say
 
 __all__ = ["run_command"]
@@ -31,6 +36,7 @@ def run_command(options: argparse.Namespace) -> int:
         UsageError: Java or TLC is missing, or a table of the model is invalid.
     """
     tables = read_tables()
+    check_citations(tables, load_rules().rules)
     only = frozenset(options.only or ())
     parts = _nightly(only, tables) if options.nightly else _gate(only, tables)
 

@@ -221,9 +221,6 @@ def _check(tables: Tables) -> None:
                 raise UsageError(f"run {run.name}: unknown promise {name!r}")
         if run.constants.get("Broken", "none") != "none":
             raise UsageError(f"run {run.name}: the constant Broken is {run.constants['Broken']!r}, expected 'none'")
-    for name, reason in tables.excused.items():
-        if reason not in REASONS:
-            raise UsageError(f"rule {name} is excused with {reason!r}, expected one of {', '.join(REASONS)}")
     for goal in tables.goals:
         if goal.run not in tables.gate:
             raise UsageError(f"goal {goal.predicate}: unknown run {goal.run!r}")
