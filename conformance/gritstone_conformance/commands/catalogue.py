@@ -184,8 +184,8 @@ COMMANDS: Final = {
     ),
     "model": CommandHelp(
         "check the formal model of the spec with TLC",
-        "Check the formal model of the spec: all runs within their bounds, their counts of states, all mutants, and the "
-        "goals that the runs must reach. Needs Java, and downloads TLC once.",
+        "Check the formal model of the spec: all runs within their bounds, their counts of states, all mutants, and "
+        "the goals that the runs must reach. Needs Java, and downloads TLC once.",
         (
             "gritstone model check --jobs 2",
             "gritstone model check --only mail --traces",

@@ -431,7 +431,11 @@ def _image(parser: argparse.ArgumentParser) -> None:
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", choices=("check",), metavar="TASK", help="check: run the model checker")
     parser.add_argument(
-        "--only", action="append", default=None, metavar="NAME", help="a run, a mutant or a hole; may be repeated (default: all)"
+        "--only",
+        action="append",
+        default=None,
+        metavar="NAME",
+        help="a run, a mutant or a hole; may be repeated (default: all)",
     )
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check N at a time")
     parser.add_argument("--nightly", action="store_true", help="check only the runs, with larger bounds")

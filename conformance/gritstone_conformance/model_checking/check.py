@@ -1,4 +1,4 @@
-"""The check of the model: each run has no violation and its pinned count, each mutant violates its promise, and so on."""
+"""The check of the model: no run has a violation, each has its pinned count, and each mutant violates its promise."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def mutant_part(mutant: Mutant, tables: Tables) -> Part:
     """Return the part that checks that a mutant violates its promise before any other."""
     run, promise = tables.gate[mutant.run], tables.promises[mutant.invariant]
     config = config_of(run, _promises(run, tables), Broken=mutant.guard, **mutant.constants)
-    return Part(
-        mutant.guard, run.module, config, lambda *found: _violating(mutant.guard, promise, run, *found), {}
-    )
+    return Part(mutant.guard, run.module, config, lambda *found: _violating(mutant.guard, promise, run, *found), {})
 
 
 def hole_part(hole: Hole, tables: Tables) -> Part:

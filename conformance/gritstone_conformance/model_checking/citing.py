@@ -18,6 +18,7 @@ def check_citations(tables: Tables, rules: Collection[str]) -> None:
     """Check that all named rules exist, that each covered rule is cited or excused, and that no promise is idle.
 
     Args:
+        tables: the tables of the model.
         rules: the ids of all rules of the spec.
 
     Raises:
@@ -27,6 +28,14 @@ def check_citations(tables: Tables, rules: Collection[str]) -> None:
         for rule in named:
             if rule not in rules:
                 raise UsageError(f"{where}: unknown rule {rule!r}")
+    _check_excuses(tables, rules)
+    violated = {mutant.invariant for mutant in tables.mutants}
+    for name in tables.promises:
+        if name not in violated:
+            raise UsageError(f"promise {name}: no mutant violates it")
+
+
+def _check_excuses(tables: Tables, rules: Collection[str]) -> None:
     cited = {rule for promise in tables.promises.values() for rule in promise.rules}
     for rule, reason in tables.excused.items():
         if reason not in REASONS:
@@ -36,10 +45,6 @@ def check_citations(tables: Tables, rules: Collection[str]) -> None:
     for rule in sorted(rules):
         if rule.startswith(_COVERED) and rule not in cited and rule not in tables.excused:
             raise UsageError(f"rule {rule} is neither cited by a promise of the model nor excused")
-    violated = {mutant.invariant for mutant in tables.mutants}
-    for name in tables.promises:
-        if name not in violated:
-            raise UsageError(f"promise {name}: no mutant violates it")
 
 
 def _named(tables: Tables) -> list[tuple[str, Collection[str]]]:

@@ -1,9 +1,10 @@
 """The tables beside the model: its promises, its runs with their counts of states, its mutants, goals and holes.
 
 ``invariants.json`` lists what the model promises and which rules that states; ``bounds.json`` the runs, each with the
-constants and the number of distinct states of the gate and of the nightly run, and the goals; ``mutants.toml`` the guards of
-the model that can be switched off, each with the promise that is violated first. The profiles have files of their own, with
-``profiles-`` before these names. They also list the holes: sentences that the rules do not keep as they are written today.
+constants and the number of distinct states of the gate and of the nightly run, and the goals; ``mutants.toml`` the
+guards of the model that can be switched off, each with the promise that is violated first. The profiles have files of
+their own, with ``profiles-`` before these names. They also list the holes: sentences that the rules do not keep as they
+are written today.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 REASONS: Final = ("one-step", "time", "cost", "form", "code", "left-out")
-"""Why no promise cites a rule: one request or one step decides it, it is about durations, or about costs, or about the form of
+"""Why no promise cites a rule: one request or one step decides it; it is about durations, about costs, about the form of
 values and messages, or about what the code of an actor does; or the model leaves the feature out."""
 
 _FILES: Final = ("", "profiles-")
@@ -138,7 +139,9 @@ def read_tables(folder: Path | None = None) -> Tables:
         try:
             tables = _joined(tables, _read(folder, prefix))
         except OSError as problem:
-            raise UsageError(f"cannot read the tables of the model: {problem.filename}: {problem.strerror}") from problem
+            raise UsageError(
+                f"cannot read the tables of the model: {problem.filename}: {problem.strerror}"
+            ) from problem
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             where = folder / f"{prefix}*"
             raise UsageError(f"invalid table of the model in {where}: {type(problem).__name__}: {problem}") from problem
@@ -235,6 +238,7 @@ def config_of(run: Run, promises: Iterable[Promise], **changed: Any) -> str:
     """Return the configuration of TLC for a run.
 
     Args:
+        run: the run.
         promises: the promises to check, in this order.
         changed: constants with another value than in the run.
     """

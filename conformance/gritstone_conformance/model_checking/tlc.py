@@ -1,7 +1,7 @@
 """TLC: where it is, and one run of it.
 
-TLC is one archive for Java. It is never part of this repository: the client of Maven downloads it once, and a run refuses an
-archive with another digest.
+TLC is one archive for Java. It is never part of this repository: the client of Maven downloads it once, and a run
+refuses an archive with another digest.
 """
 
 from __future__ import annotations
@@ -91,8 +91,19 @@ class Tlc:
         return _outcome(module, output)
 
     def _output(self, module: str, folder: Path, limit_s: float, is_short: bool) -> str:
-        command = [self.java, "-XX:+UseSerialGC", *(["-XX:TieredStopAtLevel=1"] if is_short else []), "-Xmx2g", "-Xss16m"]
-        command += [f"-Djava.io.tmpdir={folder}", "-cp", str(self.archive), "tlc2.TLC"]  # two TLCs must not share a folder
+        command = [
+            self.java,
+            "-XX:+UseSerialGC",
+            *(["-XX:TieredStopAtLevel=1"] if is_short else []),
+            "-Xmx2g",
+            "-Xss16m",
+        ]
+        command += [
+            f"-Djava.io.tmpdir={folder}",
+            "-cp",
+            str(self.archive),
+            "tlc2.TLC",
+        ]  # two TLCs must not share a folder
         command += ["-workers", "1", "-nowarning", "-metadir", str(folder / "states"), f"{module}.tla"]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit_s, check=False)
@@ -166,7 +177,9 @@ def _download() -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as problem:
-        raise UsageError(f"the model was not checked: cannot fetch {coordinates}: {type(problem).__name__}") from problem
+        raise UsageError(
+            f"the model was not checked: cannot fetch {coordinates}: {type(problem).__name__}"
+        ) from problem
     if done.returncode:
         words = (done.stdout + done.stderr).strip().splitlines()
         reason = words[0] if words else f"exit code {done.returncode}"

@@ -1,7 +1,7 @@
 """Values as TLC prints them, and the traces that consist of them.
 
-A string becomes ``str``, a number ``int``, ``TRUE`` and ``FALSE`` ``bool``, a sequence ``tuple``, a set ``list`` in the order
-in which it was printed, and a record or function ``dict``.
+A string becomes ``str``, a number ``int``, ``TRUE`` and ``FALSE`` ``bool``, a sequence ``tuple``, a set ``list`` in the
+order in which it was printed, and a record or function ``dict``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A behaviour of the model in words: one line for each action, with the actor, what it covers and what changed.
 
-A message is written as its chain, oldest first: ``queue < fail`` is a message with the program ``fail`` behind one with the
-program ``queue``.
+A message is written as its chain, oldest first: ``queue < fail`` is a message with the program ``fail`` behind one with
+the program ``queue``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ def trace_words(trace: Sequence[State]) -> list[str]:
 def _act(action: str, old: dict[str, Any], new: dict[str, Any]) -> str:
     if "db" not in new:  # the module Store has no actors
         return f"{action}: " + ", ".join(f"{name} = {_plain(new[name])}" for name in new if new[name] != old[name])
-    words = [_begun(old, new) or _title(action, old, new), *_durable(old["db"], new["db"]), *_views(old, new), *_memory(old, new)]
+    words = [
+        _begun(old, new) or _title(action, old, new),
+        *_durable(old["db"], new["db"]),
+        *_views(old, new),
+        *_memory(old, new),
+    ]
     return "; ".join(each for each in words if each)
 
 

@@ -33,7 +33,7 @@ FIRST = "Error: Invariant Sent is violated by the initial state:\n/\\ present = 
 
 
 def fake_tlc(folder: Path, output: str = CLEAN, **broken: str) -> Tlc:
-    """Return a TLC that prints ``output``, or for a configuration with another value of ``Broken`` the text of that name."""
+    """Return a TLC that prints ``output``, or another text for a configuration with that value of ``Broken``."""
     cases = ""
     for name, text in {**broken, "none": output}.items():
         (folder / f"{name}.txt").write_text(text, "utf-8")
@@ -47,7 +47,12 @@ def fake_tlc(folder: Path, output: str = CLEAN, **broken: str) -> Tlc:
 def write_tables(folder: Path, *, rules: tuple[str, ...] = ("wit.one",), **changes: Any) -> Path:
     """Write the tables of a model with one run, one promise and one mutant; ``changes`` replaces tables."""
     promise = {"name": "Sent", "kind": "S", "module": "Store", "rules": list(rules), "sentence": "It was sent."}
-    run = {"about": "One run.", "module": "Store", "gate": {"Kills": 1, "states": 7, "depth": 3}, "nightly": {"Kills": 2}}
+    run = {
+        "about": "One run.",
+        "module": "Store",
+        "gate": {"Kills": 1, "states": 7, "depth": 3},
+        "nightly": {"Kills": 2},
+    }
     tables: dict[str, Any] = {
         "invariants": {"invariants": [promise], "excused": {}},
         "bounds": {"defaults": {"Store": {"Broken": "none"}}, "runs": {"store": run}},

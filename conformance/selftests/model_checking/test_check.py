@@ -23,10 +23,7 @@ from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import Tlc
 from selftests.model_checking.fakes import CLEAN, FIRST, LONG_RUN, VIOLATED, fake_tlc, write_tables
 
-GOALS = {"defaults": {}, "runs": {}, "goals": []}
-MORE = (
-    'mutant = []\n[[hole]]\npromise = "Gap"\nkind = "S"\nrun = "pond"\nrules = ["wit.one"]\nsentence = "It has a gap."\n'
-)
+MORE = 'mutant = []\n[[hole]]\npromise = "Gap"\nkind = "S"\nrun = "pond"\nrules = ["wit.one"]\nsentence = "A gap."\n'
 POND = {
     "defaults": {"Store": {"Broken": "none"}},
     "runs": {"pond": {"about": "Another run.", "module": "Store", "gate": {"states": 7, "depth": 3}}},

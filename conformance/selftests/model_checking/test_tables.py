@@ -1,4 +1,4 @@
-"""The tables of the model: what is refused, and that every rule of the covered parts is cited or excused. Needs no Java.
+"""The tables of the model: what is refused, and that every rule of the covered parts is cited or excused. No Java here.
 
 Spec: :rule:`suite.model.cited`, :rule:`suite.model.bites`.
 """
