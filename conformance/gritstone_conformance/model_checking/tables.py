@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 REASONS: Final = ("one-step", "time", "cost", "form", "code", "left-out")
-"""Why no promise cites a rule: one request or one step decides it; it is about durations, about costs, about the form of
-values and messages, or about what the code of an actor does; or the model leaves the feature out."""
+"""Why no promise cites a rule: one request or one step decides it; it is about durations, costs, the form of values
+and messages, or what the code of an actor does; or the model leaves the feature out."""
 
 _FILES: Final = ("", "profiles-")
 _KINDS: Final = {"S": "INVARIANT", "A": "PROPERTY", "L": "PROPERTY"}
