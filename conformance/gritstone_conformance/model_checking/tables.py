@@ -227,6 +227,10 @@ def _check(tables: Tables) -> None:
     for goal in tables.goals:
         if goal.run not in tables.gate:
             raise UsageError(f"goal {goal.predicate}: unknown run {goal.run!r}")
+    _check_mutants(tables)
+
+
+def _check_mutants(tables: Tables) -> None:
     for mutant in tables.mutants:
         if mutant.run not in tables.gate:
             raise UsageError(f"mutant {mutant.guard}: unknown run {mutant.run!r}")
