@@ -17,7 +17,7 @@ VARIABLES
     refs,       \* the targets of heads/a and failed/a
     pinned,     \* what the run in progress has stored or read
     doomed,     \* what the prune in progress still removes
-    before,     \* what was present when the last prune began (for checks only)
+    before,     \* what was present when the prune in progress began (for checks only)
     left        \* how many operations and kills are left
 
 vars == <<present, erased, refs, pinned, doomed, before, left>>
@@ -76,8 +76,8 @@ Adopt ==
 PruneBegin(knows) ==
     /\ Spend
     /\ doomed = {}
-    /\ before' = present
     /\ doomed' = present \ (Reached \cup (IF knows THEN UNION {Closure(o) : o \in pinned} ELSE {}))
+    /\ before' = IF doomed' = {} THEN {} ELSE present
     /\ UNCHANGED <<present, erased, refs, pinned>>
 
 (* It removes one of them, an object before those to which it leads, unless a reference reaches it by now.
@@ -87,7 +87,8 @@ PruneRemove(o) ==
     /\ Guard("prune-order", \A each \in doomed \cap present : o \notin EdgesOf(each))
     /\ doomed' = doomed \ {o}
     /\ present' = IF o \in Reached /\ Broken # "prune-stale" THEN present ELSE present \ {o}
-    /\ UNCHANGED <<erased, refs, pinned, before, left>>
+    /\ before' = IF doomed' = {} THEN {} ELSE before
+    /\ UNCHANGED <<erased, refs, pinned, left>>
 
 (* A kill ends the run and the prune. *)
 Kill ==

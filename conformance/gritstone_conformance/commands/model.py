@@ -6,6 +6,7 @@ Spec: :rule:`suite.model.checked`, :rule:`suite.model.cited`, :rule:`suite.model
 from __future__ import annotations
 
 import argparse
+from collections.abc import Set
 
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.check import (
@@ -70,6 +71,6 @@ def _nightly(only: frozenset[str], tables: Tables) -> dict[str, list[Part]]:
     return {"run": [run_part(run, tables, is_nightly=True) for run in runs]}
 
 
-def _refuse_unknown(only: frozenset[str], known: set[str]) -> None:
+def _refuse_unknown(only: frozenset[str], known: Set[str]) -> None:
     if unknown := sorted(only - known):
         raise UsageError(f"unknown run, mutant or hole {unknown[0]!r}; known are {', '.join(sorted(known))}")

@@ -1,4 +1,4 @@
-"""The tables beside the model: its promises, its runs with their counts of states, its mutants, goals and holes.
+"""The tables next to the model: its promises, its runs with their counts of states, its mutants, goals and holes.
 
 ``invariants.json`` lists what the model promises and which rules that states; ``bounds.json`` the runs, each with the
 constants and the number of distinct states of the gate and of the nightly run, and the goals; ``mutants.toml`` the
@@ -111,7 +111,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All tables beside the model."""
+    """All tables next to the model."""
 
     promises: dict[str, Promise]
     excused: dict[str, str]
@@ -128,7 +128,7 @@ def model_dir() -> Path:
 
 
 def read_tables(folder: Path | None = None) -> Tables:
-    """Read the tables beside the model.
+    """Read the tables next to the model.
 
     Raises:
         UsageError: a table has another form, or names a promise or a run that does not exist.
@@ -227,11 +227,17 @@ def _check(tables: Tables) -> None:
     for goal in tables.goals:
         if goal.run not in tables.gate:
             raise UsageError(f"goal {goal.predicate}: unknown run {goal.run!r}")
+    _check_mutants(tables)
+
+
+def _check_mutants(tables: Tables) -> None:
     for mutant in tables.mutants:
         if mutant.run not in tables.gate:
             raise UsageError(f"mutant {mutant.guard}: unknown run {mutant.run!r}")
         if mutant.invariant not in tables.promises:
             raise UsageError(f"mutant {mutant.guard}: unknown promise {mutant.invariant!r}")
+        if mutant.invariant not in tables.gate[mutant.run].promises:
+            raise UsageError(f"mutant {mutant.guard}: the run {mutant.run} does not check {mutant.invariant}")
 
 
 def config_of(run: Run, promises: Iterable[Promise], **changed: Any) -> str:

@@ -18,6 +18,8 @@ from selftests.model_checking.fakes import write_tables
 
 PROMISE = {"name": "Idle", "kind": "S", "module": "Store", "rules": ["wit.one"], "sentence": "It is idle."}
 
+IDLE = '[[mutant]]\nguard = "fence"\nrun = "store"\ninvariant = "Idle"\nrules = []\n'
+
 
 def refused(tmp_path: Path, *rules: str, **changes: Any) -> str:
     """Return why the tables are refused with these rules of the spec."""
@@ -78,6 +80,10 @@ def test_idle_promise_is_refused(tmp_path: Path) -> None:
         (
             {"mutants": '[[mutant]]\nguard = "fence"\nrun = "store"\ninvariant = "Once"\nrules = []\n'},
             "mutant fence: unknown promise 'Once'",
+        ),
+        (
+            {"profiles_invariants": {"invariants": [{**PROMISE, "module": "Wit"}], "excused": {}}, "mutants": IDLE},
+            "mutant fence: the run store does not check Idle",
         ),
         (
             {"profiles_bounds": {"defaults": {}, "runs": {}, "goals": [{"goal": "TRUE", "run": "pond"}]}},
