@@ -14,7 +14,7 @@ from typing import Any, Final
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.values import State
 
-__all__ = ["Action", "acts_of", "actions_of", "spelled", "visible"]
+__all__ = ["Action", "actions_of", "acts_of", "labels", "spelled", "visible"]
 
 _AGENT: Final = "agent"
 _WORLD: Final = {
