@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.check import Finding, check_mutants, check_runs
+from gritstone_conformance.model_checking.plan import make_scenarios, outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
 from gritstone_conformance.text import counted, say
@@ -24,7 +26,25 @@ def run_command(options: argparse.Namespace) -> int:
     """
     tables = read_tables()
     tlc = find_tlc()
+    if options.task == "plan":
+        return _plan(options, tlc, tables)
     return _check(options, tlc, tables)
+
+
+def _plan(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
+    """Make scenarios; write them as vectors, or compare them with the vectors."""
+    if options.write and options.only:
+        raise UsageError("--write requires all scenarios: omit --only")
+    made = make_scenarios(tlc, tables, options.only or (), say)
+    if options.write:
+        write_scenarios(made, vectors_dir())
+        say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
+        return 0
+    wrong = outdated(made)
+    for name in wrong:
+        say(f"FAIL {name}: differs from the vectors")
+    say(f"{counted(len(made), 'scenario')}: {'all as in the vectors' if not wrong else f'{len(wrong)} differ'}")
+    return 1 if wrong else 0
 
 
 def _check(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:

@@ -429,12 +429,13 @@ def _image(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", choices=("check",), metavar="TASK", help="check: run the model checker")
+    parser.add_argument("task", choices=("check", "plan"), metavar="TASK", help="check: run the model checker; plan: make scenarios")
     parser.add_argument(
         "--only", action="append", default=None, metavar="NAME", help="a run or a mutant; may be repeated (default: all)"
     )
     parser.add_argument("--nightly", action="store_true", help="check the larger bounds instead, without mutants")
     parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant")
+    parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
