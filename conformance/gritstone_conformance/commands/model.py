@@ -35,25 +35,25 @@ def _plan(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
     """Make scenarios; write them as vectors, or compare them with the vectors."""
     if options.write and options.only:
         raise UsageError("--write requires all scenarios: omit --only")
-    made = make_scenarios(tlc, tables, options.only or (), say)
+    made, problems = make_scenarios(tlc, tables, options.only or (), say)
     if options.write:
         write_scenarios(made, vectors_dir())
         say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
-        return 0
-    wrong = outdated(made)
-    for name in wrong:
-        say(f"FAIL {name}: differs from the vectors")
-    say(f"{counted(len(made), 'scenario')}: {'all as in the vectors' if not wrong else f'{len(wrong)} differ'}")
-    return 1 if wrong else 0
+    else:
+        problems += [f"{name}: differs from the vectors" for name in outdated(made)]
+    for problem in problems:
+        say(f"FAIL {problem}")
+    say(f"{counted(len(made), 'scenario')}, {counted(len(problems), 'problem')}")
+    return 1 if problems else 0
 
 
 def _check(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
     only = frozenset(options.only or ())
     runs = tables.nightly if options.nightly else tables.gate
     chosen = [run for name, run in runs.items() if not only or name in only]
-    mutants = [
-        each for each in tables.mutants if not only or only & {each.guard, each.run}
-    ] if not options.nightly else []
+    mutants = (
+        [each for each in tables.mutants if not only or only & {each.guard, each.run}] if not options.nightly else []
+    )
     if not chosen and not mutants:
         known = ", ".join([*runs, *(each.guard for each in tables.mutants)])
         raise UsageError(f"unknown run or mutant {', '.join(sorted(only))!r}; known are {known}")
@@ -66,5 +66,7 @@ def _check(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
 
     right = check_runs(tlc, chosen, tables, tell)
     right = check_mutants(tlc, mutants, tables, tell) and right
-    say(f"{counted(len(chosen), 'run')}, {counted(len(mutants), 'mutant')}: {'all as expected' if right else 'not all as expected'}")
+    say(
+        f"{counted(len(chosen), 'run')}, {counted(len(mutants), 'mutant')}: {'all as expected' if right else 'not all as expected'}"
+    )
     return 0 if right else 1

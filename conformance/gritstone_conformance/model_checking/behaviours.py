@@ -1,7 +1,7 @@
 """Behaviours of the model as acts and what is visible after each: the form in which they are played.
 
-An act is one request to an implementation. The model begins and ends a run in two actions, and reads and commits a collection
-in two; both become one act. What is visible is in heads, marks, lists of choices and mail.
+An act is one request to an implementation. The model begins and ends a run in two actions, and reads and commits a
+collection in two; both become one act. Heads, marks, lists of choices and mail are visible.
 """
 
 from __future__ import annotations
@@ -168,10 +168,7 @@ _DONE: Final = {
 
 def labels(message: Sequence[Any]) -> list[str]:
     """Return a message as the texts of its chain, oldest first; a receipt also has the message that failed."""
-    return [
-        label[0] if label[0] != "receipt" else "receipt " + " < ".join(labels(label[2]))
-        for label in message
-    ]
+    return [label[0] if label[0] != "receipt" else "receipt " + " < ".join(labels(label[2])) for label in message]
 
 
 def visible(state: State) -> Values:

@@ -1,7 +1,8 @@
-"""Scenarios made from the model: the shortest behaviour to each goal, and what a right runtime does in the place of each mutant.
+"""Scenarios made from the model: the shortest behaviour to each goal, and what a right runtime does instead.
 
-A goal is a change between two states that TLC must find by violating its negation. A mutant's counterexample is replayed in the
-unbroken model: the scenario ends with the first act after which the two differ, or before an act that is impossible there.
+A goal is a change between two states. TLC finds it by violating its negation. A mutant's counterexample is replayed in
+the unbroken model: the scenario ends with the first act after which the two differ, or before an act that is impossible
+there.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ from gritstone_conformance.model_checking.tables import Mutant, Run, Tables, con
 from gritstone_conformance.model_checking.tlc import Tlc
 from gritstone_conformance.model_checking.values import State
 
-__all__ = ["Goal", "Plan", "make_goal", "make_refusal", "read_plan"]
+__all__ = ["ALWAYS_UNPLAYED", "Goal", "Plan", "make_goal", "make_refusal", "read_plan"]
 
 _LIMIT_S: Final = 300
+_NO_ACTS: Final = "its promise is about the store or the long run"
+_SEVERAL: Final = "its run has two runtimes or group commit"
+ALWAYS_UNPLAYED: Final = (_NO_ACTS, _SEVERAL)
+"""The reasons that follow from the tables."""
+
 _ILLEGAL: Final = {
     "admit-actor": 2,
     "admit-previous": 1,
@@ -99,7 +105,9 @@ def _check_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     got = sorted((row["state"], row["event"]) for row in rows)
     for state, event in (*expected, *got):
         if got.count((state, event)) != expected.count((state, event)):
-            raise UsageError(f"{path}: the row {state}, {event} of the state table is no goal, or is one more than once")
+            raise UsageError(
+                f"{path}: the row {state}, {event} of the state table is no goal, or is one more than once"
+            )
 
 
 def make_goal(tlc: Tlc, goal: Goal, tables: Tables) -> dict[str, Any]:
@@ -118,13 +126,13 @@ def make_goal(tlc: Tlc, goal: Goal, tables: Tables) -> dict[str, Any]:
 
 
 def make_refusal(tlc: Tlc, mutant: Mutant, tables: Tables) -> tuple[dict[str, Any] | None, str]:
-    """Return the scenario that a runtime with the fault of a mutant fails, or None with the reason that there is none."""
+    """Return the scenario that a runtime with the fault of a mutant fails, or None with a reason."""
     given = tables.gate[mutant.run]
     run = _playable(given, mutant.constants)
     if tables.promises[mutant.invariant].kind == "L" or run.module != "Promises":
-        return None, "its promise is not about runtimes, or about the long run"
+        return None, _NO_ACTS
     if len(run.constants["Runtimes"]) > 1 or run.constants["Grouped"]:
-        return None, "its run has two runtimes or group commit"
+        return None, _SEVERAL
     kept = replace(run, promises=(mutant.invariant,))
     module = "---- MODULE Goal ----\nEXTENDS Play\n====\n"
     config = config_of(kept, tables.promises, Broken=mutant.guard)
@@ -164,7 +172,10 @@ def _replayed(tlc: Tlc, run: Run, actions: Sequence[Action]) -> list[State]:
 
 
 def _first_difference(broken: Sequence[State], right: Sequence[State], actions: Sequence[Action]) -> int | None:
-    """Return the number of the last state of the scenario: the first that differs, or the last before an impossible act."""
+    """Return the number of the last state of the scenario, or None if no difference is visible.
+
+    It is the first state that differs, or the last one before an impossible act.
+    """
     for number, _ in acts_of(actions):
         if number >= len(right):
             return max((each for each, _ in acts_of(actions) if each < len(right)), default=0)
@@ -187,7 +198,10 @@ def _broken(broken: Sequence[State], right: Sequence[State], actions: Sequence[A
         before, after = _seen(right[number]), _seen(broken[number])
         return {"has": {name: value for name, value in after.items() if value != before[name]}}
     action = next(each for each in actions[number:] if each.name == "Begin")
-    return {"runs": action.arguments["actor"], "inbox": {x: labels(m) for x, m in action.arguments["proposal"].items() if m}}
+    return {
+        "runs": action.arguments["actor"],
+        "inbox": {x: labels(m) for x, m in action.arguments["proposal"].items() if m},
+    }
 
 
 def _scenario(
@@ -238,4 +252,3 @@ def check_delays(name: str, acts: Sequence[dict[str, Any]]) -> None:
                 raise UsageError(f"scenario {name}: a delay ends before an older one")
         if "delayed" in act["then"]:
             waiting = [each for each in waiting if each in listed] + sorted(listed - set(waiting))
-

@@ -6,64 +6,78 @@ The search is breadth first with one worker, so the same model gives the same sc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.model_checking.goals import Goal, make_goal, make_refusal, read_plan
+from gritstone_conformance.model_checking.goals import ALWAYS_UNPLAYED, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.tables import Mutant, Tables
 from gritstone_conformance.model_checking.tlc import Tlc
+from gritstone_conformance.text import counted
 from gritstone_conformance.vectors.scenarios import SCENARIOS, load_scenarios, scenario_text
 
 __all__ = ["make_scenarios", "outdated", "write_scenarios"]
 
 
-def make_scenarios(tlc: Tlc, tables: Tables, only: Iterable[str], say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Make the scenarios of all goals and mutants, or of those that are named.
+@dataclass(slots=True)
+class _Made:
+    scenarios: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def make_scenarios(
+    tlc: Tlc, tables: Tables, only: Iterable[str], say: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Make the scenarios of all goals and mutants, or of those that are named; return them with the problems.
+
+    A goal that no behaviour reaches is a problem. So is a mutant that is not played for a reason that ``goals.toml``
+    does not have, or that is played in spite of one.
 
     Raises:
-        UsageError: a name is unknown, a goal is unreachable, or a mutant is not played without a listed reason, or is played
-            in spite of one.
+        UsageError: a name is unknown, or a table is invalid.
     """
     plan, wanted = read_plan(tables), frozenset(only)
     goals = [goal for goal in plan.goals if not goal.unplayed and _is_wanted(wanted, goal.name, goal.run)]
     mutants = [mutant for mutant in tables.mutants if _is_wanted(wanted, mutant.guard, mutant.run)]
     if not goals and not mutants:
         raise UsageError(f"unknown goal, mutant or run {', '.join(sorted(wanted))!r}")
-    made = []
+    made = _Made()
     for goal in goals:
-        made.append(_of_goal(tlc, goal, tables, say))
+        try:
+            scenario = make_goal(tlc, goal, tables)
+        except UsageError as problem:
+            made.problems.append(str(problem))
+            continue
+        made.scenarios.append(scenario)
+        say(f"ok   {scenario['name']}: {counted(len(scenario['acts']), 'act')}")
     for mutant in mutants:
-        listed = plan.unplayed.get((mutant.guard, mutant.run))
-        scenario = _of_mutant(tlc, mutant, tables, listed, say)
-        made += [scenario] if scenario else []
-    return made
+        _of_mutant(tlc, mutant, tables, plan.unplayed.get((mutant.guard, mutant.run)), made, say)
+    return made.scenarios, made.problems
 
 
 def _is_wanted(wanted: frozenset[str], *names: str) -> bool:
     return not wanted or bool(wanted & {*names})
 
 
-def _of_goal(tlc: Tlc, goal: Goal, tables: Tables, say: Callable[[str], None]) -> dict[str, Any]:
-    scenario = make_goal(tlc, goal, tables)
-    say(f"ok   {scenario['name']}: {len(scenario['acts'])} acts")
-    return scenario
-
-
 def _of_mutant(
-    tlc: Tlc, mutant: Mutant, tables: Tables, listed: str | None, say: Callable[[str], None]
-) -> dict[str, Any] | None:
-    scenario, reason = make_refusal(tlc, mutant, tables)
+    tlc: Tlc, mutant: Mutant, tables: Tables, listed: str | None, made: _Made, say: Callable[[str], None]
+) -> None:
     title = f"mutant {mutant.guard} in {mutant.run}"
-    if scenario is None:
-        if listed != reason:
-            raise UsageError(f"{title} is not played: got the reason {reason!r}, goals.toml has {listed!r}")
+    try:
+        scenario, reason = make_refusal(tlc, mutant, tables)
+    except UsageError as problem:
+        made.problems.append(f"{title}: {problem}")
+        return
+    if scenario is not None:
+        made.scenarios.append(scenario)
+        say(f"ok   {scenario['name']}: {counted(len(scenario['acts']), 'act')}")
+    elif reason == listed or reason in ALWAYS_UNPLAYED:
         say(f"skip {title}: {reason}")
-        return None
-    if listed is not None:
-        raise UsageError(f"{title} is played, but goals.toml has a reason why not: {listed!r}")
-    say(f"ok   {scenario['name']}: {len(scenario['acts'])} acts")
-    return scenario
+    if listed is not None and reason != listed:
+        made.problems.append(f"{title}: got {reason or 'a scenario'!r}, goals.toml has {listed!r}")
+    elif scenario is None and listed is None and reason not in ALWAYS_UNPLAYED:
+        made.problems.append(f"{title} is not played, and goals.toml has no reason: {reason}")
 
 
 def outdated(made: Iterable[dict[str, Any]], root: Path | None = None) -> list[str]:

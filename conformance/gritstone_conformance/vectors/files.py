@@ -1,8 +1,8 @@
 """Golden vectors: files of cases, and the digest of the complete set.
 
 This module reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``; ``audits``
-reads ``audit/``, and ``scenarios`` reads ``model/``. A file of the user is checked against its schema. For the bundled set, only its ``DIGEST`` is checked;
-``lint`` checks its content.
+reads ``audit/``, and ``scenarios`` reads ``model/``. A file of the user is checked against its schema. For the bundled
+set, only its ``DIGEST`` is checked; ``lint`` checks its content.
 
 Invariants: names are unique in a set (``plan`` and ``lint`` check that identities are, too); ``DIGEST`` has one
 ``sha256sum`` line per file, sorted by path.

@@ -1,7 +1,7 @@
 """Scenarios: behaviours of the formal model, played against implementations by the properties ``runtime/model/*``.
 
-A scenario is a list of acts, each with what is visible after it. Messages are written as the labels of their chains, so that a
-scenario fits every format.
+A scenario is a list of acts, each with what is visible after it. Messages are written as the labels of their chains, so
+a scenario fits every format.
 
 Spec: ``harness/vectors``, :rule:`suite.model.played`.
 """

@@ -1,4 +1,7 @@
-"""The cast of a scenario of the formal model: actors whose ids are in the order of the model, and the programs of its labels."""
+"""The actors of a scenario of the formal model, and the programs of its labels.
+
+The ids of the actors are in the order of their names in the model.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class Cast:
         return next((name for name, each in self.ids.items() if each == identity), None)
 
     def label_of(self, to: str, message: Message) -> str:
-        """Return the label of a message, or its text and the beginning of its content if the model has no such message."""
+        """Return the label of a message, or its ``mt`` and its content if the model has no such message."""
         mt = dict(message.headers).get("mt", "")
         return self._known.get((to, mt, message.content), f"{mt} with the content {message.content.hex()[:8]}")
 
@@ -134,5 +137,3 @@ class Cast:
 def _core(stage: Stage, title: str, *, is_stillborn: bool) -> bytes:
     first: dict[str, Any] = {"program": stage.blob(programs.fail())} if is_stillborn else {}
     return stage.core(title.encode(), on=stage.tree(fail=stage.program(programs.fail())), **first)
-
-

@@ -1,7 +1,6 @@
 """Behaviours of the formal model, played: after each act, heads, marks, choices and mail are those of the model.
 
-Each case plays the scenarios of one run of the model. A runtime may not list a choice that the model lacks, and must list each
-choice that it has.
+Each case plays the scenarios of one run of the model. A runtime lists exactly the choices that the model has.
 """
 
 from __future__ import annotations
@@ -81,12 +80,16 @@ class _Play:
             case "ack":
                 message = self._message(act["sender"], act["message"])
                 self._ask("runtime.ack", {"runtime": "r", "sender": self._id(act["sender"]), "message": message})
-            case "collect":
-                self._ask("runtime.collect", {"runtime": "r"}, _ANY)
+            case "collect" | "cut":
+                self._ask(f"runtime.{act['do']}", {"runtime": "r"}, _ANY)
             case "release":
                 self._ask("runtime.release", {"runtime": "r", "actors": [self._id(act["actor"])]}, _ANY)
-            case "cut":
-                self._ask("runtime.cut", {"runtime": "r"}, _ANY)
+            case _:
+                self._operate(act)
+
+    def _operate(self, act: Mapping[str, Any]) -> None:
+        """Do what an operator does."""
+        match act["do"]:
             case "name":
                 self._flip(f"actors/{act['actor']}", self._id(act["actor"]))
             case "leave" | "return":
