@@ -429,17 +429,20 @@ def _image(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", choices=("check",), metavar="TASK", help="check: run the model checker")
     parser.add_argument(
-        "--only",
-        action="append",
-        default=None,
-        metavar="NAME",
-        help="a run, a mutant or a hole; may be repeated (default: all)",
+        "task",
+        choices=("check", "plan", "trace"),
+        metavar="TASK",
+        help="check: run the model checker; plan: make scenarios; trace: replay exported stores",
     )
-    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check N at a time")
-    parser.add_argument("--nightly", action="store_true", help="check only the runs, with larger bounds")
-    parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant, and so on")
+    parser.add_argument("bundle", nargs="*", type=Path, metavar="FILE", help="trace: exported stores, *.grit")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="a run, a mutant, a hole or a goal; may be repeated (default: all)"
+    )
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check: N at a time")
+    parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
+    parser.add_argument("--traces", action="store_true", help="check: print the behaviour that detects each mutant")
+    parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,149 @@
+"""Scenarios of the model: the vectors, what makes them, and what plays them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model_checking.goals import Goal, check_delays, make_goal, make_refusal, read_plan
+from gritstone_conformance.model_checking.plan import outdated, write_scenarios
+from gritstone_conformance.model_checking.tables import read_tables
+from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
+from gritstone_conformance.properties.runtime.played import play
+from gritstone_conformance.rules import load_rules
+from gritstone_conformance.trial import Divergence, Trial
+from gritstone_conformance.vectors.scenarios import lint_scenarios, load_scenarios
+
+SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
+PLAYED = pytest.mark.rule("suite.model.played")
+
+
+@pytest.fixture(scope="module")
+def tlc() -> Tlc:
+    try:
+        return find_tlc()
+    except UsageError as problem:
+        pytest.skip(str(problem))
+
+
+def _play(scenario: dict[str, Any]) -> None:
+    trial = Trial(ModelHost(), scenario["rules"][0])
+    try:
+        play(trial, FRAMED_SHA256, scenario)
+    finally:
+        trial.finish()
+
+
+def _edited(name: str) -> dict[str, Any]:
+    """Return a scenario in which the last act also leaves a mark."""
+    scenario = copy.deepcopy(SCENARIOS[name])
+    scenario["acts"][-1]["then"]["marks"] = {"a": ["agent", ["nop"]]}
+    return scenario
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_scenario_is_played_by_the_model_of_the_suite(name: str) -> None:
+    _play(SCENARIOS[name])
+
+
+@PLAYED
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
+    with pytest.raises(Divergence) as found:
+        _play(_edited(name))
+    assert found.value.rule == SCENARIOS[name]["rules"][0]
+    assert name in found.value.difference.signature
+
+
+@PLAYED
+def test_difference_names_act_actor_and_both_values() -> None:
+    scenario = _edited("model/fail/reaches-running-failed-many")
+    trial = Trial(ModelHost(), "runtime.retry.isolate")
+    with pytest.raises(Divergence):
+        play(trial, FRAMED_SHA256, scenario)
+    trial.finish()
+    assert trial.remark == (
+        "model/fail/reaches-running-failed-many: after act 3, run a: marks of a: the model has ['agent', ['nop']], "
+        "the implementation has None (runtime.retry.isolate)"
+    )
+
+
+@PLAYED
+def test_choice_that_the_model_lacks_is_noticed() -> None:
+    scenario = copy.deepcopy(SCENARIOS["model/fail/reaches-running-failed-many"])
+    scenario["acts"][0]["then"]["ready"] = {}
+    with pytest.raises(Divergence, match="ready of a"):
+        _play(scenario)
+
+
+def test_refused_choice_is_not_listed_and_refused_state_is_another() -> None:
+    refusals = [each for each in SCENARIOS.values() if "refuses" in each]
+    assert refusals
+    for scenario in refusals:
+        last = dict(scenario["first"])
+        for act in scenario["acts"]:
+            last |= act["then"]
+        refused = scenario["refuses"]
+        if "runs" in refused:
+            assert refused["inbox"] not in last["ready"].get(refused["runs"], []), scenario["name"]
+        else:
+            assert all(last[name] != value for name, value in refused["has"].items()), scenario["name"]
+
+
+@PLAYED
+def test_edited_scenario_differs_from_what_the_model_gives() -> None:
+    name = "model/fail/refuses-not-isolated"
+    assert outdated([SCENARIOS[name]]) == []
+    assert outdated([_edited(name)]) == [name]
+    assert outdated([{**SCENARIOS[name], "name": "model/fail/unknown"}]) == ["model/fail/unknown"]
+
+
+@PLAYED
+def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
+    tables = read_tables()
+    goal = next(each for each in read_plan(tables).goals if each.name == "running-declined")
+    mutant = next(each for each in tables.mutants if each.guard == "admit-progress")
+    refusal, reason = make_refusal(tlc, mutant, tables)
+    assert (refusal is not None, reason) == (True, "")
+    assert outdated([make_goal(tlc, goal, tables), refusal or {}]) == []
+
+
+@PLAYED
+def test_unreachable_goal_is_refused(tlc: Tlc) -> None:
+    goal = Goal("nothing", "leave", 'Event("collected", "a")', ("runtime.run.declined",))
+    with pytest.raises(UsageError, match="goal nothing: no behaviour of the run leave reaches it"):
+        make_goal(tlc, goal, read_tables())
+
+
+def test_row_of_the_state_table_without_goal_is_refused(tmp_path: Path) -> None:
+    text = (vectors_dir().parent / "spec" / "formal" / "goals.toml").read_text("utf-8")
+    (tmp_path / "goals.toml").write_text(text.replace('event = "declined"', 'event = "stale"'), "utf-8")
+    with pytest.raises(UsageError, match="the row running, declined of the state table is no goal"):
+        read_plan(read_tables(), tmp_path)
+
+
+def test_delay_that_ends_before_an_older_one_is_refused() -> None:
+    first, second = ["agent", ["fail"]], ["b", ["fail"]]
+    acts = [
+        {"do": "run", "then": {"delayed": {"a": [first]}}},
+        {"do": "run", "then": {"delayed": {"a": [first, second]}}},
+        {"do": "delay", "actor": "a", "sender": "b", "message": ["fail"], "then": {"delayed": {"a": [first]}}},
+    ]
+    with pytest.raises(UsageError, match="a delay ends before an older one"):
+        check_delays("x", acts)
+
+
+def test_written_scenarios_are_valid_and_load_again(tmp_path: Path) -> None:
+    write_scenarios(SCENARIOS.values(), tmp_path)
+    assert [*lint_scenarios(tmp_path, load_rules())] == []
+    assert {each["name"]: each for file in load_scenarios(tmp_path) for each in file.scenarios} == SCENARIOS
+    path = tmp_path / "model" / "fail.json"
+    path.write_text(path.read_text("utf-8").replace('"count": ', '"count": 9'), "utf-8")
+    assert any("count is 9" in finding for finding in lint_scenarios(tmp_path, load_rules()))
