@@ -123,9 +123,8 @@ def _trace(paths: list[Path]) -> int:
         say(f"{'FAIL' if refusals else 'ok  '} {path}: {steps} of {counted(len(history.actors()), 'actor')}")
         for refusal in refusals:
             say(f"     {refusal}")
-        unverified = sum(history.is_open(sender) for sender in history.chains)
-        if unverified:
-            say(f"     mail from {counted(unverified, 'actor')} was not checked: a part of their steps is not in the bundle")
+        if unknown := sum(map(history.is_open, history.chains)):
+            say(f"     mail from {counted(unknown, 'actor')} was not checked: the bundle lacks some of their steps")
     refused = sum(map(bool, found))
     words = f"{refused} refused" if refused else "all are behaviours of the model"
     say(f"{counted(len(histories), 'history', 'histories')}: {words}")

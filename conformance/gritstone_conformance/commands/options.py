@@ -437,7 +437,10 @@ def _model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("bundle", nargs="*", type=Path, metavar="FILE", help="trace: exported stores, *.grit")
     parser.add_argument(
-        "--only", action="append", metavar="NAME", help="a run, a mutant, a hole or a goal; may be repeated (default: all)"
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="a run, mutant, hole or goal; may be repeated",
     )
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check: N at a time")
     parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")

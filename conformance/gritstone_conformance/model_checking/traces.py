@@ -70,7 +70,9 @@ class Refusal:
 
     def __str__(self) -> str:
         """Return the fault in words."""
-        where = f"step {self.index} of {self.actor.hex()} ({self.step.hex()})" if self.step else f"actor {self.actor.hex()}"
+        where = (
+            f"step {self.index} of {self.actor.hex()} ({self.step.hex()})" if self.step else f"actor {self.actor.hex()}"
+        )
         return f"{where}: {FAULTS[self.fault][1]} ({self.rule})"
 
 
@@ -85,7 +87,9 @@ def replay(tlc: Tlc, histories: Sequence[History]) -> list[list[Refusal]]:
     actors = sorted({name for each in names for name in each.values()} - {"agent"})
     config += f'  Actors = {{{", ".join(map(_quoted, actors))}}}\n  Stillborn = {{}}\n  Broken = "none"\n'
     config += "  InOrder <- HistoryOrder\n"
-    outcome = tlc.run("Trace", config, extra={"Histories": trace_module(histories)}, is_short=sum(map(_size, histories)) < 500)
+    outcome = tlc.run(
+        "Trace", config, extra={"Histories": trace_module(histories)}, is_short=sum(map(_size, histories)) < 500
+    )
     found: list[list[Refusal]] = [[] for _ in histories]
     decided: dict[int, str] = {}
     for said in outcome.said:
