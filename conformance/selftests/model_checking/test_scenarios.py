@@ -1,4 +1,4 @@
-"""Scenarios of the model: the vectors, what makes them, and what plays them."""
+"""Scenarios of the model: the vectors, what makes them, and what runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gritstone_conformance.trial import Divergence, Trial
 from gritstone_conformance.vectors.scenarios import lint_scenarios, load_scenarios
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
-PLAYED = pytest.mark.rule("suite.model.played")
+SCENARIO_RULE = pytest.mark.rule("suite.model.scenarios")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_scenario_is_played_by_the_model_of_the_suite(name: str) -> None:
     _play(SCENARIOS[name])
 
 
-@PLAYED
+@SCENARIO_RULE
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     with pytest.raises(Divergence) as found:
@@ -62,7 +62,7 @@ def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     assert name in found.value.difference.signature
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_difference_names_act_actor_and_both_values() -> None:
     scenario = _edited("model/fail/reaches-running-failed-many")
     trial = Trial(ModelHost(), "runtime.retry.isolate")
@@ -75,7 +75,7 @@ def test_difference_names_act_actor_and_both_values() -> None:
     )
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_choice_that_the_model_lacks_is_noticed() -> None:
     scenario = copy.deepcopy(SCENARIOS["model/fail/reaches-running-failed-many"])
     scenario["acts"][0]["then"]["ready"] = {}
@@ -97,7 +97,7 @@ def test_refused_choice_is_not_listed_and_refused_state_is_another() -> None:
             assert all(last[name] != value for name, value in refused["has"].items()), scenario["name"]
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     name = "model/fail/refuses-not-isolated"
     assert outdated([SCENARIOS[name]]) == []
@@ -105,7 +105,7 @@ def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     assert outdated([{**SCENARIOS[name], "name": "model/fail/unknown"}]) == ["model/fail/unknown"]
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     tables = read_tables()
     goal = next(each for each in read_plan(tables).goals if each.name == "running-declined")
@@ -115,7 +115,7 @@ def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     assert outdated([make_goal(tlc, goal, tables), refusal or {}]) == []
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_unreachable_goal_is_refused(tlc: Tlc) -> None:
     goal = Goal("nothing", "leave", 'Event("collected", "a")', ("runtime.run.declined",))
     with pytest.raises(UsageError, match="goal nothing: no behaviour of the run leave reaches it"):
