@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import UsageError
@@ -10,6 +12,7 @@ from gritstone_conformance.model_checking.check import Finding, check_mutants, c
 from gritstone_conformance.model_checking.plan import make_scenarios, outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
+from gritstone_conformance.reporting.diagrams.scenarios import make_scenario_page
 from gritstone_conformance.text import counted, say
 
 __all__ = ["run_command"]
@@ -36,6 +39,8 @@ def _plan(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
     if options.write and options.only:
         raise UsageError("--write requires all scenarios: omit --only")
     made, problems = make_scenarios(tlc, tables, options.only or (), say)
+    if options.html is not None:
+        _write_page(options.html, made)
     if options.write:
         write_scenarios(made, vectors_dir())
         say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
@@ -45,6 +50,13 @@ def _plan(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
         say(f"FAIL {problem}")
     say(f"{counted(len(made), 'scenario')}, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
+
+
+def _write_page(path: Path, scenarios: list[dict[str, Any]]) -> None:
+    try:
+        path.write_text(make_scenario_page(scenarios), encoding="utf-8", newline="\n")
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
 
 
 def _check(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
@@ -66,7 +78,5 @@ def _check(options: argparse.Namespace, tlc: Tlc, tables: Tables) -> int:
 
     right = check_runs(tlc, chosen, tables, tell)
     right = check_mutants(tlc, mutants, tables, tell) and right
-    say(
-        f"{counted(len(chosen), 'run')}, {counted(len(mutants), 'mutant')}: {'all as expected' if right else 'not all as expected'}"
-    )
+    say(f"{counted(len(chosen), 'run')}, {counted(len(mutants), 'mutant')}: {'all as expected' if right else 'not all as expected'}")
     return 0 if right else 1

@@ -436,6 +436,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nightly", action="store_true", help="check the larger bounds instead, without mutants")
     parser.add_argument("--traces", action="store_true", help="print the behaviour that detects each mutant")
     parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
+    parser.add_argument("--html", type=Path, default=None, metavar="FILE", help="plan: write a page with the diagrams")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,8 @@ from gritstone_conformance.model_checking.plan import outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import read_tables
 from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
 from gritstone_conformance.properties.runtime.played import play
+from gritstone_conformance.reporting.diagrams.diagram import Diagram
+from gritstone_conformance.reporting.diagrams.scenarios import diagram_of_scenario, make_scenario_page
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.trial import Divergence, Trial
 from gritstone_conformance.vectors.scenarios import lint_scenarios, load_scenarios
@@ -147,3 +149,47 @@ def test_written_scenarios_are_valid_and_load_again(tmp_path: Path) -> None:
     path = tmp_path / "model" / "fail.json"
     path.write_text(path.read_text("utf-8").replace('"count": ', '"count": 9'), "utf-8")
     assert any("count is 9" in finding for finding in lint_scenarios(tmp_path, load_rules()))
+
+
+def _arrows(diagram: Diagram) -> list[tuple[str | None, str | None, str, str]]:
+    names = [point.name for point in diagram.points]
+    return [
+        (
+            None if arrow.start is None else names[arrow.start],
+            None if arrow.end is None else names[arrow.end],
+            arrow.words,
+            arrow.style,
+        )
+        for arrow in diagram.arrows
+    ]
+
+
+def test_diagram_shows_steps_messages_and_the_refused_run() -> None:
+    diagram = diagram_of_scenario(SCENARIOS["model/fail/refuses-not-isolated"])
+    assert [lane.name for lane in diagram.lanes] == ["agent", "a", "b"]
+    assert [point.name for point in diagram.points] == [
+        "act 1: a step of agent",
+        "act 2: a step of agent",
+        "act 3: a run of a without a step",
+        "the refused run of a",
+    ]
+    assert [point.style for point in diagram.points] == ["", "", "", "illegal"]
+    refused = "the refused run of a"
+    assert _arrows(diagram) == [
+        ("act 1: a step of agent", refused, "fail", "cause"),
+        ("act 2: a step of agent", refused, "fail", "cause"),
+    ]
+
+
+def test_diagram_shows_a_restart_as_a_cut_and_a_receipt_as_an_arrow() -> None:
+    unmarked = diagram_of_scenario(SCENARIOS["model/operator/reaches-irrecoverable-unmarked"])
+    assert [(cut.label, cut.before) for cut in unmarked.cuts] == [("unmark", (1, 1))]
+    receipt = diagram_of_scenario(SCENARIOS["model/fail/refuses-receipt-none"])
+    assert ("act 5: a step of agent", None, "receipt fail", "") in _arrows(receipt)
+
+
+def test_page_shows_every_scenario_without_scripts() -> None:
+    page = make_scenario_page(list(SCENARIOS.values()))
+    assert page.count("<svg") == len(SCENARIOS)
+    assert "<script" not in page
+    assert all(f"<h2>{name}</h2>" in page for name in SCENARIOS)

@@ -1,4 +1,4 @@
-"""Behaviours of the formal model, run on an implementation: after each act, heads, marks, choices and mail are those of the model.
+"""Behaviours of the formal model, run on an implementation: it shows the same as the model after each act.
 
 Each case runs the scenarios of one run of the model. A runtime lists exactly the choices that the model has.
 """
