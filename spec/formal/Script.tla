@@ -1,6 +1,6 @@
 ------------------------------- MODULE Script -------------------------------
 (* Script: the behaviour that makes given acts, one after another. *)
-EXTENDS Play
+EXTENDS Requests
 
 CONSTANT Acts       \* a sequence of records: act is the name of an action, the other members are its arguments
 
@@ -23,7 +23,7 @@ Act(s) ==
       [] s.act = "Unmark"        -> Unmark(R, s.actor)
       [] s.act = "Kill"          -> Kill(R)
 
-ScriptInit == PlayInit /\ at = 1
+ScriptInit == RequestsInit /\ at = 1
 ScriptNext == at <= Len(Acts) /\ at' = at + 1 /\ Act(Acts[at]) /\ ready' = Ready'
 ScriptSpec == ScriptInit /\ [][ScriptNext]_<<vars, ready, at>>
 Unfinished == at <= Len(Acts)

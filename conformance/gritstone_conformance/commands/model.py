@@ -1,6 +1,6 @@
 """``gritstone model``: check the formal model of the spec, make scenarios from it, and replay exported histories in it.
 
-Spec: :rule:`suite.model.checked`, :rule:`suite.model.cited`, :rule:`suite.model.bites`, :rule:`suite.model.played`,
+Spec: :rule:`suite.model.checked`, :rule:`suite.model.cited`, :rule:`suite.model.bites`, :rule:`suite.model.scenarios`,
 :rule:`suite.model.same`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Set
 from pathlib import Path
+from typing import Any
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import UsageError
@@ -28,6 +29,7 @@ from gritstone_conformance.model_checking.plan import make_scenarios, outdated, 
 from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import find_tlc
 from gritstone_conformance.model_checking.traces import replay
+from gritstone_conformance.reporting.page.scenarios import make_scenario_page
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.text import counted, say
 
@@ -101,6 +103,8 @@ def _plan(options: argparse.Namespace) -> int:
     if options.write and options.only:
         raise UsageError("--write requires all scenarios: omit --only")
     made, problems = make_scenarios(find_tlc(), read_tables(), options.only or (), say)
+    if options.html is not None:
+        _write_page(options.html, made)
     if options.write:
         write_scenarios(made, vectors_dir())
         say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
@@ -110,6 +114,13 @@ def _plan(options: argparse.Namespace) -> int:
         say(f"FAIL {problem}")
     say(f"{counted(len(made), 'scenario')}, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
+
+
+def _write_page(path: Path, scenarios: list[dict[str, Any]]) -> None:
+    try:
+        path.write_text(make_scenario_page(scenarios), encoding="utf-8", newline="\n")
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
 
 
 def _trace(paths: list[Path]) -> int:

@@ -1,4 +1,4 @@
-"""Behaviours of the model as acts and what is visible after each: the form in which they are played.
+"""Behaviours of the model as acts and what is visible after each: the form in which they are run.
 
 An act is one request to an implementation. The model begins and ends a run in two actions, and reads and commits a
 collection in two; both become one act. Heads, marks, lists of choices and mail are visible.
@@ -58,7 +58,7 @@ def actions_of(trace: Sequence[State]) -> list[Action]:
     """Return the actions of a behaviour with one runtime, from what changes between its states.
 
     Raises:
-        UsageError: an action is none that can be played.
+        UsageError: an action is none that can be run.
     """
     return [_action(before.variables, after.variables) for before, after in pairwise(trace)]
 
@@ -81,7 +81,7 @@ def _action(old: Values, new: Values) -> Action:
         for each in delayed:
             if each not in known["delayed"][actor]:
                 return Action("DelayOver", {"actor": actor, "message": each})
-    raise UsageError("a behaviour of the model has an action that cannot be played")
+    raise UsageError("a behaviour of the model has an action that cannot be run")
 
 
 def _of_world(spent: str, old: Values, new: Values) -> Action:

@@ -60,7 +60,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be played: the goals, and the reasons for which mutants are not played, by guard and run."""
+    """What is to be run: the goals, and the reasons for which mutants are not run, by guard and run."""
 
     goals: tuple[Goal, ...]
     unplayed: dict[tuple[str, str], str]
@@ -117,8 +117,8 @@ def make_goal(tlc: Tlc, goal: Goal, tables: Tables) -> dict[str, Any]:
         UsageError: no behaviour reaches the goal.
     """
     run = _playable(tables.gate[goal.run], goal.constants)
-    module = f"---- MODULE Goal ----\nEXTENDS Play\nNever == [][~ ({goal.change})]_vars\n====\n"
-    config = config_of(run, {}) + "PROPERTY Never\n"
+    module = f"---- MODULE Goal ----\nEXTENDS Requests\nNever == [][~ ({goal.change})]_vars\n====\n"
+    config = config_of(run, ()) + "PROPERTY Never\n"
     outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S)
     if outcome.violated != "Never":
         raise UsageError(f"goal {goal.name}: no behaviour of the run {goal.run} reaches it ({outcome.states} states)")
@@ -134,8 +134,8 @@ def make_refusal(tlc: Tlc, mutant: Mutant, tables: Tables) -> tuple[dict[str, An
     if len(run.constants["Runtimes"]) > 1 or run.constants["Grouped"]:
         return None, _SEVERAL
     kept = replace(run, promises=(mutant.invariant,))
-    module = "---- MODULE Goal ----\nEXTENDS Play\n====\n"
-    config = config_of(kept, tables.promises, Broken=mutant.guard)
+    module = "---- MODULE Goal ----\nEXTENDS Requests\n====\n"
+    config = config_of(kept, [tables.promises[mutant.invariant]], Broken=mutant.guard)
     outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S)
     if not outcome.violated:
         return None, "no behaviour of requests violates its promise"
@@ -152,7 +152,7 @@ def make_refusal(tlc: Tlc, mutant: Mutant, tables: Tables) -> tuple[dict[str, An
 
 
 def _playable(run: Run, constants: dict[str, Any]) -> Run:
-    return replace(run, promises=(), specification="PlaySpec", constants={**run.constants, **constants})
+    return replace(run, promises=(), specification="RequestsSpec", constants={**run.constants, **constants})
 
 
 def _replayed(tlc: Tlc, run: Run, actions: Sequence[Action]) -> list[State]:

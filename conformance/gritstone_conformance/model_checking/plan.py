@@ -31,8 +31,8 @@ def make_scenarios(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Make the scenarios of all goals and mutants, or of those that are named; return them with the problems.
 
-    A goal that no behaviour reaches is a problem. So is a mutant that is not played for a reason that ``goals.toml``
-    does not have, or that is played in spite of one.
+    A goal that no behaviour reaches is a problem. So is a mutant that is not run for a reason that ``goals.toml``
+    does not have, or that is run in spite of one.
 
     Raises:
         UsageError: a name is unknown, or a table is invalid.
@@ -77,7 +77,7 @@ def _of_mutant(
     if listed is not None and reason != listed:
         made.problems.append(f"{title}: got {reason or 'a scenario'!r}, goals.toml has {listed!r}")
     elif scenario is None and listed is None and reason not in ALWAYS_UNPLAYED:
-        made.problems.append(f"{title} is not played, and goals.toml has no reason: {reason}")
+        made.problems.append(f"{title} is not run, and goals.toml has no reason: {reason}")
 
 
 def outdated(made: Iterable[dict[str, Any]], root: Path | None = None) -> list[str]:

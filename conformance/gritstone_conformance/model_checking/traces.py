@@ -1,8 +1,8 @@
-"""Exported histories as behaviours of the model: bundles become constants of the module ``Trace``, and TLC replays them.
+"""Exported histories as behaviours of the model: bundles become constants of the module ``Trace``, which TLC replays.
 
-The module ``Histories``, made here, has the steps of each actor in order. A message is its chain of labels, as in the model; the
-label of a message is what it is for the model (a genesis, an update, a cleanup, a receipt or anything else), with a number that
-stands for its headers and content.
+The module ``Histories``, made here, has the steps of each actor in order. A message is its chain of labels, as in the
+model. The label of a message is what it is for the model (a genesis, an update, a cleanup, a receipt or anything else),
+with a number that stands for its headers and content.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ MOST_STEPS: Final = 2_000
 
 _MOST_CELLS: Final = 100_000
 """The product of the steps of a history and its actors."""
+
+_FEW_STEPS: Final = 500
 
 FAULTS: Final = {
     "actor": ("wit.admit.actor", "the step belongs to another actor"),
@@ -70,9 +72,8 @@ class Refusal:
 
     def __str__(self) -> str:
         """Return the fault in words."""
-        where = (
-            f"step {self.index} of {self.actor.hex()} ({self.step.hex()})" if self.step else f"actor {self.actor.hex()}"
-        )
+        actor = f"actor {self.actor.hex()}"
+        where = f"step {self.index} ({self.step.hex()}) of {actor}" if self.step else actor
         return f"{where}: {FAULTS[self.fault][1]} ({self.rule})"
 
 
@@ -87,9 +88,8 @@ def replay(tlc: Tlc, histories: Sequence[History]) -> list[list[Refusal]]:
     actors = sorted({name for each in names for name in each.values()} - {"agent"})
     config += f'  Actors = {{{", ".join(map(_quoted, actors))}}}\n  Stillborn = {{}}\n  Broken = "none"\n'
     config += "  InOrder <- HistoryOrder\n"
-    outcome = tlc.run(
-        "Trace", config, extra={"Histories": trace_module(histories)}, is_short=sum(map(_size, histories)) < 500
-    )
+    is_short = sum(map(_size, histories)) < _FEW_STEPS
+    outcome = tlc.run("Trace", config, extra={"Histories": trace_module(histories)}, is_short=is_short)
     found: list[list[Refusal]] = [[] for _ in histories]
     decided: dict[int, str] = {}
     for said in outcome.said:
@@ -115,7 +115,7 @@ def _size(history: History) -> int:
 
 
 def _names(history: History) -> dict[bytes, str]:
-    """Return a short name for each actor that has steps or mail: ``agent``, and numbers in ascending order of the ids."""
+    """Return a short name for each actor that has steps or mail: ``agent``, or a number, ascending by id."""
     found = {*history.chains, *(bytes.fromhex(name[7:]) for name in history.references if name.startswith("failed/"))}
     for chain in history.chains.values():
         for box in (*chain.inboxes, *chain.outboxes):
@@ -138,8 +138,8 @@ def trace_module(histories: Sequence[History]) -> str:
         steps, actors = _size(history), len(writer.names)
         if steps > MOST_STEPS or steps * actors > _MOST_CELLS:
             raise UsageError(
-                f"the history has {steps} steps of {actors} actors; at most {MOST_STEPS} steps, and {_MOST_CELLS} as the "
-                "product of both, are replayed (gritstone audit has no such limit)"
+                f"the history has {steps} steps of {actors} actors; at most {MOST_STEPS} steps are replayed, and at "
+                f"most {_MOST_CELLS} as the product of both (gritstone audit has no such limit)"
             )
         record = writer.record()
         lines += writer.lines

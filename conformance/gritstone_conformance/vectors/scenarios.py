@@ -1,9 +1,9 @@
-"""Scenarios: behaviours of the formal model, played against implementations by the properties ``runtime/model/*``.
+"""Scenarios: behaviours of the formal model, run on implementations by the properties ``runtime/model/*``.
 
 A scenario is a list of acts, each with what is visible after it. Messages are written as the labels of their chains, so
 a scenario fits every format.
 
-Spec: ``harness/vectors``, :rule:`suite.model.played`.
+Spec: ``harness/vectors``, :rule:`suite.model.scenarios`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCENARIOS: Final = "model/"
 """The folder of scenarios in the directory of vectors."""
 
 _SCHEMA: Final = "urn:gritstone:schema:0.6:scenarios"
-_MODULES: Final = ("Channels", "Edge", "Life", "Model", "Play", "Promises", "Runtime", "Script", "Wit")
+_MODULES: Final = ("Channels", "Edge", "Life", "Model", "Promises", "Requests", "Runtime", "Script", "Wit")
 _TABLES: Final = ("bounds.json", "goals.toml", "mutants.toml")
 
 

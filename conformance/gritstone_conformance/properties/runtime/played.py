@@ -1,6 +1,6 @@
-"""Behaviours of the formal model, played: after each act, heads, marks, choices and mail are those of the model.
+"""Behaviours of the formal model, run on an implementation: it shows the same as the model after each act.
 
-Each case plays the scenarios of one run of the model. A runtime lists exactly the choices that the model has.
+Each case runs the scenarios of one run of the model. A runtime lists exactly the choices that the model has.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Seen = dict[str, Any]
 
 
 def play(trial: Trial, fmt: Format, scenario: Mapping[str, Any]) -> None:
-    """Play one scenario on a new store; fail at the first act after which something else is visible."""
+    """Run one scenario on a new store; fail at the first act after which something else is visible."""
     _Play(trial, fmt, scenario).run()
 
 
@@ -51,7 +51,7 @@ class _Play:
         self.cast = Cast.of(self.fmt, given["actors"], given.get("stillborn", ()), given.get("illegal", 3))
 
     def run(self) -> None:
-        """Play all acts."""
+        """Run all acts."""
         self._ask("grit.open", {"store": "s", "format": self.fmt.name, "backend": "memory", "create": True})
         self._start()
         self._create()

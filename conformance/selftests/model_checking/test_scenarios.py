@@ -1,4 +1,4 @@
-"""Scenarios of the model: the vectors, what makes them, and what plays them."""
+"""Scenarios of the model: the vectors, what makes them, and what runs them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from gritstone_conformance.model_checking.plan import outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import read_tables
 from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
 from gritstone_conformance.properties.runtime.played import play
+from gritstone_conformance.reporting.diagrams.diagram import Diagram
+from gritstone_conformance.reporting.page.scenarios import diagram_of_scenario, make_scenario_page
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.trial import Divergence, Trial
 from gritstone_conformance.vectors.scenarios import lint_scenarios, load_scenarios
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
-PLAYED = pytest.mark.rule("suite.model.played")
+SCENARIO_RULE = pytest.mark.rule("suite.model.scenarios")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_scenario_is_played_by_the_model_of_the_suite(name: str) -> None:
     _play(SCENARIOS[name])
 
 
-@PLAYED
+@SCENARIO_RULE
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     with pytest.raises(Divergence) as found:
@@ -62,7 +64,7 @@ def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     assert name in found.value.difference.signature
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_difference_names_act_actor_and_both_values() -> None:
     scenario = _edited("model/fail/reaches-running-failed-many")
     trial = Trial(ModelHost(), "runtime.retry.isolate")
@@ -75,7 +77,7 @@ def test_difference_names_act_actor_and_both_values() -> None:
     )
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_choice_that_the_model_lacks_is_noticed() -> None:
     scenario = copy.deepcopy(SCENARIOS["model/fail/reaches-running-failed-many"])
     scenario["acts"][0]["then"]["ready"] = {}
@@ -97,7 +99,7 @@ def test_refused_choice_is_not_listed_and_refused_state_is_another() -> None:
             assert all(last[name] != value for name, value in refused["has"].items()), scenario["name"]
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     name = "model/fail/refuses-not-isolated"
     assert outdated([SCENARIOS[name]]) == []
@@ -105,7 +107,7 @@ def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     assert outdated([{**SCENARIOS[name], "name": "model/fail/unknown"}]) == ["model/fail/unknown"]
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     tables = read_tables()
     goal = next(each for each in read_plan(tables).goals if each.name == "running-declined")
@@ -115,7 +117,7 @@ def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     assert outdated([make_goal(tlc, goal, tables), refusal or {}]) == []
 
 
-@PLAYED
+@SCENARIO_RULE
 def test_unreachable_goal_is_refused(tlc: Tlc) -> None:
     goal = Goal("nothing", "leave", 'Event("collected", "a")', ("runtime.run.declined",))
     with pytest.raises(UsageError, match="goal nothing: no behaviour of the run leave reaches it"):
@@ -147,3 +149,47 @@ def test_written_scenarios_are_valid_and_load_again(tmp_path: Path) -> None:
     path = tmp_path / "model" / "fail.json"
     path.write_text(path.read_text("utf-8").replace('"count": ', '"count": 9'), "utf-8")
     assert any("count is 9" in finding for finding in lint_scenarios(tmp_path, load_rules()))
+
+
+def _arrows(diagram: Diagram) -> list[tuple[str | None, str | None, str, str]]:
+    names = [point.name for point in diagram.points]
+    return [
+        (
+            None if arrow.start is None else names[arrow.start],
+            None if arrow.end is None else names[arrow.end],
+            arrow.words,
+            arrow.style,
+        )
+        for arrow in diagram.arrows
+    ]
+
+
+def test_diagram_shows_steps_messages_and_the_refused_run() -> None:
+    diagram = diagram_of_scenario(SCENARIOS["model/fail/refuses-not-isolated"])
+    assert [lane.name for lane in diagram.lanes] == ["agent", "a", "b"]
+    assert [point.name for point in diagram.points] == [
+        "act 1: a step of agent",
+        "act 2: a step of agent",
+        "act 3: a run of a without a step",
+        "the refused run of a",
+    ]
+    assert [point.style for point in diagram.points] == ["", "", "", "illegal"]
+    refused = "the refused run of a"
+    assert _arrows(diagram) == [
+        ("act 1: a step of agent", refused, "fail", "cause"),
+        ("act 2: a step of agent", refused, "fail", "cause"),
+    ]
+
+
+def test_diagram_shows_a_restart_as_a_cut_and_a_receipt_as_an_arrow() -> None:
+    unmarked = diagram_of_scenario(SCENARIOS["model/operator/reaches-irrecoverable-unmarked"])
+    assert [(cut.label, cut.before) for cut in unmarked.cuts] == [("unmark", (1, 1))]
+    receipt = diagram_of_scenario(SCENARIOS["model/fail/refuses-receipt-none"])
+    assert ("act 5: a step of agent", None, "receipt fail", "") in _arrows(receipt)
+
+
+def test_page_shows_every_scenario_without_scripts() -> None:
+    page = make_scenario_page(list(SCENARIOS.values()))
+    assert page.count("<svg") == len(SCENARIOS)
+    assert "<script" not in page
+    assert all(f"<h2>{name}</h2>" in page for name in SCENARIOS)

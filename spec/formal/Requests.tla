@@ -1,7 +1,7 @@
--------------------------------- MODULE Play --------------------------------
-(* Play: behaviours that can be played against an implementation, one request after another.
+-------------------------------- MODULE Requests -----------------------------
+(* Requests: behaviours that an implementation can follow, one request after another.
 
-   A request to an implementation is atomic: `runtime.choose` begins and ends a run. So a behaviour is played only if Adjacent
+   A request to an implementation is atomic: `runtime.choose` begins and ends a run. So a behaviour is followed only if Adjacent
    holds for each pair of its states, and only with one runtime without group commit. What happens within a request is the
    subject of the promises alone. *)
 EXTENDS Promises
@@ -21,9 +21,9 @@ Ready == [a \in Actors |-> Choices(view[R], memory[R], a, "none")]
 
 VARIABLE ready      \* what is listed in this state
 
-PlayInit == Init /\ ready = Ready
-PlayNext == Next /\ Adjacent /\ ready' = Ready'
-PlaySpec == PlayInit /\ [][PlayNext]_<<vars, ready>>
+RequestsInit == Init /\ ready = Ready
+RequestsNext == Next /\ Adjacent /\ ready' = Ready'
+RequestsSpec == RequestsInit /\ [][RequestsNext]_<<vars, ready>>
 
 -----------------------------------------------------------------------------
 (* Events of the state table of an actor, over two states of which the first has its run in progress, or none. *)
