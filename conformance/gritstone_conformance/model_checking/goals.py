@@ -188,8 +188,8 @@ def _first_difference(broken: Sequence[State], right: Sequence[State], actions: 
 
 
 def _seen(state: State) -> dict[str, Any]:
-    """Return what is visible but for the proposals, which a broken model lists by another rule."""
-    return {name: value for name, value in visible(state).items() if name not in ("delayed", "ready")}
+    """Return what is visible; delays that began are not."""
+    return {name: value for name, value in visible(state).items() if name != "delayed"}
 
 
 def _broken(broken: Sequence[State], right: Sequence[State], actions: Sequence[Action], number: int) -> dict[str, Any]:
