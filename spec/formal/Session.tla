@@ -99,8 +99,8 @@ Fits(d, s) ==
     /\ IsPrefix(d.out[s], Stopped(d, s).read) \/ IsPrefix(Stopped(d, s).read, d.out[s])
     /\ IsPrefix(d.seen[s], Stopped(d, s).read)
 
-(* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
-   again at the same step has the same target, and then the runtime would not send a second restore request. *)
+(* session.restore.requested: what tells one stay in the archive from another. The target of the reference does not: a session
+   that is archived again at the same step has the same one, and then the runtime would not send a second restore request. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
 Key(d, s) == Unless("asked-by-target", <<s, Len(Notices(d, s, {"archived"}))>>, <<s, Len(d.archived[s].read)>>)
 
@@ -112,7 +112,7 @@ StepOf(n, s) ==
           [] next = "tell"  -> [head EXCEPT !.read = Append(@, next), !.told = @ + 1]
           [] OTHER          -> [head EXCEPT !.read = Append(@, next)]
 
-(* session.restore.request: this step is the first that sends mail to the archived session since it was archived. *)
+(* session.restore.requested: this step is the first that sends mail to the archived session since it was archived. *)
 Asks(m, d, s) ==
     /\ d.archived[Other(s)] # None
     /\ StepOf(d, s).told > d.head[s].told
@@ -127,7 +127,7 @@ Permits(op, s, m, d) ==
             /\ HasRoom(m, d, s)
       [] op = "send"    -> Live(d, s)           \* session.send to an archived session is refused
       [] op = "inject"  -> Away(d, s)           \* runtime.away.mail: this operation is accepted and waits
-      [] op = "ask"     ->                      \* session.restore.request: prepare or send for an archived session
+      [] op = "ask"     ->                      \* session.restore.requested: prepare or send for an archived session
             /\ d.archived[s] # None
             /\ Guard("ask-again", Key(d, s) \notin m.asked)
       [] op = "archive" ->                      \* session.archive.quiet, session.lease.pins
@@ -222,7 +222,7 @@ Request(h, op, s, label) ==
 (* The runtime runs a session that has mail. *)
 Run(h, s) == Decide(h, "step", s, "none") /\ UNCHANGED left
 
-(* What a runtime remembers after the update: it forgets the lease of a session that it archives. session.restore.request *)
+(* What a runtime remembers after the update: it forgets the lease of a session that it archives. session.restore.requested *)
 Remembered(m, p) ==
     LET s == p.s
         forgets == IF p.op \in {"open", "restore"} THEN Victims(p.view, s) ELSE IF p.op = "archive" THEN {s} ELSE {}

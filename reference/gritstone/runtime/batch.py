@@ -75,7 +75,7 @@ class StepBatch:
         self._old_marks: dict[ObjectId, ObjectId | None] = {}
         self._marks: dict[ObjectId, ObjectId | None] = {}
         self._others: dict[str, Change] = {}
-        self.notes: dict[Hashable, int] = {}
+        self.notes: dict[Hashable, int | ObjectId] = {}
 
     def add(self, encodings: Mapping[ObjectId, bytes]) -> None:
         """Add encodings of new objects."""

@@ -68,7 +68,7 @@ class World:
         self.generation = 0
         self.forgotten = 0
         self.has_erased = True
-        self.notes: dict[Hashable, int] = {}
+        self.notes: dict[Hashable, int | ObjectId] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
         self.operator: Operator | None = None
         self.batch = StepBatch()

@@ -1,6 +1,6 @@
 """Notices: mail of the agent to itself about its sessions.
 
-Spec: :rule:`session.archive.event`, :rule:`session.restore.request`.
+Spec: :rule:`session.archive.event`, :rule:`session.restore.requested`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gritstone.runtime.outcomes import adopt_agent_step, last_sent
 from gritstone.runtime.world import World
 from gritstone.session.forms import json_blob
 from gritstone.session.json_text import Json, NoJson, Spelled, parse
+from gritstone.wit.channels import load_message, unread
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Notice",
     "archived_notice",
     "closed_notice",
+    "is_archived_again",
     "progress_notice",
     "read_percent",
     "request_notices",
@@ -110,6 +112,17 @@ def request_notices(session: ObjectId) -> list[Notice]:
         Notice("session_restore_requested", session, Blob(NO_HEADERS, b"")),
         progress_notice(session, first.data),
     ]
+
+
+def is_archived_again(world: World, session: ObjectId, since: ObjectId) -> bool:
+    """Return whether the agent has sent itself, after a message, that a session was archived.
+
+    Spec: :rule:`session.restore.requested`.
+    """
+    load = world.objects.load
+    sent, _ = unread(load, last_sent(world, world.agent), since)
+    notices = (load_message(load, message).headers for message in sent)
+    return any(one.get("mt") == "session_archived" and one.get("session") == session.hex() for one in notices)
 
 
 def send_notices(world: World, at: int, notices: Sequence[Notice], sent: Entries, read: Entries) -> None:

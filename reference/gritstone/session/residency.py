@@ -21,7 +21,14 @@ from gritstone.runtime.agent_mailbox import inject
 from gritstone.runtime.outcomes import last_sent
 from gritstone.runtime.runtime import Runtime
 from gritstone.session.moving import Leaving, archive, close, fit_mail, restore, stopped_position, too_many
-from gritstone.session.notices import RESERVED, progress_notice, read_percent, request_notices, send_notices
+from gritstone.session.notices import (
+    RESERVED,
+    is_archived_again,
+    progress_notice,
+    read_percent,
+    request_notices,
+    send_notices,
+)
 from gritstone.session.opening import FirstStep, check_core, default_core, first_step, take_first_step
 from gritstone.session.standing import (
     LiveSessions,
@@ -233,7 +240,7 @@ class Residency:
     async def _find_or_request(self, session: ObjectId, at: int) -> None:
         """Check that a session is live; send a restore request if it is archived.
 
-        Spec: :rule:`session.away.refused`, :rule:`session.restore.request`.
+        Spec: :rule:`session.away.refused`, :rule:`session.restore.requested`.
         """
         with suppress(Refusal):
             find_live(self._world, session)
@@ -410,6 +417,7 @@ class Residency:
             self._check_archived(session)
             key = ("percent", session)
             last = world.batch.notes.get(key, world.notes.get(key, 0))
+            assert isinstance(last, int), "it is a percent"
             percent = read_percent(data, last)
             send_notices(world, at, [progress_notice(session, data)], {}, {})
             world.batch.notes[key] = percent
@@ -441,16 +449,19 @@ class Residency:
         return True
 
     def _request_restore(self, session: ObjectId, at: int) -> None:
-        """Send a restore request, unless this runtime has sent one for the same reference.
+        """Send a restore request, unless this runtime has sent one since the session was archived.
 
-        Spec: :rule:`session.restore.request`.
+        Spec: :rule:`session.restore.requested`.
         """
         world = self._world
         key = ("requested", session, away_targets(world, session).get("archived"))
-        if key in world.notes or key in world.batch.notes:
-            return
-        send_notices(world, at, request_notices(session), {}, {})
-        world.batch.notes[key] = 1
+        last = world.batch.notes.get(key, world.notes.get(key))
+        assert not isinstance(last, int), "it is a message"
+        if last is None or is_archived_again(world, session, last):
+            send_notices(world, at, request_notices(session), {}, {})
+        tip = last_sent(world, world.agent)
+        assert tip is not None, "it sent a restore request"
+        world.batch.notes[key] = tip
 
     # --- choosing --------------------------------------------------------------------------------------
 
