@@ -153,9 +153,9 @@ Expected(p, n) ==
     /\ (p.op # "step" \/ p.asks) => Guard("agent-blind", SameAgent(p.view, n))
     /\ Guard("head-blind", p.view.head[p.s] = n.head[p.s])
     /\ Guard("away-blind", SameAway(p.view, n, p.s))
-       \* The text lets the update expect the head of the session alone. Then mail of another session can arrive unseen.
+       \* session.archive.seen: no mail of another session arrives unseen.
     /\ p.op \in {"archive", "open", "restore", "close"} => Guard("senders-blind", p.view.head = n.head)
-       \* The text does not say this either: a step that sends mail expects that its receiver is still live, or still archived.
+       \* session.restore.expected: a step that sends mail expects that its receiver is still live, or still archived.
     /\ p.op = "step" => Guard("receiver-blind", SameAway(p.view, n, Other(p.s)))
 
 -----------------------------------------------------------------------------

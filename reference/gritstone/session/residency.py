@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from gritstone.errors import Invalid, Refusal, Rejected
 from gritstone.grit.objects import Blob, ObjectId
+from gritstone.grit.references import Change
 from gritstone.runtime.agent_mailbox import inject
 from gritstone.runtime.outcomes import last_sent
 from gritstone.runtime.runtime import Runtime
@@ -451,10 +452,15 @@ class Residency:
     def _request_restore(self, session: ObjectId, at: int) -> None:
         """Send a restore request, unless this runtime has sent one since the session was archived.
 
-        Spec: :rule:`session.restore.requested`.
+        The update expects that no other runtime has restored the session or archived it again.
+
+        Spec: :rule:`session.restore.requested`, :rule:`session.restore.expected`.
         """
         world = self._world
-        key = ("requested", session, away_targets(world, session).get("archived"))
+        target = away_targets(world, session).get("archived")
+        world.batch.change(Change(f"archived/{session.hex()}", target, target))
+        world.expect(world.agent)
+        key = ("requested", session, target)
         last = world.batch.notes.get(key, world.notes.get(key))
         assert not isinstance(last, int), "it is a message"
         if last is None or is_archived_again(world, session, last):
