@@ -242,7 +242,7 @@ Publish(h) ==
                           past |-> Append(SubSeq(db.past, 1, base + 1), result.w)]
                 /\ Ends(IF plan.kind = "request" THEN <<plan.key, ReplyOf(base + 1, result.record.outcome)>> ELSE <<>>)
                 /\ UNCHANGED client
-           ELSE IF plan.kind = "request" /\ FromOutside(db.world, "A")
+           ELSE IF plan.kind = "request" /\ (FromOutside(db.world, "A") \/ Broken = "refused")
            THEN Ends(<<>>) /\ client' = [client EXCEPT ![plan.key] = State("refused")] /\ UNCHANGED db
            ELSE /\ IF plan.kind \in {"post", "timer"} THEN Unless("stale-root", Ends(<<>>), Again) ELSE Again
                 /\ UNCHANGED <<db, client>>

@@ -76,6 +76,10 @@ ReplyKept == \A c \in Requests : client[c].is = "replied" =>
     /\ client[c].seq <= Len(db.journal)
     /\ db.journal[client[c].seq].plan.key = c /\ db.journal[client[c].seq].outcome = client[c].outcome
 
+(* A: a request is refused because of a post of R that is in its way, also if another runtime sent that, and for no other
+   reason. *)
+RefusedInTheWay == [][\A c \in Requests : client[c].is # "refused" /\ client'[c].is = "refused" => FromOutside(db.world, "A")]_vars
+
 (* S: a rollback gives every actor the writes of world n, and keeps timers, posts, notices and the clock. *)
 RolledBack == db.journal # <<>> /\ Newest.plan.kind = "rollback" =>
     /\ \A a \in Actors : db.world.actor[a] = [Before.actor[a] EXCEPT !.writes = db.past[Newest.plan.to].actor[a].writes]
@@ -86,10 +90,4 @@ CanWork == \E h \in Hosts : host[h].plan # NoPlan \/ host[h].reply # <<>> \/ Nex
 WorkStep == \E h \in Hosts : Publish(h) \/ Reply(h) \/ Run(h) \/ Begin(h)
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 RunAtLast == NextRoot(db.world) # NoPlan ~> NextRoot(db.world) = NoPlan
-
------------------------------------------------------------------------------
-(* Holes: sentences of the text that this model violates *)
-
-(* "A request MUST NOT fail or be refused only because another runtime has worked on the image." image.op.conflict *)
-NeverRefused == \A c \in Requests : client[c].is # "refused"
 =============================================================================
