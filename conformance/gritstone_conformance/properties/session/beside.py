@@ -98,6 +98,7 @@ def _archive_meanwhile(trial: Trial, fmt: Format, rule: str, reading_ms: int) ->
         trial.fail("rest", repr(reply)[:200], words="a run is refused", rule="runtime.route.rest")
     trial.expect("runtime.run", run, RAN)
     history = check_export(trial, export(trial, "s", rule=rule), at_rest=True).history
+    assert history is not None, "the bundle is read"
     if f"archived/{session.hex()}" in history.references and not _is_requested(history, session):
         trial.fail("a restore request", "none", words="mail waits for an archived session", rule=rule)
 
