@@ -149,8 +149,11 @@ Permits(op, s, m, d) ==
    runtime.away.expected, session.archive.write-ahead. All requests but a step that asks nothing move the head of the agent. *)
 SameAgent(d, n) == d.out = n.out /\ d.seen = n.seen /\ d.notices = n.notices
 SameAway(d, n, s) == d.archived[s] = n.archived[s] /\ d.moved[s] = n.moved[s] /\ d.closed[s] = n.closed[s]
+(* A step that sends mail to an archived session, and asks nothing because that was asked before. session.restore.expected *)
+SendsAway(p) ==
+    p.op = "step" /\ p.view.archived[Other(p.s)] # None /\ StepOf(p.view, p.s).told > p.view.head[p.s].told
 Expected(p, n) ==
-    /\ (p.op # "step" \/ p.asks) => Guard("agent-blind", SameAgent(p.view, n))
+    /\ (p.op # "step" \/ p.asks \/ SendsAway(p)) => Guard("agent-blind", SameAgent(p.view, n))
     /\ Guard("head-blind", p.view.head[p.s] = n.head[p.s])
     /\ Guard("away-blind", SameAway(p.view, n, p.s))
        \* session.archive.seen: no mail of another session arrives unseen.
