@@ -17,19 +17,11 @@ from typing import TypeVar
 
 from gritstone.errors import Invalid, Refusal, Rejected
 from gritstone.grit.objects import Blob, ObjectId
-from gritstone.grit.references import Change
 from gritstone.runtime.agent_mailbox import inject
 from gritstone.runtime.outcomes import last_sent
 from gritstone.runtime.runtime import Runtime
 from gritstone.session.moving import Leaving, archive, close, fit_mail, restore, stopped_position, too_many
-from gritstone.session.notices import (
-    RESERVED,
-    is_archived_again,
-    progress_notice,
-    read_percent,
-    request_notices,
-    send_notices,
-)
+from gritstone.session.notices import RESERVED, progress_notice, read_percent, request_restore, send_notices
 from gritstone.session.opening import FirstStep, check_core, default_core, first_step, take_first_step
 from gritstone.session.standing import (
     LiveSessions,
@@ -252,7 +244,7 @@ class Residency:
                 find_live(self._world, session)
             except Refusal as refusal:
                 if refusal.code == "archived":
-                    self._request_restore(session, at)
+                    request_restore(self._world, session, away_targets(self._world, session)["archived"], at)
                 return refusal
             return None
 
@@ -437,7 +429,7 @@ class Residency:
         """Send a restore request for mail of an actor."""
         targets = away_targets(self._world, session)
         if set(targets) == {"archived"} and self._is_ours(session, targets["archived"]):
-            self._request_restore(session, self._usage.latest)
+            request_restore(self._world, session, targets["archived"], self._usage.latest)
 
     def _is_ours(self, session: ObjectId, target: ObjectId) -> bool:
         """Return whether an archived actor is a session of the agent; it is if its step is not in the store."""
@@ -448,26 +440,6 @@ class Residency:
         except Refusal:
             return False
         return True
-
-    def _request_restore(self, session: ObjectId, at: int) -> None:
-        """Send a restore request, unless this runtime has sent one since the session was archived.
-
-        The update expects that no other runtime has restored the session or archived it again.
-
-        Spec: :rule:`session.restore.requested`, :rule:`session.restore.expected`.
-        """
-        world = self._world
-        target = away_targets(world, session).get("archived")
-        world.batch.change(Change(f"archived/{session.hex()}", target, target))
-        world.expect(world.agent)
-        key = ("requested", session, target)
-        last = world.batch.notes.get(key, world.notes.get(key))
-        assert not isinstance(last, int), "it is a message"
-        if last is None or is_archived_again(world, session, last):
-            send_notices(world, at, request_notices(session), {}, {})
-        tip = last_sent(world, world.agent)
-        assert tip is not None, "it sent a restore request"
-        world.batch.notes[key] = tip
 
     # --- choosing --------------------------------------------------------------------------------------
 
