@@ -113,7 +113,7 @@ Reason(f, m) ==
               ELSE "none"
            [] m.mt = "fired"   -> IF Guard("timer", m.timer = f.timer) THEN "none" ELSE "stale-timer"
            [] m.mt = "event"   -> IF Guard("waiting", f.phase = "waiting" /\ Current(f, m)) THEN "none" ELSE "not-waiting"
-           [] m.mt = "receipt" -> IF Current(f, m) /\ m.attempt = f.attempt /\ f.phase # "waiting" THEN "none"
+           [] m.mt = "receipt" -> IF Current(f, m) /\ Guard("receipt", m.attempt = f.attempt) /\ f.phase # "waiting" THEN "none"
                                   ELSE "unknown-request"
            [] m.mt = "replan"  -> IF Guard("interrupted", f.status = "budget_exceeded") = FALSE THEN "not-interrupted"
                                   ELSE IF Guard("continued", ~ f.next) = FALSE THEN "already-continued" ELSE "none"

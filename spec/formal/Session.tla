@@ -99,8 +99,8 @@ Fits(d, s) ==
     /\ IsPrefix(d.out[s], Stopped(d, s).read) \/ IsPrefix(Stopped(d, s).read, d.out[s])
     /\ IsPrefix(d.seen[s], Stopped(d, s).read)
 
-(* What tells one stay in the archive from another. The text says: the target of the reference. But a session that is archived
-   again at the same step has the same target, and then the runtime would not send a second restore request. *)
+(* session.restore.requested: what tells one stay in the archive from another. The target of the reference does not: a session
+   that is archived again at the same step has the same one, and then the runtime would not send a second restore request. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
 Key(d, s) == Unless("asked-by-target", <<s, Len(Notices(d, s, {"archived"}))>>, <<s, Len(d.archived[s].read)>>)
 
@@ -112,7 +112,7 @@ StepOf(n, s) ==
           [] next = "tell"  -> [head EXCEPT !.read = Append(@, next), !.told = @ + 1]
           [] OTHER          -> [head EXCEPT !.read = Append(@, next)]
 
-(* session.restore.request: this step is the first that sends mail to the archived session since it was archived. *)
+(* session.restore.requested: this step is the first that sends mail to the archived session since it was archived. *)
 Asks(m, d, s) ==
     /\ d.archived[Other(s)] # None
     /\ StepOf(d, s).told > d.head[s].told
@@ -127,7 +127,7 @@ Permits(op, s, m, d) ==
             /\ HasRoom(m, d, s)
       [] op = "send"    -> Live(d, s)           \* session.send to an archived session is refused
       [] op = "inject"  -> Away(d, s)           \* runtime.away.mail: this operation is accepted and waits
-      [] op = "ask"     ->                      \* session.restore.request: prepare or send for an archived session
+      [] op = "ask"     ->                      \* session.restore.requested: prepare or send for an archived session
             /\ d.archived[s] # None
             /\ Guard("ask-again", Key(d, s) \notin m.asked)
       [] op = "archive" ->                      \* session.archive.quiet, session.lease.pins
@@ -149,13 +149,16 @@ Permits(op, s, m, d) ==
    runtime.away.expected, session.archive.write-ahead. All requests but a step that asks nothing move the head of the agent. *)
 SameAgent(d, n) == d.out = n.out /\ d.seen = n.seen /\ d.notices = n.notices
 SameAway(d, n, s) == d.archived[s] = n.archived[s] /\ d.moved[s] = n.moved[s] /\ d.closed[s] = n.closed[s]
+(* A step that sends mail to an archived session, and asks nothing because that was asked before. session.restore.expected *)
+SendsAway(p) ==
+    p.op = "step" /\ p.view.archived[Other(p.s)] # None /\ StepOf(p.view, p.s).told > p.view.head[p.s].told
 Expected(p, n) ==
-    /\ (p.op # "step" \/ p.asks) => Guard("agent-blind", SameAgent(p.view, n))
+    /\ (p.op # "step" \/ p.asks \/ SendsAway(p)) => Guard("agent-blind", SameAgent(p.view, n))
     /\ Guard("head-blind", p.view.head[p.s] = n.head[p.s])
     /\ Guard("away-blind", SameAway(p.view, n, p.s))
-       \* The text lets the update expect the head of the session alone. Then mail of another session can arrive unseen.
+       \* session.archive.seen: no mail of another session arrives unseen.
     /\ p.op \in {"archive", "open", "restore", "close"} => Guard("senders-blind", p.view.head = n.head)
-       \* The text does not say this either: a step that sends mail expects that its receiver is still live, or still archived.
+       \* session.restore.expected: a step that sends mail expects that its receiver is still live, or still archived.
     /\ p.op = "step" => Guard("receiver-blind", SameAway(p.view, n, Other(p.s)))
 
 -----------------------------------------------------------------------------
@@ -222,7 +225,7 @@ Request(h, op, s, label) ==
 (* The runtime runs a session that has mail. *)
 Run(h, s) == Decide(h, "step", s, "none") /\ UNCHANGED left
 
-(* What a runtime remembers after the update: it forgets the lease of a session that it archives. session.restore.request *)
+(* What a runtime remembers after the update: it forgets the lease of a session that it archives. session.restore.requested *)
 Remembered(m, p) ==
     LET s == p.s
         forgets == IF p.op \in {"open", "restore"} THEN Victims(p.view, s) ELSE IF p.op = "archive" THEN {s} ELSE {}

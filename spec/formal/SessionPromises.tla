@@ -79,13 +79,12 @@ Waits(s) == \E x \in Stores : newest[s] # None /\ Told(db[x], s) > newest[s].hea
 ReadAtLast == \A s \in Sessions : Waits(s) ~> ~ Waits(s)
 
 -----------------------------------------------------------------------------
-(* Holes: sentences of the text that this model violates *)
+(* Holes: sentences that this model violates and that the text does not promise *)
 
-(* "A lease MUST keep a session from being archived." The text does not say that another runtime does not know it.
-   session.lease.pins *)
+(* A lease keeps every runtime from archiving the session. Another runtime does not know it. session.lease.pins *)
 LeasePinsForAll == [][\A h \in Hosts, s \in Sessions : Archives(Home(h), s) => ~ Leased(host[h], db[Home(h)], s)]_vars
 
-(* "After the session was restored, mail MUST be delivered." Mail of another session stays in the store in which it was sent.
+(* Mail of another session follows to the store in which the session is restored. It stays where it was sent.
    session.away.mail *)
 MailFollows == \A s \in Sessions, x, y \in Stores :
     db[x].head[s] # None => Told(db[y], s) <= db[x].head[s].heard + Told(db[x], s)
