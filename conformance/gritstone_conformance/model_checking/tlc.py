@@ -173,7 +173,7 @@ def _download() -> None:
     if client := shutil.which("mvn"):
         command = [client, "-q", "-B", "dependency:get", f"-Dartifact={coordinates}", "-Dtransitive=false"]
     elif importlib.util.find_spec("jgo"):
-        command = [sys.executable, "-m", "jgo", "init", coordinates]
+        command = [sys.executable, "-c", "import jgo, sys; jgo.build(sys.argv[1])", coordinates]
     else:
         raise UsageError(
             f"the model was not checked: TLC is missing, and neither mvn nor jgo is installed to fetch {coordinates}"
@@ -186,5 +186,5 @@ def _download() -> None:
         ) from problem
     if done.returncode:
         words = (done.stdout + done.stderr).strip().splitlines()
-        reason = words[0] if words else f"exit code {done.returncode}"
+        reason = words[-1] if words else f"exit code {done.returncode}"
         raise UsageError(f"the model was not checked: cannot fetch {coordinates}: {reason}")

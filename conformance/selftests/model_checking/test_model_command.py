@@ -157,3 +157,17 @@ def test_real_tlc_finds_a_mutant_in_words(real: Tlc) -> None:
     findings: list[Finding] = []
     assert check_parts(real, [mutant_part(mutant, tables)], 1, findings.append)
     assert any("is marked for fail of agent" in line for line in findings[0].details)
+
+
+@pytest.mark.rule("suite.model.checked")
+@pytest.mark.parametrize(("script", "words"), [("echo no route; exit 1", "no route"), ("exit 0", "did not store")])
+def test_failed_download_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str) -> None:
+    client = tmp_path / "mvn"
+    client.write_text(f"#!/bin/sh\n{script}\n")
+    client.chmod(0o755)
+    monkeypatch.setattr(tlc, "_find_java", lambda: "java")
+    monkeypatch.setattr(shutil, "which", lambda _: str(client))
+    monkeypatch.delenv("GRITSTONE_TLC", raising=False)
+    monkeypatch.setenv("M2_REPO", str(tmp_path))
+    with pytest.raises(UsageError, match=words):
+        find_tlc()

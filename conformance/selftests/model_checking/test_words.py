@@ -10,7 +10,7 @@ from gritstone_conformance.model_checking.values import State
 from gritstone_conformance.model_checking.words import trace_words
 
 FAIL = (("fail",),)
-IDLE = {"isolated": {"a": []}, "delayed": {"a": []}, "declined": {"a": []}}
+IDLE: dict[str, Any] = {"isolated": {"a": []}, "delayed": {"a": []}, "declined": {"a": []}}
 STEP = {"covered": (("agent", FAIL),), "sent": (("b", (("nop",), ("note",))),)}
 
 
