@@ -16,13 +16,32 @@ Adjacent ==
     /\ db.away # view[R].away => left'.kills < left.kills
     /\ left'.unmarks < left.unmarks => memory'[R] = NothingKnown
 
-(* What an implementation must list: all proposals that may be run now. *)
-Ready == [a \in Actors |-> Choices(view[R], memory[R], a, "none")]
+(* What an implementation must list: of all proposals that may be run now those that the chapter on schedules names. They have the
+   oldest message of one sender, the longest run of ordinary messages of one sender, or that of all senders. While a message is
+   delayed they are updates. *)
+Ordinary(a, x) ==
+    LET mail == Mail(view[R], x, a)
+        runs == {k \in 1 .. Len(mail) : \A i \in 1 .. k : Kind(mail[i], view[R].heads[a]) = "ordinary"}
+    IN  IF runs = {} THEN None ELSE mail[Cardinality(runs)]
+
+Forms(a) ==
+    {[NoMail EXCEPT ![x] = Oldest(view[R], x, a)] : x \in {y \in Everyone : Mail(view[R], y, a) # <<>>}}
+    \cup {[NoMail EXCEPT ![x] = Ordinary(a, x)] : x \in Everyone}
+    \cup {[x \in Everyone |-> Ordinary(a, x)]}
+
+Ready == [a \in Actors |->
+    {p \in Choices(view[R], memory[R], a, "none") \cap Forms(a) :
+        memory[R].delayed[a] = {} \/ Kind(Covers(InboxOf(view[R].heads[a]), p)[1][2], view[R].heads[a]) = "update"}]
+
+(* A run is one that is listed, or one that is never allowed: so a mutant cannot make a run that an implementation may only leave
+   out of its list. *)
+Chosen == \A a \in Actors : Begins(R, a) =>
+    run'[R][a].proposal \in Ready[a] \/ run'[R][a].proposal \notin Choices(view[R], memory[R], a, "none")
 
 VARIABLE ready      \* what is listed in this state
 
 RequestsInit == Init /\ ready = Ready
-RequestsNext == Next /\ Adjacent /\ ready' = Ready'
+RequestsNext == Next /\ Adjacent /\ Chosen /\ ready' = Ready'
 RequestsSpec == RequestsInit /\ [][RequestsNext]_<<vars, ready>>
 
 -----------------------------------------------------------------------------
