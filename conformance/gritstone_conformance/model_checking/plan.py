@@ -14,8 +14,8 @@ from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.goals import ALWAYS_UNPLAYED, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.tables import Mutant, Tables
 from gritstone_conformance.model_checking.tlc import Tlc
+from gritstone_conformance.scenarios import SCENARIOS, load_scenarios, scenario_text
 from gritstone_conformance.text import counted
-from gritstone_conformance.vectors.scenarios import SCENARIOS, load_scenarios, scenario_text
 
 __all__ = ["make_scenarios", "outdated", "write_scenarios"]
 

@@ -21,9 +21,9 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
+from gritstone_conformance.scenarios import SCENARIOS
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.vectors.audits import AUDITS
-from gritstone_conformance.vectors.scenarios import SCENARIOS
 
 __all__ = [
     "VectorFile",

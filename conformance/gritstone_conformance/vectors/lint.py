@@ -14,10 +14,10 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.scenarios import SCENARIOS, lint_scenarios
 from gritstone_conformance.vectors.audits import AUDITS, lint_audits
 from gritstone_conformance.vectors.edits import apply_edit, edit_bytes, most_edit_bytes, requests_of
 from gritstone_conformance.vectors.files import VectorFile, current_digest_text, parse_vector_file
-from gritstone_conformance.vectors.scenarios import SCENARIOS, lint_scenarios
 
 __all__ = ["lint_vectors"]
 

@@ -20,8 +20,8 @@ from gritstone_conformance.properties.runtime.played import play
 from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.page.scenarios import diagram_of_scenario, make_scenario_page
 from gritstone_conformance.rules import load_rules
+from gritstone_conformance.scenarios import lint_scenarios, load_scenarios
 from gritstone_conformance.trial import Divergence, Trial
-from gritstone_conformance.vectors.scenarios import lint_scenarios, load_scenarios
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
 SCENARIO_RULE = pytest.mark.rule("suite.model.scenarios")

@@ -16,9 +16,9 @@ from gritstone_conformance.properties.runtime.cast import AGENT, Cast
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, StartOptions, start_args
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
+from gritstone_conformance.scenarios import ScenarioFile, load_scenarios
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Asked, Property, Trial
-from gritstone_conformance.vectors.scenarios import ScenarioFile, load_scenarios
 
 __all__ = ["PROPERTIES", "play"]
 
