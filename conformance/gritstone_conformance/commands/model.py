@@ -19,7 +19,6 @@ from gritstone_conformance.model_checking.check import (
     Finding,
     Part,
     check_parts,
-    goal_part,
     hole_part,
     mutant_part,
     run_part,
@@ -82,7 +81,6 @@ def _gate(only: frozenset[str], tables: Tables) -> dict[str, list[Part]]:
     return {
         "run": [run_part(run, tables) for run in tables.gate.values() if not only or run.name in only],
         "mutant": [mutant_part(each, tables) for each in tables.mutants if not only or only & {each.guard, each.run}],
-        "goal": [goal_part(each, tables) for each in tables.goals if not only or each.run in only],
         "hole": [hole_part(each, tables) for each in tables.holes if not only or only & {each.promise.name, each.run}],
     }
 

@@ -8,16 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.model_checking.tables import Goal, Hole, Mutant, Promise, Run, Tables, config_of
+from gritstone_conformance.model_checking.tables import Hole, Mutant, Promise, Run, Tables, config_of
 from gritstone_conformance.model_checking.tlc import Outcome, Tlc
 from gritstone_conformance.model_checking.words import trace_words
+from gritstone_conformance.text import counted
 
-__all__ = ["Finding", "Part", "check_parts", "goal_part", "hole_part", "mutant_part", "run_part"]
+__all__ = ["Finding", "Part", "check_parts", "hole_part", "mutant_part", "run_part"]
 
 _MUTANT_S = 300
 """Seconds after which a mutant counts as undetected: a broken model may have infinitely many states."""
 
-_GOAL_MODULE = "Goal"
+_GOALS = "Goals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Finding:
     """The result of one part of the check.
 
     Attributes:
-        name: the run, mutant, goal or hole.
+        name: the run, mutant or hole.
         is_right: whether the result is the expected one.
         line: the result in one line.
         details: further lines, for example a behaviour in words.
@@ -76,16 +77,32 @@ def _checked(tlc: Tlc, part: Part) -> Finding:
 
 
 def run_part(run: Run, tables: Tables, *, is_nightly: bool = False) -> Part:
-    """Return the part that checks a run."""
+    """Return the part that checks a run: its promises, its counts and, in the gate, that it reaches its goals."""
     config = config_of(run, _promises(run, tables))
-    return Part(run.name, run.module, config, lambda *found: _run_finding(run, tables, *found), {}, not is_nightly)
+    goals = () if is_nightly else tuple(each.predicate for each in tables.goals if each.run == run.name)
+    extra = {_GOALS: _goals_module(run.module, goals)} if goals else {}
+    config += "".join(f"INVARIANT Goal{number}\n" for number in range(len(goals)))
+    module = _GOALS if goals else run.module
+    return Part(
+        run.name, module, config, lambda *found: _run_finding(run, goals, tables, *found), extra, not is_nightly
+    )
+
+
+def _goals_module(module: str, goals: Sequence[str]) -> str:
+    """Return a module that prints when a goal is reached for the first time; its invariants are always true."""
+    lines = [f"---- MODULE {_GOALS} ----", f"EXTENDS {module}, TLC"]
+    for number, goal in enumerate(goals):
+        reached = f'TLCSet({number}, TRUE) /\\ PrintT(<<"goal", {number}>>)'
+        lines.append(f"ASSUME TLCSet({number}, FALSE)")
+        lines.append(f"Goal{number} == TLCGet({number}) \\/ ~ ({goal}) \\/ ({reached})")
+    return "\n".join([*lines, "====", ""])
 
 
 def _promises(run: Run, tables: Tables) -> Iterable[Promise]:
     return (tables.promises[name] for name in run.promises)
 
 
-def _run_finding(run: Run, tables: Tables, outcome: Outcome, seconds: float) -> Finding:
+def _run_finding(run: Run, goals: Sequence[str], tables: Tables, outcome: Outcome, seconds: float) -> Finding:
     if outcome.violated:
         promise = tables.promises.get(outcome.violated)
         rules = f" ({', '.join(promise.rules)})" if promise else ""
@@ -96,7 +113,10 @@ def _run_finding(run: Run, tables: Tables, outcome: Outcome, seconds: float) -> 
     if got != expected:
         wanted = f"{run.states} states, depth {run.depth}" if run.states else "no count yet"
         return Finding(run.name, False, f"{line}; expected {wanted}: the model changed, look at it and pin the count")
-    return Finding(run.name, True, line)
+    reached = {each[1] for each in outcome.said if each[0] == "goal"}
+    if missed := [goal for number, goal in enumerate(goals) if number not in reached]:
+        return Finding(run.name, False, f"{line}; {len(missed)} of {len(goals)} goals are never reached", tuple(missed))
+    return Finding(run.name, True, f"{line}, {counted(len(goals), 'goal')}" if goals else line)
 
 
 def mutant_part(mutant: Mutant, tables: Tables) -> Part:
@@ -121,25 +141,3 @@ def _violating(name: str, promise: Promise, run: Run, outcome: Outcome, seconds:
         return Finding(name, True, line, words)
     got = f"violates {outcome.violated} first" if outcome.violated else f"violates nothing in {outcome.states} states"
     return Finding(name, False, f"{got} in {run.name}, expected {promise.name}", words)
-
-
-def goal_part(goal: Goal, tables: Tables) -> Part:
-    """Return the part that checks that a run reaches a goal: its negation is violated."""
-    run = tables.gate[goal.run]
-    denied = Promise("Denied", "S", _GOAL_MODULE, (), "The goal is never reached.")
-    module = f"---- MODULE {_GOAL_MODULE} ----\nEXTENDS {run.module}\nDenied == ~ ({goal.predicate})\n====\n"
-    name = f"goal {goal.predicate}"
-    return Part(
-        name,
-        _GOAL_MODULE,
-        config_of(run, [denied]),
-        lambda *found: _goal_finding(name, run, *found),
-        {_GOAL_MODULE: module},
-    )
-
-
-def _goal_finding(name: str, run: Run, outcome: Outcome, seconds: float) -> Finding:
-    if outcome.violated:
-        line = f"reached in {run.name} after {max(0, len(outcome.trace) - 1)} actions, {seconds:.0f} s"
-        return Finding(name, True, line, tuple(trace_words(outcome.trace)))
-    return Finding(name, False, f"not reached in {outcome.states} states of {run.name}")

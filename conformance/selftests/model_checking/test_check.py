@@ -14,7 +14,6 @@ from gritstone_conformance.model_checking.check import (
     Finding,
     Part,
     check_parts,
-    goal_part,
     hole_part,
     mutant_part,
     run_part,
@@ -111,11 +110,16 @@ def test_mutant_that_violates_nothing_is_wrong(tmp_path: Path, tables: Tables) -
     assert "violates nothing in 7 states" in finding.line
 
 
-def test_goal_is_reached_if_its_negation_is_violated(tmp_path: Path, tables: Tables) -> None:
-    part = goal_part(tables.goals[0], tables)
-    assert "Denied == ~ (present # {})" in part.extra["Goal"]
-    assert found(fake_tlc(tmp_path, VIOLATED.replace("Sent", "Denied")), part).is_right
-    assert not found(fake_tlc(tmp_path), part).is_right
+@pytest.mark.rule("suite.model.checked")
+def test_goal_that_is_never_reached_is_wrong(tmp_path: Path, tables: Tables) -> None:
+    part = run_part(tables.gate["pond"], tables)
+    assert "~ (present # {})" in part.extra[part.module]
+    assert "INVARIANT Goal0" in part.config
+    assert found(fake_tlc(tmp_path, '<<"goal", 0>>\n' + CLEAN), part).is_right
+    missed = found(fake_tlc(tmp_path), part)
+    assert not missed.is_right
+    assert missed.details == ("present # {}",)
+    assert "1 of 1 goals are never reached" in missed.line
 
 
 def test_hole_that_is_mended_is_noticed(tmp_path: Path, tables: Tables) -> None:
