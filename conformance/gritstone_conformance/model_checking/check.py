@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.tables import Hole, Mutant, Promise, Run, Tables, config_of
