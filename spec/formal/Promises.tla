@@ -80,7 +80,7 @@ AgentChanges ==
             before == db.heads[Agent][i - 1]
         IN  /\ s.core = before.core
             /\ s.inbox # before.inbox \/ s.outbox # before.outbox
-            /\ \A x \in Everyone : LegalChange(Entry(SubSeq(db.heads[Agent], 1, i - 1), "outbox", x), s.outbox[x]) = TRUE
+            /\ \A x \in Everyone : LegalChange(before.outbox[x], s.outbox[x]) = TRUE
 
 (* What the outside has acknowledged was listed: it was sent by durable steps, and it is acknowledged once, in order. *)
 AgentReads ==

@@ -40,7 +40,7 @@ Believed(n, a) == IF StepsOf(n, a) # <<>> /\ (a = Agent \/ a \in Histories[n].cu
 (* All sendings of each history, sender and receiver, as <<message, number of the step that sent it>>. *)
 Sendings == [n \in DOMAIN Histories |-> [x \in Everyone |-> [a \in Everyone |->
     Joined([i \in 1 .. Len(StepsOf(n, x)) |->
-        LET s == SentBy(Entry(SubSeq(StepsOf(n, x), 1, i - 1), "outbox", a), StepsOf(n, x)[i].outbox[a])
+        LET s == Sends(SubSeq(StepsOf(n, x), 1, i - 1), a, StepsOf(n, x)[i].outbox[a])
         IN  [k \in 1 .. Len(s) |-> <<s[k], i>>]])]]]
 
 (* What the steps of an actor, up to one of them, cover of a sender. A believed step covers nothing. *)
@@ -137,7 +137,7 @@ AgentFault(s) ==
     IN  CASE s.actor # Agent                                                              -> "actor"
           [] before = NoHead \/ s.core # CoreOf(before) \/ idle                           -> "agent"
           [] InboxOf(before)[Agent] # None /\ s.inbox[Agent] = None                       -> "kept"
-          [] \E x \in Everyone : LegalChange(Entry(before, "outbox", x), s.outbox[x]) = FALSE -> "outbox"
+          [] \E x \in Everyone : LegalChange(OutboxOf(before)[x], s.outbox[x]) = FALSE    -> "outbox"
           [] "unsent" \in mail                                                            -> "unsent"
           [] "twice" \in mail                                                             -> "twice"
           [] "order" \in mail                                                             -> "order"

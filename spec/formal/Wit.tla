@@ -250,11 +250,18 @@ Entry(head, box, x) ==
     ELSE IF Last(head)[box][x] # None \/ Last(head).actor # Agent THEN Last(head)[box][x]
     ELSE Entry(SubSeq(head, 1, Len(head) - 1), box, x)
 
+(* What a step behind a head sends to y if its outbox has this entry. An entry of the agent that returns sends what the dropped
+   one did not contain. *)
+Sends(head, y, entry) ==
+    IF OutboxOf(head)[y] = None
+    THEN SelectSeq(SentBy(None, entry), LAMBDA m : OnChain(m, Entry(head, "outbox", y)) = FALSE)
+    ELSE SentBy(OutboxOf(head)[y], entry)
+
 (* The head with one more step. What the step covers and sends follows from its mailboxes alone. *)
 Extended(head, proposal, result, asked) ==
     LET sent == Joined([i \in 1 .. Len(InOrder) |->
                     LET y == InOrder[i]
-                        s == SentBy(Entry(head, "outbox", y), result.outbox[y])
+                        s == Sends(head, y, result.outbox[y])
                     IN  [k \in 1 .. Len(s) |-> <<y, s[k]>>]])
     IN  Append(head, [actor    |-> result.actor,
                       previous |-> result.previous,
