@@ -14,7 +14,7 @@ EXTENDS Naturals, Sequences, FiniteSets
 
 CONSTANT Broken     \* the name of the one guard that is off, "none" in the model itself: see mutants.toml
 
-(* A guard of the model. It does not bind if it is the broken one. *)
+(* A guard of the model: a condition that a mutant switches off. *)
 Guard(name, condition) == Broken = name \/ condition
 
 None == <<>>
@@ -28,15 +28,15 @@ OnChain(t, m) == t # None /\ IsPrefix(t, m)
 (* Two chains have a message in common if and only if they have the same root. *)
 ShareMessage(s, t) == s # None /\ t # None /\ Head(s) = Head(t)
 
-(* The unread messages of a channel, oldest first: follow previous from the tip until the cursor, or to the root.
-   wit.channel.unread, wit.channel.cursor *)
+(* The unread messages of a channel, oldest first: follow previous from the tip until the cursor, or to the root. again is 0;
+   with 1 the message of the cursor is read again. wit.channel.unread, wit.channel.cursor *)
 UnreadBehind(tip, cursor, again) ==
     IF tip = None \/ tip = cursor
     THEN <<>>
     ELSE LET read == IF OnChain(cursor, tip) THEN Len(cursor) - again ELSE 0
          IN  [i \in 1 .. (Len(tip) - read) |-> SubSeq(tip, 1, read + i)]
 
-(* A broken walk does not stop before the cursor but behind it. *)
+(* In the mutant cursor-unread the walk stops one message too late. *)
 Unread(tip, cursor) == UnreadBehind(tip, cursor, IF Broken = "cursor-unread" THEN 1 ELSE 0)
 
 (* The changes of an outbox entry that admission permits, one line for each row of the table in the chapter on channels.

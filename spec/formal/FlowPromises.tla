@@ -1,6 +1,6 @@
 ---------------------------- MODULE FlowPromises ----------------------------
-(* FlowPromises: what must be true of flows. S: in every state. A: between two states. L: in the long run. The tables name the
-   rules that each promise states. *)
+(* FlowPromises: what must be true of flows. S: in every state. A: between two states. L: in the long run.
+   profiles-invariants.json names the rules that each promise states. *)
 EXTENDS Flow
 
 Is(e, kind) == e[1] = kind

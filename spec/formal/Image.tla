@@ -10,8 +10,8 @@
    The members taken, posted and saves of a record of the journal are there for checks. They are never undone. Each entry of
    taken and posted has the path of frames in which it happened: the numbers of the savepoints around it.
 
-   A request, a root or a rollback has two phases: a runtime plans an operation on the world that it sees, and publishes it if
-   the world is still the same. In between it can be killed, and another runtime can publish. *)
+   A request, a root (a post or timer with which an operation begins) or a rollback has two phases: a runtime plans an
+   operation on the world that it sees, and publishes it if the world is still the same. In between it can be killed, and another runtime can publish. *)
 EXTENDS Naturals, Sequences, FiniteSets
 
 CONSTANTS

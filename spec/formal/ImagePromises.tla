@@ -1,6 +1,7 @@
 --------------------------- MODULE ImagePromises ----------------------------
-(* ImagePromises: what must be true of images. S: in every state. A: between two states. L: in the long run. The tables name the
-   rules that each promise states. Each S looks at the newest record; older records were the newest in an earlier state. *)
+(* ImagePromises: what must be true of images. S: in every state. A: between two states. L: in the long run.
+   profiles-invariants.json names the rules that each promise states. Each S looks at the newest record; older records were the
+   newest in an earlier state. *)
 EXTENDS Image
 
 Newest == db.journal[Len(db.journal)]

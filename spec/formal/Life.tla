@@ -1,5 +1,5 @@
 -------------------------------- MODULE Life --------------------------------
-(* Life: the end of actors, actors that are away, names, and the operations that keep the agent small. *)
+(* Life: the collection of actors, actors that are away, names, and release and cut, which keep the agent small. *)
 EXTENDS Edge
 
 -----------------------------------------------------------------------------

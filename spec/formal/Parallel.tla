@@ -1,6 +1,7 @@
 ------------------------------ MODULE Parallel ------------------------------
-(* Parallel: what the profile flow promises about the subs of one parallel: in which order they are called, that the parallel
-   ends, that its output does not depend on the order in which peers answer, and what happens after a failure or at a limit.
+(* Parallel: what the profile flow promises about the subs, which are the calls of one parallel: in which order they
+   are called, that the parallel ends, that its output does not depend on the order in which peers answer, and what happens after a
+   failure or at a limit.
 
    The result of each attempt of each sub is chosen at the beginning: "ok", or "error", which may be retried. The behaviours
    differ only in the order in which results and timers are carried out. Each of them is one step of the flow; how steps become

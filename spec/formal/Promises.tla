@@ -1,7 +1,6 @@
 ------------------------------ MODULE Promises ------------------------------
 (* Promises: what must be true in every state (S), between any two states (A), and in the long run (L). invariants.json names
-   the rules that each of them states. They read the store (db) and not a runtime, unless they are about what a runtime
-   begins. *)
+   the rules that each of them states. They are about the store (db), except those about runs that a runtime begins. *)
 EXTENDS Model, StateTable
 
 -----------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 (* Requests: behaviours that an implementation can follow, one request after another.
 
    A request to an implementation is atomic: `runtime.choose` begins and ends a run. So a behaviour is followed only if Adjacent
-   holds for each pair of its states, and only with one runtime without group commit. What happens within a request is the
-   subject of the promises alone. *)
+   holds for each state and the next one, and only with one runtime without group commit. Only the promises check what
+   happens within a request. *)
 EXTENDS Promises
 
 R == CHOOSE r \in Runtimes : TRUE

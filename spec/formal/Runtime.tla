@@ -18,7 +18,7 @@ CONSTANTS
     MaxAttempts     \* counted failures of a message after which its actor is marked
 
 VARIABLES
-    db,         \* what is in the store: heads, marks, the actors that are away, those of them that are gone, and names of people.
+    db,         \* what is in the store: heads, marks, the actors that are away, those of them that are gone, and named actors.
                 \* For checks only: marked lists all marks that were ever set, ended has the last heads of actors that are gone
     view,       \* for each runtime: the db from which it works
     memory,     \* for each runtime: what it knows in addition, for each actor

@@ -1,5 +1,5 @@
 ------------------------------- MODULE Script -------------------------------
-(* Script: the behaviour that makes given acts, one after another. *)
+(* Script: the behaviour whose actions are the given acts, in this order. gritstone model plan writes the acts. *)
 EXTENDS Requests
 
 CONSTANT Acts       \* a sequence of records: act is the name of an action, the other members are its arguments

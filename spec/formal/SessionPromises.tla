@@ -1,6 +1,6 @@
 -------------------------- MODULE SessionPromises ---------------------------
-(* SessionPromises: what must be true of residency. S: in every state. A: between two states. L: in the long run. The tables
-   name the rules that each promise states. *)
+(* SessionPromises: what must be true of residency. S: in every state. A: between two states. L: in the long run.
+   profiles-invariants.json names the rules that each promise states. *)
 EXTENDS Session
 
 (* S: a session is in one place: one reference of one store, or a bundle on its way. *)

@@ -2,8 +2,9 @@
 (* Store: objects and references of one store while a run makes a step, a prune of another process removes what nothing reaches,
    blobs are erased, and the process is killed.
 
-   The objects are four: the head, the step that a run makes, the core of that step, and a blob in the core. Each leads to the
-   next ones. A prune removes one object after the other: between two removals anything may happen. *)
+   The objects are five: the head, the step that a run makes, its core, a blob in the core, and a mark. The step leads to the
+   head and to its core, and the core leads to the blob. A prune removes one object after the other: between two removals
+   anything may happen. *)
 EXTENDS Naturals, FiniteSets
 
 CONSTANTS

@@ -184,12 +184,15 @@ COMMANDS: Final = {
     ),
     "model": CommandHelp(
         "check the formal model of the spec with TLC",
-        "Check the formal model of the spec: all runs within their bounds, their counts of states, all mutants, and "
-        "the goals that the runs must reach. Needs Java, and downloads TLC once.",
+        "Check the formal model of the spec (check): all runs within their bounds, their counts of states, all "
+        "mutants, the goals that the runs must reach, and the holes. Make scenarios from it (plan). Check whether it "
+        "permits exported histories (trace). Needs Java, and downloads TLC once.",
         (
             "gritstone model check --jobs 2",
             "gritstone model check --only mail --traces",
             "gritstone model check --nightly",
+            "gritstone model plan --html scenarios.html",
+            "gritstone model trace export.grit",
         ),
     ),
     "completion": CommandHelp(

@@ -440,7 +440,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
         "--only",
         action="append",
         metavar="NAME",
-        help="a run, mutant, hole or goal; may be repeated",
+        help="check: a run, mutant or hole; plan: a run, mutant or goal; may be repeated",
     )
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check: N at a time")
     parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
