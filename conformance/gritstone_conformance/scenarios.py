@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,15 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.schemas import violation
 
-__all__ = ["SCENARIOS", "ScenarioFile", "lint_scenarios", "load_scenarios", "model_digest", "scenario_text"]
+__all__ = [
+    "SCENARIOS",
+    "ScenarioFile",
+    "behaviours",
+    "lint_scenarios",
+    "load_scenarios",
+    "model_digest",
+    "scenario_text",
+]
 
 SCENARIOS: Final = "model/"
 """The folder of scenarios in the directory of vectors."""
@@ -78,6 +86,9 @@ def _scenario_text(scenario: dict[str, Any]) -> str:
         if name == "acts":
             acts = ",\n".join(f"    {json.dumps(act)}" for act in value)
             rows.append(f'   "acts": [\n{acts}\n   ]' if value else '   "acts": []')
+        elif name == "paths":
+            paths = ",\n".join(f"    {json.dumps(path, separators=(',', ':'))}" for path in value)
+            rows.append(f'   "paths": [\n{paths}\n   ]')
         else:
             rows.append(f"   {json.dumps(name)}: {json.dumps(value)}")
     return "  {\n" + ",\n".join(rows) + "\n  }"
@@ -104,6 +115,16 @@ def _read(path: Path, name: str) -> ScenarioFile:
     return ScenarioFile(name, content["topic"], content["model"], content["count"], tuple(content["scenarios"]))
 
 
+def behaviours(scenario: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the acts of each path of a scenario; one without paths is one path.
+
+    Raises:
+        IndexError: a path names an act that the scenario lacks.
+    """
+    acts = scenario["acts"]
+    return [[acts[number] for number in path] for path in scenario.get("paths", [range(len(acts))])]
+
+
 def lint_scenarios(root: Path, book: RuleBook) -> Iterator[str]:
     """Yield the errors in the files of scenarios in a directory of vectors; what is visible is not checked."""
     seen: set[str] = set()
@@ -124,6 +145,10 @@ def lint_scenarios(root: Path, book: RuleBook) -> Iterator[str]:
             if name in seen or not name.startswith(f"{SCENARIOS}{file.topic}/"):
                 yield f"{file.path}: {name}: the name occurs twice, or does not begin with {SCENARIOS}{file.topic}/"
             seen.add(name)
+            if max((number for path in scenario.get("paths", ()) for number in path), default=-1) >= len(
+                scenario["acts"]
+            ):
+                yield f"{file.path}: {name}: a path names an act that the scenario lacks"
             yield from (
                 f"{file.path}: {name}: names {rule}, which is not a rule"
                 for rule in scenario["rules"]

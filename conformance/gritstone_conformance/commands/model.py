@@ -100,7 +100,7 @@ def _plan(options: argparse.Namespace) -> int:
     """Make scenarios; write them as vectors, or compare them with the vectors."""
     if options.write and options.only:
         raise UsageError("--write requires all scenarios: omit --only")
-    made, problems = make_scenarios(find_tlc(), read_tables(), options.only or (), say)
+    made, problems = make_scenarios(find_tlc(), read_tables(), options.only or (), say, options.jobs)
     if options.html is not None:
         _write_page(options.html, made)
     if options.write:

@@ -442,7 +442,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="check: a run, mutant or hole; plan: a run, mutant or goal; may be repeated",
     )
-    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check: N at a time")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check, plan: N at a time")
     parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
     parser.add_argument("--traces", action="store_true", help="check: print the behaviour that detects each mutant")
     parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")

@@ -17,8 +17,10 @@ from typing import Any, Final
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.behaviours import Action, actions_of, acts_of, labels, visible
+from gritstone_conformance.model_checking.delays import check_delays
 from gritstone_conformance.model_checking.tables import Mutant, Run, Tables, config_of, model_dir
 from gritstone_conformance.model_checking.tlc import Tlc
+from gritstone_conformance.model_checking.tour import Tour
 from gritstone_conformance.model_checking.values import State
 
 __all__ = ["ALWAYS_UNPLAYED", "Goal", "Plan", "make_goal", "make_refusal", "read_plan"]
@@ -26,6 +28,7 @@ __all__ = ["ALWAYS_UNPLAYED", "Goal", "Plan", "make_goal", "make_refusal", "read
 _LIMIT_S: Final = 300
 _NO_ACTS: Final = "its promise is about the store or the long run"
 _SEVERAL: Final = "its run has two runtimes or group commit"
+_NO_RUN: Final = "the act that the model does not permit is no run"
 ALWAYS_UNPLAYED: Final = (_NO_ACTS, _SEVERAL)
 """The reasons that follow from the tables."""
 
@@ -60,9 +63,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be run: the goals, and the reasons for which mutants are not run, by guard and run."""
+    """What is to be run: the goals, the tours, and the reasons for which mutants are not run, by guard and run."""
 
     goals: tuple[Goal, ...]
+    tours: tuple[Tour, ...]
     unplayed: dict[tuple[str, str], str]
 
 
@@ -76,16 +80,18 @@ def read_plan(tables: Tables, folder: Path | None = None) -> Plan:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
         goals = [_row(each) for each in content["row"]] + [_goal(each) for each in content["goal"]]
+        tours = tuple(Tour(**{**each, "rules": tuple(each["rules"])}) for each in content["tour"])
         unplayed = {(each["guard"], each["run"]): each["reason"] for each in content.get("unplayed", [])}
     except OSError as problem:
         raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
     except (ValueError, KeyError, TypeError) as problem:
         raise UsageError(f"invalid goals in {path}: {type(problem).__name__}: {problem}") from problem
     _check_rows(path, content["row"])
-    for goal in goals:
-        if not goal.unplayed and goal.run not in tables.gate:
-            raise UsageError(f"{path}: goal {goal.name}: unknown run {goal.run!r}")
-    return Plan(tuple(goals), unplayed)
+    runs = [(f"goal {goal.name}", goal.run) for goal in goals if not goal.unplayed]
+    for title, run in runs + [(f"tour {tour.name}", tour.run) for tour in tours]:
+        if run not in tables.gate:
+            raise UsageError(f"{path}: {title}: unknown run {run!r}")
+    return Plan(tuple(goals), tours, unplayed)
 
 
 def _row(row: dict[str, Any]) -> Goal:
@@ -119,7 +125,7 @@ def make_goal(tlc: Tlc, goal: Goal, tables: Tables) -> dict[str, Any]:
     run = _playable(tables.gate[goal.run], goal.constants)
     module = f"---- MODULE Goal ----\nEXTENDS Requests\nNever == [][~ ({goal.change})]_vars\n====\n"
     config = config_of(run, ()) + "PROPERTY Never\n"
-    outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S)
+    outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S, is_short=True)
     if outcome.violated != "Never":
         raise UsageError(f"goal {goal.name}: no behaviour of the run {goal.run} reaches it ({outcome.states} states)")
     return _scenario(f"reaches-{goal.name}", goal.rules, run, outcome.trace, actions_of(outcome.trace))
@@ -136,7 +142,7 @@ def make_refusal(tlc: Tlc, mutant: Mutant, tables: Tables) -> tuple[dict[str, An
     kept = replace(run, promises=(mutant.invariant,))
     module = "---- MODULE Goal ----\nEXTENDS Requests\n====\n"
     config = config_of(kept, [tables.promises[mutant.invariant]], Broken=mutant.guard)
-    outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S)
+    outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S, is_short=True)
     if not outcome.violated:
         return None, "no behaviour of requests violates its promise"
     actions = actions_of(outcome.trace)
@@ -147,8 +153,10 @@ def make_refusal(tlc: Tlc, mutant: Mutant, tables: Tables) -> tuple[dict[str, An
     scenario = _scenario(f"refuses-{mutant.guard}", mutant.rules, run, right, actions[: len(right) - 1], until=number)
     if mutant.guard in _ILLEGAL:
         scenario["illegal"] = _ILLEGAL[mutant.guard]
-    scenario["refuses"] = _broken(outcome.trace, right, actions, number)
-    return scenario, ""
+    broken = _broken(outcome.trace, right, actions, number)
+    if broken is None:
+        return None, _NO_RUN
+    return {**scenario, "refuses": broken}, ""
 
 
 def _playable(run: Run, constants: dict[str, Any]) -> Run:
@@ -163,7 +171,7 @@ def _replayed(tlc: Tlc, run: Run, actions: Sequence[Action]) -> list[State]:
         given = ",\n  ".join(action.tla() for action in actions[:tried])
         module = f"---- MODULE Goal ----\nEXTENDS Script\nGiven == <<{given}>>\n====\n"
         config = config_of(scripted, {}) + "CONSTANT Acts <- Given\nINVARIANT Unfinished\n"
-        outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S)
+        outcome = tlc.run("Goal", config, extra={"Goal": module}, limit_s=_LIMIT_S, is_short=True)
         if outcome.violated:
             return outcome.trace
         if outcome.depth > tried or outcome.depth < 1:
@@ -192,12 +200,19 @@ def _seen(state: State) -> dict[str, Any]:
     return {name: value for name, value in visible(state).items() if name != "delayed"}
 
 
-def _broken(broken: Sequence[State], right: Sequence[State], actions: Sequence[Action], number: int) -> dict[str, Any]:
-    """Return what the mutant does: the choice that must not be listed, or what is visible after the last act."""
+def _broken(
+    broken: Sequence[State], right: Sequence[State], actions: Sequence[Action], number: int
+) -> dict[str, Any] | None:
+    """Return what the mutant does: the choice that must not be listed, or what is visible after the last act.
+
+    None if it does something else that the model does not permit, such as an injection.
+    """
     if number < len(right) and number and _seen(broken[number]) != _seen(right[number]):
         before, after = _seen(right[number]), _seen(broken[number])
         return {"has": {name: value for name, value in after.items() if value != before[name]}}
-    action = next(each for each in actions[number:] if each.name == "Begin")
+    action = next((each for each in actions[number:] if each.name == "Begin"), None)
+    if action is None:
+        return None
     return {
         "runs": action.arguments["actor"],
         "inbox": {x: labels(m) for x, m in action.arguments["proposal"].items() if m},
@@ -233,22 +248,3 @@ def _scenario(
         "first": visible(trace[0]),
         "acts": acts,
     }
-
-
-def check_delays(name: str, acts: Sequence[dict[str, Any]]) -> None:
-    """Check that delays end in the order in which they began, as those of a clock do.
-
-    Raises:
-        UsageError: a delay ends before an older one.
-    """
-    waiting: list[tuple[str, str]] = []
-    for act in acts:
-        if act["do"] == "restart":
-            waiting = []
-        listed = {(a, str(each)) for a, found in act["then"].get("delayed", {}).items() for each in found}
-        if act["do"] == "delay":
-            ended = (act["actor"], str([act["sender"], act["message"]]))
-            if waiting[:1] != [ended]:
-                raise UsageError(f"scenario {name}: a delay ends before an older one")
-        if "delayed" in act["then"]:
-            waiting = [each for each in waiting if each in listed] + sorted(listed - set(waiting))

@@ -14,13 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.tables import model_dir, state_table
-from gritstone_conformance.model_checking.values import State, parse_trace, parse_value
+from gritstone_conformance.model_checking.values import Graph, State, parse_graph, parse_trace, parse_value
 
 __all__ = ["Outcome", "Tlc", "find_tlc"]
 
@@ -83,21 +85,28 @@ class Tlc:
         Raises:
             UsageError: TLC refuses the module or the configuration, fails, or takes longer than the limit.
         """
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            for path in model_dir().glob("*.tla"):
-                shutil.copy(path, folder)
-            for title, text in {"StateTable": state_table(), **(extra or {})}.items():
-                (folder / f"{title}.tla").write_text(text, "utf-8")
-            (folder / f"{module}.cfg").write_text(config, "utf-8")
-            output = self._output(module, folder, limit_s, is_short)
+        with _folder(module, config, extra or {}) as folder:
+            output = self._output(module, folder, limit_s, ["-XX:TieredStopAtLevel=1"] if is_short else [])
         return _outcome(module, output)
 
-    def _output(self, module: str, folder: Path, limit_s: float, is_short: bool) -> str:
+    def graph(self, module: str, config: str, *, limit_s: float) -> Graph:
+        """Return all states of one module with one configuration.
+
+        Raises:
+            UsageError: a state violates the configuration, or as for ``run``.
+        """
+        with _folder(module, config, {}) as folder:
+            path = folder / "graph.dot"
+            outcome = _outcome(module, self._output(module, folder, limit_s, [], ["-dump", "dot", str(path)]))
+            if outcome.violated:
+                raise UsageError(f"{module} violates {outcome.violated}")
+            return parse_graph(path.read_text("utf-8"))
+
+    def _output(self, module: str, folder: Path, limit_s: float, java: Iterable[str], given: Iterable[str] = ()) -> str:
         command = [
             self.java,
             "-XX:+UseSerialGC",
-            *(["-XX:TieredStopAtLevel=1"] if is_short else []),
+            *java,
             "-Xmx2g",
             "-Xss16m",
         ]
@@ -107,7 +116,7 @@ class Tlc:
             str(self.archive),
             "tlc2.TLC",
         ]  # two TLCs must not share a folder
-        command += ["-workers", "1", "-nowarning", "-metadir", str(folder / "states"), f"{module}.tla"]
+        command += ["-workers", "1", "-nowarning", "-metadir", str(folder / "states"), *given, f"{module}.tla"]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit_s, check=False)
         except subprocess.TimeoutExpired as late:
@@ -115,6 +124,19 @@ class Tlc:
         except OSError as problem:
             raise UsageError(f"cannot run {self.java}: {problem.strerror}") from problem
         return done.stdout + done.stderr
+
+
+@contextmanager
+def _folder(module: str, config: str, extra: dict[str, str]) -> Iterator[Path]:
+    """Yield a folder with all modules and a configuration."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in model_dir().glob("*.tla"):
+            shutil.copy(path, folder)
+        for title, text in {"StateTable": state_table(), **extra}.items():
+            (folder / f"{title}.tla").write_text(text, "utf-8")
+        (folder / f"{module}.cfg").write_text(config, "utf-8")
+        yield folder
 
 
 def _outcome(module: str, output: str) -> Outcome:

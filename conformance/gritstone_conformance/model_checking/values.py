@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["State", "parse_trace", "parse_value"]
+__all__ = ["Graph", "State", "parse_graph", "parse_trace", "parse_value"]
 
 _TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d+|\w+|<<|>>|\|->|:>|@@|[\[\](){},])')
 _STATE: Final = re.compile(r"^State (\d+): <(?:(\w+) line|Initial predicate|Stuttering)", re.MULTILINE)
+_NODE: Final = re.compile(r'^(-?\d+) \[label="((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_ARROW: Final = re.compile(r"^(-?\d+) -> (-?\d+)", re.MULTILINE)
 _VARIABLE: Final = re.compile(r"^/\\ (\w+) = ", re.MULTILINE)
 
 
@@ -31,6 +33,14 @@ class State:
 
     action: str
     variables: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All states of a run by their fingerprints, and the pairs of states of which the second may follow the first."""
+
+    states: dict[str, State]
+    arrows: list[tuple[str, str]]
 
 
 def parse_value(text: str) -> Any:
@@ -55,13 +65,28 @@ def parse_trace(text: str) -> list[State]:
             break  # a second trace
         block = text[mark.end() : following.start() if following else len(text)]
         block = block.split("\n\n", 1)[0]
-        if names := list(_VARIABLE.finditer(block)):
-            ends = [each.start() for each in names[1:]] + [len(block)]
-            values = {
-                name[1]: parse_value(block[name.end() : end].strip()) for name, end in zip(names, ends, strict=True)
-            }
+        if values := _variables(block):
             found.append(State(mark[2] or "", values))
     return found
+
+
+def parse_graph(text: str) -> Graph:
+    """Return the graph in a file that TLC wrote with ``-dump dot``."""
+    states = {node[1]: State("", _variables(_unescaped(node[2]))) for node in _NODE.finditer(text)}
+    return Graph(states, [(arrow[1], arrow[2]) for arrow in _ARROW.finditer(text)])
+
+
+def _unescaped(label: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], label)
+
+
+def _variables(block: str) -> dict[str, Any]:
+    names = list(_VARIABLE.finditer(block))
+    ends = [each.start() for each in names[1:]] + [len(block)]
+    return {
+        name[1]: parse_value(block[name.end() : end].strip())
+        for name, end in zip(names, ends[: len(names)], strict=True)
+    }
 
 
 class _Reader:

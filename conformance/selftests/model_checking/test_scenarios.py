@@ -12,7 +12,8 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
-from gritstone_conformance.model_checking.goals import Goal, check_delays, make_goal, make_refusal, read_plan
+from gritstone_conformance.model_checking.delays import check_delays
+from gritstone_conformance.model_checking.goals import Goal, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.plan import outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import read_tables
 from gritstone_conformance.model_checking.tlc import Tlc, find_tlc

@@ -15,6 +15,7 @@ from gritstone_conformance.reporting.diagrams.drawing import draw_diagram, in_wo
 from gritstone_conformance.reporting.diagrams.explorer import source as explorer_source
 from gritstone_conformance.reporting.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.whole import source
+from gritstone_conformance.scenarios import behaviours
 
 __all__ = ["diagram_of_scenario", "make_scenario_page"]
 
@@ -71,10 +72,11 @@ class _Drawing:
 
 
 def diagram_of_scenario(scenario: Mapping[str, Any]) -> Diagram:
-    """Return the diagram of a scenario."""
+    """Return the diagram of a scenario; of one with paths, that of the longest."""
     drawing = _Drawing(["agent", *scenario["actors"]])
     heads: Mapping[str, Any] = scenario["first"]["heads"]
-    for number, act in enumerate(scenario["acts"], 1):
+    longest = max(behaviours(scenario), key=len)
+    for number, act in enumerate(longest, 1):
         if act["do"] in _RESTARTS:
             drawing.cut(act["do"])
         after = act["then"].get("heads", heads)
@@ -126,5 +128,7 @@ def make_scenario_page(scenarios: Sequence[Mapping[str, Any]]) -> str:
 def _section(scenario: Mapping[str, Any]) -> Node:
     diagram = diagram_of_scenario(scenario)
     figure = element("figure", {}, draw_diagram(diagram), in_words(diagram))
-    rules = element("p", {}, "Rules: " + ", ".join(scenario["rules"]) + ".")
+    number = len(behaviours(scenario))
+    note = f" The longest of {number} paths." if number > 1 else ""
+    rules = element("p", {}, "Rules: " + ", ".join(scenario["rules"]) + "." + note)
     return element("section", {}, element("h2", {}, scenario["name"]), rules, figure)
