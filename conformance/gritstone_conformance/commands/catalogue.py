@@ -189,8 +189,6 @@ COMMANDS: Final = {
         "permits exported histories (trace). Needs Java, and downloads TLC once.",
         (
             "gritstone model check --jobs 2",
-            "gritstone model check --only mail --traces",
-            "gritstone model check --nightly",
             "gritstone model plan --html scenarios.html",
             "gritstone model trace export.grit",
         ),
