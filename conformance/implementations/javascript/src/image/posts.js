@@ -53,7 +53,8 @@ export class Posts {
         const posts = this.#postsOfStep(read, before?.outbox ?? NONE, step).filter((each) =>
           unread.delete(keyOf(each)),
         );
-        for (const [i, post] of posts.entries()) found.push({ post: { seq: number, ...post }, order: [number, sender, place, i] });
+        for (const [i, post] of posts.entries())
+          found.push({ post: { seq: number, ...post }, order: [number, sender, place, i] });
         step = before;
       }
       reached.set(sender, { step, number, place });
