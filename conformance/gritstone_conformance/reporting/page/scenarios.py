@@ -75,8 +75,9 @@ def diagram_of_scenario(scenario: Mapping[str, Any]) -> Diagram:
     """Return the diagram of a scenario; of one with paths, that of the longest."""
     drawing = _Drawing(["agent", *scenario["actors"]])
     heads: Mapping[str, Any] = scenario["first"]["heads"]
-    longest = max(behaviours(scenario), key=lambda acts: len(acts))
-    for number, act in enumerate(longest, 1):
+    paths = behaviours(scenario)
+    most = max(map(len, paths))
+    for number, act in enumerate(next(path for path in paths if len(path) == most), 1):
         if act["do"] in _RESTARTS:
             drawing.cut(act["do"])
         after = act["then"].get("heads", heads)
