@@ -128,7 +128,7 @@ class Tlc:
 
 @contextmanager
 def _folder(module: str, config: str, extra: dict[str, str]) -> Iterator[Path]:
-    """Give a folder with all modules and a configuration."""
+    """Yield a folder with all modules and a configuration."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path in model_dir().glob("*.tla"):

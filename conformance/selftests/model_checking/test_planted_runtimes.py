@@ -5,6 +5,7 @@ Spec: :rule:`suite.model.scenarios`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,9 +29,11 @@ NONE = Mutant("none", "runtime.fail.stop", ())
 
 @contextmanager
 def started(mutant: Mutant) -> Iterator[Subject]:
-    """Start the reference with a fault."""
+    """Start the reference with a fault, or without one."""
+    plain = (sys.executable, "-m", "gritstone.harness")
+    command = plain if mutant is NONE else mutant.command("gritstone.harness")
     with edits_in_environment(mutant):
-        subject = Launcher(opener(mutant.command("gritstone.harness"), mutant), AttachSettings()).start()
+        subject = Launcher(opener(command, mutant), AttachSettings()).start()
         try:
             yield subject
         finally:
@@ -48,3 +51,34 @@ def difference(subject: Subject, name: str) -> str | None:
     finally:
         trial.finish()
     return None
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize(
+    ("fault", "scenario"),
+    [
+        ("a-mark-is-forgotten-at-a-start", "fail/reaches-restarted-while-marked"),
+        ("a-batch-that-failed-is-run-again", "fail/refuses-not-isolated"),
+        ("one-attempt-more", "fail/reaches-running-failed-last"),
+        ("an-update-leaves-the-mark", "heal/reaches-running-update-admitted"),
+        ("a-refused-update-heals", "heal/reaches-refused-while-marked"),
+        ("an-update-marks", "heal/reaches-running-failed-last-update"),
+        ("what-was-declined-is-never-run-again", "leave/refuses-declined-for-ever"),
+        ("a-collected-actor-keeps-its-mark", "withdrawn/reaches-irrecoverable-collected"),
+    ],
+)
+@pytest.mark.rule("suite.model.scenarios")
+def test_scenario_notices_a_planted_runtime(
+    fault: str, scenario: str, record_property: Callable[[str, object], None]
+) -> None:
+    rule = SCENARIOS[f"model/{scenario}"]["rules"][0]
+    record_fault(record_property, f"{fault} in a scenario", rule)
+    with started(MUTANTS[fault]) as subject:
+        assert difference(subject, f"model/{scenario}") == rule
+
+
+def test_reference_without_fault_shows_no_difference() -> None:
+    with started(NONE) as subject:
+        found = {name: difference(subject, name) for name in SCENARIOS if not name.startswith("model/tour/")}
+    assert found
+    assert set(found.values()) == {None}
