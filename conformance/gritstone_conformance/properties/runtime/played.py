@@ -46,7 +46,7 @@ class _Play:
 
     Attributes:
         objects: what was read, by id; all paths of a scenario share it.
-        known: after how many acts, the beginning among them, an earlier path compared the same; not compared again.
+        known: how many states from the beginning on an earlier path has compared; they are not compared again.
     """
 
     trial: Trial
