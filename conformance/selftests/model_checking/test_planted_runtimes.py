@@ -67,7 +67,7 @@ def difference(subject: Subject, name: str) -> str | None:
         ("a-collected-actor-keeps-its-mark", "withdrawn/reaches-irrecoverable-collected"),
     ],
 )
-@pytest.mark.rule("suite.model.scenarios")
+@pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_scenario_notices_a_planted_runtime(
     fault: str, scenario: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -26,7 +26,6 @@ from gritstone_conformance.trial import Divergence, Trial
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
 SHORT = sorted(name for name, each in SCENARIOS.items() if "paths" not in each)
-SCENARIO_RULE = pytest.mark.rule("suite.model.scenarios")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_scenario_is_played_by_the_model_of_the_suite(name: str) -> None:
     _play(SCENARIOS[name])
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios")
 @pytest.mark.parametrize("name", SHORT)
 def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     with pytest.raises(Divergence) as found:
@@ -66,7 +65,7 @@ def test_edited_scenario_is_noticed_when_it_is_played(name: str) -> None:
     assert name in found.value.difference.signature
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios")
 def test_difference_names_act_actor_and_both_values() -> None:
     scenario = _edited("model/fail/reaches-running-failed-many")
     trial = Trial(ModelHost(), "runtime.retry.isolate")
@@ -79,7 +78,7 @@ def test_difference_names_act_actor_and_both_values() -> None:
     )
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios")
 def test_choice_that_the_model_lacks_is_noticed() -> None:
     scenario = copy.deepcopy(SCENARIOS["model/fail/reaches-running-failed-many"])
     scenario["acts"][0]["then"]["ready"] = {}
@@ -101,7 +100,7 @@ def test_refused_choice_is_not_listed_and_refused_state_is_another() -> None:
             assert all(last[name] != value for name, value in refused["has"].items()), scenario["name"]
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios")
 def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     name = "model/fail/refuses-not-isolated"
     assert outdated([SCENARIOS[name]]) == []
@@ -109,7 +108,7 @@ def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     assert outdated([{**SCENARIOS[name], "name": "model/fail/unknown"}]) == ["model/fail/unknown"]
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     tables = read_tables()
     goal = next(each for each in read_plan(tables).goals if each.name == "running-declined")
@@ -119,7 +118,7 @@ def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     assert outdated([make_goal(tlc, goal, tables), refusal or {}]) == []
 
 
-@SCENARIO_RULE
+@pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_unreachable_goal_is_refused(tlc: Tlc) -> None:
     goal = Goal("nothing", "leave", 'Event("collected", "a")', ("runtime.run.declined",))
     with pytest.raises(UsageError, match="goal nothing: no behaviour of the run leave reaches it"):

@@ -90,7 +90,7 @@ def test_each_kind_of_edge_is_made_as_often_as_asked() -> None:
     assert made == {edges[0].kind(): 2, edges[5].kind(): 1}
 
 
-@pytest.mark.rule("suite.model.scenarios")
+@pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_small_tour_comes_out_of_tlc_and_is_played() -> None:
     try:
         tlc: Tlc = find_tlc()

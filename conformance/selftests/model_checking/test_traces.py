@@ -85,7 +85,7 @@ def replayed() -> dict[str, list[traces.Refusal]]:
 
 
 @needs_java
-@pytest.mark.rule("suite.model.same")
+@pytest.mark.rule("suite.model.same", slow=True)
 def test_model_accepts_every_legal_history() -> None:
     refused = {name: list(map(str, found)) for name, found in replayed().items() if found}
     legal = {name for name, bundle in bundles().items() if check_history(bundle).is_legal}
@@ -94,7 +94,7 @@ def test_model_accepts_every_legal_history() -> None:
 
 
 @needs_java
-@pytest.mark.rule("suite.model.same")
+@pytest.mark.rule("suite.model.same", slow=True)
 def test_model_refuses_what_the_audit_refuses() -> None:
     seen = set()
     for name, bundle in bundles().items():
@@ -112,7 +112,7 @@ def test_model_refuses_what_the_audit_refuses() -> None:
 
 
 @needs_java
-@pytest.mark.rule("suite.model.same")
+@pytest.mark.rule("suite.model.same", slow=True)
 def test_some_marks_and_receipts_are_refused() -> None:
     refused = {name for name, found in replayed().items() if found}
     assert {f"audit/history/{each}" for each in ("mark-for-what-was-read", "mark-without-receipt")} <= refused
@@ -164,7 +164,7 @@ HISTORIES: Final = {
 
 
 @needs_java
-@pytest.mark.rule("suite.model.same")
+@pytest.mark.rule("suite.model.same", slow=True)
 @pytest.mark.parametrize("name", HISTORIES)
 def test_every_change_of_a_step_is_refused_or_legal(name: str) -> None:
     """A changed history that the audit accepts is one that the model has to accept too."""
@@ -209,7 +209,7 @@ def test_history_without_a_verdict_is_not_accepted(tmp_path: Path, said: str) ->
 
 
 @needs_java
-@pytest.mark.rule("suite.model.same")
+@pytest.mark.rule("suite.model.same", slow=True)
 def test_trace_names_step_and_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ("audit/history/read-twice", "audit/history/read-twice-legal")
     files = [tmp_path / f"{number}.grit" for number in range(2)]
