@@ -29,6 +29,7 @@ extensions = [
     "trace_tables",
     "host_tables",
     "detection_tables",
+    "model_tables",
     "spec_examples",
     "state_tables",
     "command_help",

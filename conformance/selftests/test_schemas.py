@@ -37,6 +37,7 @@ def documents() -> Iterator[tuple[str, str | None, Json]]:
         yield "vectors", None, content | {"cases": content["cases"][:2]}
     audits = json.loads((vectors_dir() / "audit/history.json").read_bytes())
     yield "audits", None, audits | {"audits": audits["audits"][:2]}
+    yield "scenarios", None, json.loads((vectors_dir() / "model/leave.json").read_bytes())
     yield "reply", None, {"seq": 1, "ok": HELLO}
     yield "reply-ok", "ok.hello", HELLO
     for op, args in samples.every_request(EVERYTHING, AttachSettings().hello_args(), "/dir", "/path"):

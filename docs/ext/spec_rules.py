@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from model_tables import promises_by_rule
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -58,6 +59,9 @@ class RuleDirective(SphinxDirective):
         title += nodes.reference("", "¶", refid=anchor(rule_id), classes=["headerlink"])
         box += title
         self.state.nested_parse(self.content, self.content_offset, box)
+        if promises := promises_by_rule().get(rule_id):
+            words = ", ".join(f"``{name}``" for name in promises)
+            box += self.parse_text_to_nodes(f"Checked in the :doc:`formal model </docs/model>`: {words}.")
         domain = self.env.get_domain("spec")
         assert isinstance(domain, RuleDomain)
         domain.note_rule(rule_id, self.env.docname)

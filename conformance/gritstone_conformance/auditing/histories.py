@@ -25,7 +25,7 @@ __all__ = ["history_outcomes", "history_words", "touched_profiles"]
 
 
 def history_outcomes(
-    verdict: Verdict, recorder: OutcomeBuilder, *, at_rest: bool, is_continued: bool = False
+    verdict: Verdict, recorder: OutcomeBuilder, *, at_rest: bool, before: History | None = None
 ) -> list[Outcome]:
     """Return one outcome per check of a readable history, in the order of the checks.
 
@@ -33,7 +33,7 @@ def history_outcomes(
         verdict: the verdict of the history checker.
         recorder: builds outcomes.
         at_rest: whether check 14 was requested.
-        is_continued: whether check 15 was requested.
+        before: the history of an earlier export if check 15 was requested, or None.
     """
     outcomes = []
     for check in HISTORY_CHECKS:
@@ -49,13 +49,13 @@ def history_outcomes(
         )
         seen = [finding for finding in verdict.findings if finding.check == check.number]
         if seen and seen[0] is verdict.findings[0]:
-            outcomes.append(_failed(recorder, item, seen, verdict.history))
+            outcomes.append(_failed(recorder, item, seen, verdict.history, before))
         elif seen:
             words = f"another finding is reported; also detected: {seen[0].fault} at {seen[0].place.path}"
             outcomes.append(recorder.skipped(item, words))
         elif check.number == 14 and not at_rest:
             outcomes.append(recorder.skipped(item, "the store was not declared to be at rest (--at-rest)"))
-        elif check.number == 15 and not is_continued:
+        elif check.number == 15 and before is None:
             outcomes.append(recorder.skipped(item, "there is no earlier export of the store (--before)"))
         else:
             outcomes.append(recorder.blank(item, "pass"))
@@ -105,7 +105,9 @@ def _operation_words(verdict: Verdict) -> list[str]:
     return [", ".join([*words, *([f"{counts.unverified} unverified"] if counts.unverified else [])])]
 
 
-def _failed(recorder: OutcomeBuilder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:
+def _failed(
+    recorder: OutcomeBuilder, item: Planned, seen: list[Finding], history: History | None, before: History | None
+) -> Outcome:
     first = seen[0]
     more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
     return replace(
@@ -114,5 +116,5 @@ def _failed(recorder: OutcomeBuilder, item: Planned, seen: list[Finding], histor
         level=recorder.level(first.rule),
         signature=f"history {first.fault}",
         detail=f"{first.fault} at {first.place.path}: {first.words}{more}",
-        history=extract(history, first) if history is not None else None,
+        history=extract(history, first, before) if history is not None else None,
     )

@@ -18,6 +18,7 @@ from typing import Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.spreading import Spread, in_turn
 from gritstone_conformance.model.transcode import canonical
 from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.replies import Json
@@ -26,7 +27,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from gritstone_conformance.text import counted
 
-__all__ = ["Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
+__all__ = ["Reading", "in_file_ids", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
 
 _MOST_NAMED: Final = 100  # ids in a report line
 _ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -47,13 +48,18 @@ class Reading:
     ids: dict[str, str] = field(default_factory=dict)
 
 
-def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool) -> Reading:
+def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool, spread: Spread = in_turn) -> Reading:
     """Read a bundle; if ``lenient``, accept maps in any order.
+
+    Args:
+        raw: its bytes.
+        lenient: whether maps may be in any order.
+        spread: spreads the reading of a large bundle.
 
     Raises:
         Refusal: a reference names an id that another object gets in canonical order.
     """
-    bundle = scan(raw, lenient=lenient)
+    bundle = scan(raw, lenient=lenient, spread=spread)
     if bundle.defects or not bundle.unordered:
         return Reading(bundle, bundle)
     copy, renamed = canonical(bundle)
@@ -88,15 +94,17 @@ def with_file_ids(outcome: Outcome, ids: Mapping[str, str]) -> Outcome:
     """Return an outcome about a copy in canonical order with the ids of the file in its texts."""
     if not ids:
         return outcome
-    detail = None if outcome.detail is None else _restored(outcome.detail, ids)
-    return replace(outcome, detail=detail, history=_restored(outcome.history, ids))
+    return replace(outcome, detail=in_file_ids(outcome.detail, ids), history=in_file_ids(outcome.history, ids))
 
 
-def _restored(value: Json, ids: Mapping[str, str]) -> Json:
+def in_file_ids(value: Json, ids: Mapping[str, str]) -> Json:
+    """Return a value about a copy in canonical order with the ids of the file in its texts."""
+    if not ids:
+        return value
     if isinstance(value, str):
         return _ID.sub(lambda match: ids.get(match[0], match[0]), value)
     if isinstance(value, list):
-        return [_restored(each, ids) for each in value]
+        return [in_file_ids(each, ids) for each in value]
     if isinstance(value, dict):
-        return {name: _restored(each, ids) for name, each in value.items()}
+        return {name: in_file_ids(each, ids) for name, each in value.items()}
     return value

@@ -108,7 +108,7 @@ COMMANDS: Final = {
     "audit": CommandHelp(
         "check an exported bundle, without an adapter",
         "Check an exported store without an adapter: every object, reference and step of its history.",
-        ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest"),
+        ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest --jobs 4"),
     ),
     "resume": CommandHelp(
         "resume from the snapshots of other implementations",
@@ -180,6 +180,17 @@ COMMANDS: Final = {
             "gritstone image new world alice --quota fuel=1000",
             "gritstone image run world alice program.txt",
             "gritstone image rollback world 5",
+        ),
+    ),
+    "model": CommandHelp(
+        "check the formal model of the spec with TLC",
+        "Check the formal model of the spec (check): all runs within their bounds, their counts of states, all "
+        "mutants, the goals that the runs must reach, and the holes. Make scenarios from it (plan). Check whether it "
+        "permits exported histories (trace). Needs Java, and downloads TLC once.",
+        (
+            "gritstone model check --jobs 2",
+            "gritstone model plan --html scenarios.html",
+            "gritstone model trace export.grit",
         ),
     ),
     "completion": CommandHelp(

@@ -290,6 +290,8 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before", type=Path, metavar="FILE", help="an earlier export of the same store: also check the continuation"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw the history as one HTML page")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check the actors in N processes")
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
     )
@@ -426,6 +428,27 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "task",
+        choices=("check", "plan", "trace"),
+        metavar="TASK",
+        help="check: run the model checker; plan: make scenarios; trace: replay exported stores",
+    )
+    parser.add_argument("bundle", nargs="*", type=Path, metavar="FILE", help="trace: exported stores, *.grit")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="check: a run, mutant or hole; plan: a run, mutant or goal; may be repeated",
+    )
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check, plan: N at a time")
+    parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
+    parser.add_argument("--traces", action="store_true", help="check: print the behaviour that detects each mutant")
+    parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="plan: write a page with the diagrams")
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -454,5 +477,6 @@ _OPTIONS: Final = {
     "session": _session,
     "flow": _flow,
     "image": _image,
+    "model": _model,
     "completion": _completion,
 }

@@ -82,7 +82,7 @@ def closure_defects(shelf: Shelf, root: bytes) -> list[Defect]:
         kind = "blob" if isinstance(value, Tombstone) else kind_of(value)
         if kind not in kinds:
             defects.append(_illegal("wit.admit.kind", f"{identity.hex()} is a {kind}"))
-        if identity in met or identity in shelf.whole:
+        if identity in met or identity in shelf.whole or identity in shelf.closed:
             continue
         met[identity] = None
         if not isinstance(value, Tombstone):

@@ -47,6 +47,7 @@ class Answers:
                     found.setdefault(answer_query(shelf, step, question.name, question.args))
                 except Refusal:
                     found.setdefault(REFUSED)
+                shelf.trim()
             found.setdefault(REFUSED)
             return None if shelf.erased else list(found)
         except Foreign:

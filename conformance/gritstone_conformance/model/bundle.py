@@ -11,18 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.frame_index import Places, Shapes, check_closed, held_frames, index_frames
 from gritstone_conformance.model.framed import decode_in_any_order
 from gritstone_conformance.model.grammar import check_reference
-from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close
+from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close, is_closure
 from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, malformed, missing, rejected
-from gritstone_conformance.model.values import ZERO, Blob, Object
+from gritstone_conformance.model.spreading import Spread, in_turn
+from gritstone_conformance.model.values import ZERO, Blob, Object, Step
 
-__all__ = ["Bundle", "Frames", "pieces", "read", "scan", "write", "write_file"]
+__all__ = ["MOST_HELD", "Bundle", "Frames", "pieces", "read", "scan", "write", "write_file"]
 
 Frames: TypeAlias = Iterable[tuple[bytes, bytes | None]]
 """Ids with their encodings, or with None for a tombstone, in ascending order of id."""
@@ -33,6 +36,7 @@ _REFERENCE_LINE: Final = re.compile(rb"ref ([\x21-\x7e]{1,233}) ([0-9a-f]{64})\n
 _LONGEST_LINE: Final = 303
 _END_BYTES: Final = 1 + 8 + 32
 _SHELL: Final = Blob((), b"")
+MOST_HELD: Final = 50_000  # frames of a bundle whose objects are held in memory
 
 
 def pieces(fmt: Format, references: Mapping[str, bytes], frames: Frames) -> Iterator[bytes]:
@@ -79,17 +83,19 @@ class Bundle:
         readable: whether the frames could be followed to the end.
         unordered: of a lenient reading, the objects whose maps are not in canonical order, each with its first defect.
         lenient: whether such objects are read.
+        actors: the actors of its steps.
     """
 
     data: bytes | mmap
     format: Format | None = None
     references: dict[str, bytes] = field(default_factory=dict)
-    places: dict[bytes, tuple[int, int] | None] = field(default_factory=dict)
-    shapes: dict[bytes, Object | Tombstone] = field(default_factory=dict)
+    places: Mapping[bytes, tuple[int, int] | None] = field(default_factory=dict)
+    shapes: Mapping[bytes, Object | Tombstone] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
     readable: bool = False
     unordered: dict[bytes, Defect] = field(default_factory=dict)
     lenient: bool = False
+    actors: set[bytes] = field(default_factory=set)
 
     def encoding(self, identity: bytes) -> bytes | None:
         """Return the encoding of a frame; None for a tombstone."""
@@ -108,8 +114,15 @@ class Bundle:
         return {identity: self.encoding(identity) for identity in self.places}
 
     @property
+    def is_large(self) -> bool:
+        """Whether its objects are not held in memory, but decoded when they are asked for."""
+        return isinstance(self.shapes, Shapes)
+
+    @property
     def objects(self) -> int:
         """The number of its object frames."""
+        if isinstance(self.places, Places):
+            return self.places.objects
         return sum(place is not None for place in self.places.values())
 
 
@@ -140,10 +153,19 @@ def scan(
     object_bytes: int | None = None,
     tree_depth: int | None = None,
     lenient: bool = False,
+    spread: Spread = in_turn,
 ) -> Bundle:
     """Read a bundle as far as it can be read, keeping its defects with it.
 
     A lenient reading keeps objects of ``framed-sha256`` whose maps are not in canonical order apart from the defects.
+
+    Args:
+        data: all its bytes.
+        fmt: the format it must have; None: any.
+        object_bytes: the limit on one encoding.
+        tree_depth: the limit on nesting.
+        lenient: whether maps in any order are read.
+        spread: spreads the reading of a bundle with more than ``MOST_HELD`` frames.
     """
     bundle = Bundle(data, lenient=lenient)
     at = _read_lines(bundle)
@@ -152,6 +174,12 @@ def scan(
     foreign = bundle.format is None or (fmt is not None and bundle.format.name != fmt.name)
     if foreign:
         bundle.defects.append(rejected("grit.bundle.format", "the bundle has a different format", "format"))
+    is_bound = object_bytes is not None or tree_depth is not None
+    if at and not is_bound and not bundle.defects:
+        read_all = _hold if _count(data) <= MOST_HELD else partial(_index, spread=spread)
+        if read_all(bundle, at) and _has_digest(bundle):
+            bundle.readable = True
+            return bundle
     if at:
         bundle.readable = _read_frames(bundle, at, object_bytes)
     if not foreign:
@@ -159,6 +187,37 @@ def scan(
     if bundle.format is not None and bundle.readable:
         _check_graph(bundle, tree_depth)
     return bundle
+
+
+def _count(data: bytes | mmap) -> int:
+    """Return the number of frames that the end of a bundle claims."""
+    return int.from_bytes(data[-_END_BYTES:][1:9])
+
+
+def _hold(bundle: Bundle, at: int) -> bool:
+    """Read the frames of a bundle and hold their objects; return whether there was no defect."""
+    assert bundle.format is not None
+    held = held_frames(bundle.data, bundle.format, at)
+    if held is None or not is_closure(bundle.references.values(), held.shapes):
+        return False
+    bundle.places, bundle.shapes, bundle.actors = held.places, held.shapes, held.actors
+    return _are_targets(bundle)
+
+
+def _index(bundle: Bundle, at: int, spread: Spread) -> bool:
+    """Read the frames of a bundle without holding their objects; return whether there was no defect."""
+    assert bundle.format is not None
+    index = index_frames(bundle.data, bundle.format, at)
+    actors = None if index is None else check_closed(index, list(bundle.references.values()), spread)
+    if index is None or actors is None:
+        return False
+    bundle.places, bundle.shapes, bundle.actors = Places(index), Shapes(index), actors
+    return _are_targets(bundle)
+
+
+def _are_targets(bundle: Bundle) -> bool:
+    """Return whether each reference has a target of the right kind."""
+    return not any(check_target(name, bundle.shapes[target]) for name, target in bundle.references.items())
 
 
 def _read_lines(bundle: Bundle) -> int:
@@ -192,11 +251,20 @@ def _note_reference(bundle: Bundle, name: str, target: bytes) -> None:
 def _read_frames(bundle: Bundle, at: int, object_bytes: int | None) -> bool:
     """Read frames and end; return whether the bytes could be followed to the end."""
     data, count, last = bundle.data, 0, b""
+    places: dict[bytes, tuple[int, int] | None] = {}
+    shapes: dict[bytes, Object | Tombstone] = {}
+    bundle.places, bundle.shapes = places, shapes
     while (mark := bytes(data[at : at + 1])) in (b"o", b"x"):
         place = _place(bundle, mark, at, object_bytes)
         if place is None:
             return False
-        last = _note_frame(bundle, mark, place, last)
+        identity = _identity(bundle, mark, place, last)
+        if bundle.format is not None:
+            places[identity] = None if mark == b"x" else place
+            value = TOMBSTONE if mark == b"x" else _value(bundle, identity, place)
+            if value is not None:
+                shapes[identity] = value
+        last = identity
         count, at = count + 1, place[1]
     if mark != b"z" or len(data) - at < _END_BYTES:
         ended = mark in (b"", b"z")
@@ -224,8 +292,8 @@ def _place(bundle: Bundle, mark: bytes, at: int, object_bytes: int | None) -> tu
     return None if defects else (start, start + length)
 
 
-def _note_frame(bundle: Bundle, mark: bytes, place: tuple[int, int], last: bytes) -> bytes:
-    """Note a frame and return its id, or the last one where it has none that anybody knows."""
+def _identity(bundle: Bundle, mark: bytes, place: tuple[int, int], last: bytes) -> bytes:
+    """Return the id of a frame, with its defects noted; that of the last one if the format is unknown."""
     if bundle.format is None:
         return last
     start, end = place
@@ -235,22 +303,30 @@ def _note_frame(bundle: Bundle, mark: bytes, place: tuple[int, int], last: bytes
         bundle.defects.append(invalid("grit.id.zero", f"a tombstone is all zero, at {start}"))
     if identity <= last:
         bundle.defects.append(invalid("grit.bundle.exact", f"the frame {identity.hex()} is duplicate or unsorted"))
-    bundle.places[identity] = None if mark == b"x" else (start, end)
-    if mark == b"x":
-        bundle.shapes[identity] = TOMBSTONE
-        return identity
-    try:
-        value, out_of_order = bundle.value_of(content)
-    except Refusal as refusal:
-        bundle.defects += refusal.defects
-    else:
-        bundle.shapes[identity] = _SHELL if isinstance(value, Blob) else value
-        if out_of_order:
-            bundle.unordered[identity] = out_of_order[0]
     return identity
 
 
+def _value(bundle: Bundle, identity: bytes, place: tuple[int, int]) -> Object | None:
+    """Return the object of a frame, with its defects noted; of a blob only that it is one; None if it is invalid."""
+    try:
+        value, out_of_order = bundle.value_of(bytes(bundle.data[place[0] : place[1]]))
+    except Refusal as refusal:
+        bundle.defects += refusal.defects
+        return None
+    if out_of_order:
+        bundle.unordered[identity] = out_of_order[0]
+    if isinstance(value, Step):
+        bundle.actors.add(value.actor)
+    return _SHELL if isinstance(value, Blob) else value
+
+
 def _check_digest(bundle: Bundle) -> None:
+    if not _has_digest(bundle):
+        bundle.defects.append(invalid("grit.bundle.verify", "the digest does not match the bundle", "digest"))
+
+
+def _has_digest(bundle: Bundle) -> bool:
+    """Return whether a bundle ends with its digest."""
     assert bundle.format is not None
     hasher = bundle.format.hasher()
     with memoryview(bundle.data) as view:
@@ -258,8 +334,7 @@ def _check_digest(bundle: Bundle) -> None:
         for at in range(0, end, 1 << 20):
             with view[at : min(at + (1 << 20), end)] as part:
                 hasher.update(part)
-    if hasher.digest() != bundle.data[end:]:
-        bundle.defects.append(invalid("grit.bundle.verify", "the digest does not match the bundle", "digest"))
+    return bytes(hasher.digest()) == bundle.data[end:]
 
 
 def _check_graph(bundle: Bundle, tree_depth: int | None) -> None:

@@ -8,6 +8,7 @@ Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` acc
 
 from __future__ import annotations
 
+import struct
 from operator import itemgetter
 from typing import Final, TypeVar
 
@@ -39,6 +40,8 @@ __all__ = ["decode", "encode", "encode_head", "in_order"]
 _UINT, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
 _INDEFINITE, _NULL, _BREAK = 31, 0xF6, 0xFF
 _ID_HEAD: Final = b"\x58\x20"
+_STEP: Final = struct.Struct("2s32s" * 5)
+_PAIR: Final = struct.Struct("2s32s2s32s")
 _SHORT_HEADS: Final = tuple(bytes((byte,)) for byte in range(256))
 _ARITY: Final = (3, 2, 4, 2, 6)  # elements of the array, by kind
 _TYPE_NAMES: Final = ("integer", "integer", "byte string", "text", "array", "map", "tag", "simple value")
@@ -65,6 +68,8 @@ def encode(value: Object) -> bytes:
     Raises:
         Refusal: the value has none.
     """
+    if isinstance(value, Blob) and not value.headers:
+        return b"\x83\x00\xa0" + _bytes(value.data)
     check_values(value, CBOR)
     match value:
         case Blob(headers, data):
@@ -89,6 +94,9 @@ def decode(data: bytes) -> Object:
 
     Spec: :rule:`grit.object.class`.
     """
+    plain = _read_plain(data)
+    if plain is not None:
+        return plain
     reader, unfit = _Reader(data), None
     try:
         value = reader.read()
@@ -105,6 +113,32 @@ def decode(data: bytes) -> Object:
         defects.append(unfit)
     assert defects, "the strict reader met an ill-formed item in a well-formed one"
     raise Refusal(defects)
+
+
+def _read_plain(data: bytes) -> Object | None:
+    """Return the value of bytes that are read in few operations and have no defect; None for all other bytes."""
+    start = data[:2]
+    if start == b"\x86\x04" and len(data) == 2 + _STEP.size:
+        head, previous, head_2, actor, head_3, inbox, head_4, outbox, head_5, core = _STEP.unpack_from(data, 2)
+        ids = previous, actor, inbox, outbox, core
+        is_plain = head == head_2 == head_3 == head_4 == head_5 == _ID_HEAD and ZERO not in ids
+        return Step(*ids) if is_plain else None
+    if start == b"\x82\x03" and len(data) > 3 and data[2] >> 5 == _MAP:
+        count = (len(data) - 3) // _PAIR.size
+        if not 0 < count < 24 or data[:3] != start + encode_head(_MAP, count) or len(data) != 3 + count * _PAIR.size:
+            return None
+        return _plain_mailbox(data[3:])
+    return None
+
+
+def _plain_mailbox(body: bytes) -> Mailbox | None:
+    pairs, last = [], ZERO
+    for head, key, other_head, target in _PAIR.iter_unpack(body):
+        if head != _ID_HEAD or other_head != _ID_HEAD or key <= last or target == ZERO:
+            return None
+        pairs.append((key, target))
+        last = key
+    return Mailbox(tuple(pairs))
 
 
 def _text(text: str) -> bytes:

@@ -5,17 +5,22 @@ Spec: "Terms" of ``runtime/history``.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.findings import Place
+from gritstone_conformance.model.packed import Ids, ReadList
 from gritstone_conformance.model.proposals import Covered, message_type
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Step
 
 __all__ = ["Chain", "Channel", "read_chain"]
+
+_NEAR: Final = 8  # positions of a channel that are looked at before they are indexed
 
 
 @dataclass(slots=True)
@@ -34,10 +39,10 @@ class Chain:
     """
 
     actor: bytes
-    ids: list[bytes]
-    steps: list[Step]
-    inboxes: list[dict[bytes, bytes]]
-    outboxes: list[dict[bytes, bytes]]
+    ids: Sequence[bytes]
+    steps: Sequence[Step]
+    inboxes: Sequence[dict[bytes, bytes]]
+    outboxes: Sequence[dict[bytes, bytes]]
     cut: bool
     read_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     sent_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
@@ -71,7 +76,19 @@ class Chain:
 
 
 def read_chain(shelf: Shelf, actor: bytes, head: bytes, *, is_agent: bool = False) -> Chain:
-    """Return the chain of a head."""
+    """Return the chain of a head; on a shelf that forgets, its steps and mailboxes are read when they are asked for."""
+    ids, steps, inboxes, outboxes = _packed(shelf, head) if shelf.forgets else _listed(shelf, head)
+    if is_agent:
+        returns = _returns(inboxes), _returns(outboxes)
+        return Chain(actor, ids, steps, inboxes, outboxes, _is_note(shelf, inboxes[0].get(actor)), *returns)
+    cut = any(message_type(shelf.message(message)) == "cleanup" for message in inboxes[0].values())
+    return Chain(actor, ids, steps, inboxes, outboxes, cut)
+
+
+_Boxes = Sequence[dict[bytes, bytes]]
+
+
+def _listed(shelf: Shelf, head: bytes) -> tuple[Sequence[bytes], Sequence[Step], _Boxes, _Boxes]:
     ids = [head]
     steps = [shelf.step(head)]
     while (previous := steps[-1].previous) is not None:
@@ -79,13 +96,23 @@ def read_chain(shelf: Shelf, actor: bytes, head: bytes, *, is_agent: bool = Fals
         steps.append(shelf.step(previous))
     ids.reverse()
     steps.reverse()
-    inboxes = [shelf.mail(step.inbox) for step in steps]
-    outboxes = [shelf.mail(step.outbox) for step in steps]
-    if is_agent:
-        returns = _returns(inboxes), _returns(outboxes)
-        return Chain(actor, ids, steps, inboxes, outboxes, _is_note(shelf, inboxes[0].get(actor)), *returns)
-    cut = any(message_type(shelf.message(message)) == "cleanup" for message in inboxes[0].values())
-    return Chain(actor, ids, steps, inboxes, outboxes, cut)
+    return ids, steps, [shelf.mail(step.inbox) for step in steps], [shelf.mail(step.outbox) for step in steps]
+
+
+def _packed(shelf: Shelf, head: bytes) -> tuple[Sequence[bytes], Sequence[Step], _Boxes, _Boxes]:
+    ids = Ids()
+    at: bytes | None = head
+    while at is not None:
+        ids.append(at)
+        at = shelf.step(at).previous
+        shelf.trim()
+    ids.reverse()
+
+    def step(index: int) -> Step:
+        return shelf.step(ids[index])
+
+    inboxes = ReadList(len(ids), lambda index: shelf.mail(step(index).inbox))
+    return ids, ReadList(len(ids), step), inboxes, ReadList(len(ids), lambda index: shelf.mail(step(index).outbox))
 
 
 def _is_note(shelf: Shelf, message: bytes | None) -> bool:
@@ -102,18 +129,19 @@ def _is_note(shelf: Shelf, message: bytes | None) -> bool:
     return note.previous is None and is_empty and is_id and headers == {"mt": "cleanup", "cut": headers["cut"]}
 
 
-def _returns(boxes: list[dict[bytes, bytes]]) -> dict[tuple[int, bytes], bytes]:
+def _returns(boxes: _Boxes) -> dict[tuple[int, bytes], bytes]:
     """Return (step, actor) of each entry that is there again after it was dropped, to what it was before."""
     found: dict[tuple[int, bytes], bytes] = {}
     dropped: dict[bytes, bytes] = {}
-    for index in range(1, len(boxes)):
-        before, after = boxes[index - 1], boxes[index]
+    before: dict[bytes, bytes] = {}
+    for index, after in enumerate(boxes):
         if before is after:
             continue
         for actor in before.keys() - after.keys():
             dropped[actor] = before[actor]
         for actor in (after.keys() - before.keys()) & dropped.keys():
             found[index, actor] = dropped.pop(actor)
+        before = after
     return found
 
 
@@ -124,57 +152,74 @@ class Channel:
     Attributes:
         messages: the messages.
         senders: for each, the index of the step that sent it.
-        matched: positions that a step of the receiver was matched with.
         last: the position matched last, -1 before the first.
-        places: message to its positions, ascending.
         begins: positions at which a chain begins, ascending.
     """
 
-    messages: list[bytes] = field(default_factory=list)
-    senders: list[int] = field(default_factory=list)
-    matched: set[int] = field(default_factory=set)
+    messages: Ids = field(default_factory=Ids)
+    senders: array[int] = field(default_factory=lambda: array("I"))
     last: int = -1
-    places: dict[bytes, list[int]] = field(default_factory=dict)
-    begins: list[int] = field(default_factory=list)
+    begins: array[int] = field(default_factory=lambda: array("I"))
+    _matched: bytearray = field(default_factory=bytearray)
+    _places: dict[bytes, list[int]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[bytes, list[int]]:
+        """Message to its positions, ascending; not to be changed."""
+        if not self._places:
+            for position, message in enumerate(self.messages):
+                self._places.setdefault(message, []).append(position)
+        return self._places
 
     def send(self, message: bytes, previous: bytes | None, step: int) -> None:
         """Note that a step sent a message."""
-        position = len(self.messages)
-        if previous is None or position == 0 or self.messages[-1] != previous:
+        position = len(self._matched)
+        if previous is None or position == 0 or not self.messages.is_at(position - 1, previous):
             self.begins.append(position)
         self.messages.append(message)
         self.senders.append(step)
-        self.places.setdefault(message, []).append(position)
+        self._matched.append(0)
+        if self._places:
+            self._places.setdefault(message, []).append(position)
 
     def match(self, message: bytes) -> int | None:
         """Match a covered message with its first position after the last, and return it; None where there is none."""
-        places = self.places.get(message, [])
-        at = bisect_right(places, self.last)
-        if at == len(places):
-            return None
-        self.matched.add(places[at])
-        self.last = places[at]
-        return self.last
+        position = self._next(message, self.last)
+        if position is not None:
+            self.note(position)
+        return position
+
+    def note(self, position: int) -> None:
+        """Note a position as the one matched last."""
+        self._matched[position] = 1
+        self.last = position
+
+    def is_matched(self, position: int) -> bool:
+        """Return whether a position was matched with a step of the receiver."""
+        return bool(self._matched[position])
+
+    def matched(self) -> Iterator[int]:
+        """Yield the positions that were matched with a step of the receiver, ascending."""
+        return (position for position, is_matched in enumerate(self._matched) if is_matched)
 
     def can_match(self, messages: Iterable[bytes]) -> bool:
         """Return whether all of these messages could be matched, in this order."""
         last = self.last
         for message in messages:
-            places = self.places.get(message, [])
-            at = bisect_right(places, last)
-            if at == len(places):
+            position = self._next(message, last)
+            if position is None:
                 return False
-            last = places[at]
+            last = position
         return True
 
     def unmatch(self) -> None:
         """Forget what was matched."""
-        self.matched.clear()
+        self._matched = bytearray(len(self._matched))
         self.last = -1
 
     def fault(self, message: bytes) -> str:
         """Return the fault of a message that could not be matched."""
-        open_ones = [position for position in self.places.get(message, ()) if position not in self.matched]
+        open_ones = [position for position in self.places.get(message, ()) if not self._matched[position]]
         if message not in self.places:
             return "unsent"
         if not open_ones:
@@ -184,6 +229,13 @@ class Channel:
 
     def unmatched(self, message: bytes) -> int | None:
         """Return the last position of a message that was matched with no step, or None."""
-        return max(
-            (position for position in self.places.get(message, ()) if position not in self.matched), default=None
-        )
+        return max((position for position in self.places.get(message, ()) if not self._matched[position]), default=None)
+
+    def _next(self, message: bytes, last: int) -> int | None:
+        """Return the first position of a message after another one; most often it is the next."""
+        for position in range(last + 1, last + 1 + _NEAR):
+            if self.messages.is_at(position, message):
+                return position
+        places = self.places.get(message, [])
+        at = bisect_right(places, last)
+        return None if at == len(places) else places[at]

@@ -43,8 +43,10 @@ def unread(shelf: Shelf, tip: bytes | None, cursor: bytes | None) -> Unread:
     """
     if tip is None or tip == cursor:
         return NOTHING
-    ids = [tip]
     previous = shelf.message(tip).previous
+    if previous is None or previous == cursor:
+        return Unread((tip,), previous is None)
+    ids = [tip]
     while previous is not None and previous != cursor:
         ids.append(previous)
         previous = shelf.message(previous).previous

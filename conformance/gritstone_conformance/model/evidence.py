@@ -5,8 +5,8 @@ Spec: "Terms" of ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from gritstone_conformance.model.away import stopped_at
 from gritstone_conformance.model.bundle import Bundle
@@ -15,7 +15,7 @@ from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.image.world import kernel_actor
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree
+from gritstone_conformance.model.values import Blob, Object
 
 __all__ = ["History", "has_history", "open_history"]
 
@@ -29,6 +29,7 @@ class History:
         references: names to targets.
         agent: the target of ``runtime/agent``, or None.
         chains: actors to their chains, ascending.
+        numbers: actors to their numbers from 0, ascending.
         channels: (sender, receiver) to what was sent.
         unverified: what the bundle does not hold enough to decide, in words.
         max_attempts: after how many failures actors are marked, where that is known.
@@ -40,6 +41,7 @@ class History:
     references: dict[str, bytes]
     agent: bytes | None
     chains: dict[bytes, Chain]
+    numbers: dict[bytes, int]
     channels: dict[tuple[bytes, bytes], Channel] = field(default_factory=dict)
     unverified: list[str] = field(default_factory=list)
     max_attempts: int | None = None
@@ -89,34 +91,24 @@ def open_history(bundle: Bundle) -> History:
     fmt = bundle.format
     assert fmt is not None
 
-    def look(identity: bytes) -> Object | Tombstone | Defect:
-        shape = bundle.shapes.get(identity)
-        if shape is None:
-            return missing("grit.bundle.exact", f"{identity.hex()} is absent")
-        data = bundle.encoding(identity) if isinstance(shape, Blob) else None
-        return shape if data is None else fmt.decode(data)
-
-    shelf = Shelf(fmt, look)
-    shelf.whole.update(bundle.shapes)
-    shelf.known = {value: identity for identity, value in bundle.shapes.items() if isinstance(value, Message | Tree)}
+    shelf = Shelf(fmt, partial(_look, bundle))
+    shelf.closed, shelf.forgets, shelf.keeps_blobs = bundle.shapes, bundle.is_large, True
+    if not bundle.is_large:
+        shelf.hold(bundle.shapes)
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
     heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")
     chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
-    kernel = kernel_actor(fmt)
-    is_image = any(step.actor == kernel for step in _reached_steps(shelf, bundle.references.values()))
-    return History(shelf, dict(bundle.references), agent, chains, kernel=kernel if is_image else None)
+    numbers = {actor: number for number, actor in enumerate(chains)}
+    kernel = kernel_actor(fmt) if kernel_actor(fmt) in bundle.actors else None
+    return History(shelf, dict(bundle.references), agent, chains, numbers, kernel=kernel)
 
 
-def _reached_steps(shelf: Shelf, targets: Iterable[bytes]) -> Iterator[Step]:
-    """Yield the steps that targets are, or reach by edges ``previous``, each once."""
-    met: set[bytes] = set()
-    for target in targets:
-        at: bytes | None = target
-        while at is not None and at not in met:
-            met.add(at)
-            step = shelf.look(at)
-            if not isinstance(step, Step):
-                break
-            yield step
-            at = step.previous
+def _look(bundle: Bundle, identity: bytes) -> Object | Tombstone | Defect:
+    """Return the object of an id, its tombstone, or the defect of not having it."""
+    shape = bundle.shapes.get(identity)
+    if shape is None:
+        return missing("grit.bundle.exact", f"{identity.hex()} is absent")
+    data = bundle.encoding(identity) if isinstance(shape, Blob) else None
+    assert bundle.format is not None
+    return shape if data is None else bundle.format.decode(data)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BLAME", "FAULTS", "Finding", "Place", "in_order", "named"]
+__all__ = ["BLAME", "FAULTS", "Finding", "Place", "earliest", "in_order", "named"]
 
 FAULTS: Final[dict[str, tuple[int, str]]] = {
     "bundle": (1, "runtime.history.bundle"),
@@ -108,19 +108,25 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     Of those that name a step of one actor only those of its earliest step at fault count.
     """
     listed = list(findings)
-    earliest: dict[bytes, int] = {}
-    for finding in listed:
-        actor, index = finding.place.actor, finding.place.index
-        if actor is not None and index is not None:
-            earliest[actor] = min(index, earliest.get(actor, index))
+    first = earliest(listed)
     counted = [
         finding
         for finding in listed
         if finding.place.index is None
         or finding.place.actor is None
-        or finding.place.index == earliest[finding.place.actor]
+        or finding.place.index == first[finding.place.actor]
     ]
     return sorted(counted, key=_rank)
+
+
+def earliest(findings: Iterable[Finding]) -> dict[bytes, int]:
+    """Return actors to the index of their earliest step at fault."""
+    first: dict[bytes, int] = {}
+    for finding in findings:
+        actor, index = finding.place.actor, finding.place.index
+        if actor is not None and index is not None:
+            first[actor] = min(index, first.get(actor, index))
+    return first
 
 
 def named(findings: Iterable[Finding]) -> Finding | None:

@@ -25,14 +25,14 @@ class Format:
         name: its name on the wire.
         encode: the one encoding of a value; raises Refusal.
         decode: the value that bytes spell; raises Refusal.
-        hasher: a new hash with ``update`` and ``digest``.
+        hasher: a new hash with ``update`` and ``digest``, of bytes if they are given.
         in_order: a map's pairs of text and anything, in the format's order.
     """
 
     name: str
     encode: Callable[[Object], bytes]
     decode: Callable[[bytes], Object]
-    hasher: Callable[[], Any]
+    hasher: Callable[..., Any]
     in_order: Callable[[tuple[tuple[str, Any], ...]], list[tuple[str, Any]]]
 
     def hash(self, data: bytes) -> bytes:
@@ -40,9 +40,8 @@ class Format:
 
         Spec: :rule:`grit.id.whole`.
         """
-        hasher = self.hasher()
-        hasher.update(data)
-        return bytes(hasher.digest())
+        digest: bytes = self.hasher(data).digest()
+        return digest
 
     def decode_within(self, data: bytes, object_bytes: int) -> Object:
         """Decode with a limit, which is checked before anything else.

@@ -8,7 +8,10 @@ Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` acc
 
 from __future__ import annotations
 
-from typing import TypeVar
+import re
+import struct
+from functools import lru_cache
+from typing import Final, TypeVar
 
 from gritstone_conformance.model.check import check_values
 from gritstone_conformance.model.grammar import FRAMED, check_key, check_name, check_value
@@ -33,6 +36,10 @@ __all__ = ["decode", "decode_in_any_order", "encode", "in_order"]
 _HEADER_BYTES = 28  # the longest header, its NUL included
 _LENGTH_DIGITS = 19
 _STEP_BYTES = 5 * 32
+_HEADER: Final = re.compile(rb"(blob|tree|message|mailbox|step) (0|[1-9][0-9]{0,18})\0")
+_STEP: Final = struct.Struct("32s" * 5)
+_STEP_HEADER: Final = b"step 160\0"
+_PAIR: Final = struct.Struct("32s32s")
 _ORDER_RULES = frozenset({"grit.header.order", "grit.tree.key-order", "grit.mailbox.key-order"})
 
 _Value = TypeVar("_Value")
@@ -49,6 +56,8 @@ def encode(value: Object) -> bytes:
     Raises:
         Refusal: the value has no encoding.
     """
+    if isinstance(value, Blob) and not value.headers:
+        return b"blob %d\0\0%s" % (1 + len(value.data), value.data)
     check_values(value, FRAMED)
     body = _body(value)
     return b"%s %d\0%s" % (kind_of(value).encode(), len(body), body)
@@ -62,6 +71,9 @@ def decode(data: bytes) -> Object:
 
     Spec: :rule:`grit.object.class`.
     """
+    plain = _read_plain(data)
+    if plain is not None:
+        return plain
     value, defects = _read(data)
     if defects or value is None:
         raise Refusal(defects)
@@ -80,6 +92,76 @@ def decode_in_any_order(data: bytes) -> tuple[Object, tuple[Defect, ...]]:
     if value is None or _repeats_a_key(value) or any(defect.rule not in _ORDER_RULES for defect in defects):
         raise Refusal(defects)
     return value, tuple(defects)
+
+
+def _read_plain(data: bytes) -> Object | None:
+    """Return the value of bytes that are read in few operations and have no defect; None for all other bytes."""
+    if data.startswith(_STEP_HEADER) and len(data) == len(_STEP_HEADER) + _STEP.size:
+        previous, actor, inbox, outbox, core = _STEP.unpack_from(data, len(_STEP_HEADER))
+        is_plain = actor != ZERO and core != ZERO
+        return Step(_maybe(previous), actor, _maybe(inbox), _maybe(outbox), core) if is_plain else None
+    header = _HEADER.match(data)
+    if header is None or int(header[2]) != len(data) - header.end():
+        return None
+    body = data[header.end() :]
+    match header[1]:
+        case b"mailbox" if body and len(body) % _PAIR.size == 0:
+            return _plain_mailbox(body)
+        case b"tree" if body:
+            return _plain_tree(body)
+        case b"message" if len(body) > 64:
+            headers, content = _plain_headers(body[32:-32]), body[-32:]
+            return None if headers is None or content == ZERO else Message(_maybe(body[:32]), headers, content)
+        case b"blob" if body[:1] == b"\0":
+            return Blob((), body[1:])
+    return None
+
+
+def _plain_mailbox(body: bytes) -> Mailbox | None:
+    last = ZERO
+    pairs = tuple(_PAIR.iter_unpack(body))
+    for key, target in pairs:
+        if key <= last or target == ZERO:
+            return None
+        last = key
+    return Mailbox(pairs)
+
+
+def _plain_tree(body: bytes) -> Tree | None:
+    entries, at, last = [], 0, ""
+    while at < len(body):
+        end = body.find(b"\0", at)
+        name = _plain_name(body[at:end])
+        at = end + 33
+        target = body[end + 1 : at]
+        if name is None or end < 0 or at > len(body) or target == ZERO or name <= last:
+            return None
+        entries.append((name, target))
+        last = name
+    return Tree(tuple(entries))
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(data: bytes) -> str | None:
+    """Return the name that bytes are, or None; the same few names stand in most trees."""
+    name = data.decode("latin-1")
+    return None if check_name(name, FRAMED) else name
+
+
+@lru_cache(maxsize=1024)
+def _plain_headers(data: bytes) -> Headers | None:
+    """Return the headers that bytes are in full and without a defect; the same few lists stand in most messages."""
+    defects: list[Defect] = []
+    body = _Body(data, defects)
+    try:
+        headers = body.headers()
+    except _Cut:
+        return None
+    return headers if body.at == len(data) and not defects else None
+
+
+def _maybe(identity: bytes) -> bytes | None:
+    return None if identity == ZERO else identity
 
 
 def _read(data: bytes) -> tuple[Object | None, list[Defect]]:
@@ -151,7 +233,7 @@ class _Body:
         try:
             match kind:
                 case "blob":
-                    return Blob(self._headers(), self.body[self.at :])
+                    return Blob(self.headers(), self.body[self.at :])
                 case "tree":
                     return Tree(self._entries())
                 case "message":
@@ -190,7 +272,8 @@ class _Body:
             rule, word = (unique, "twice") if key == last else (order, "out of order")
             self.defects.append(invalid(rule, f"the {what} {key[:40]!r} stands {word}"))
 
-    def _headers(self) -> Headers:
+    def headers(self) -> Headers:
+        """Read a list of headers; raises _Cut where it is not ended."""
         pairs: list[tuple[str, str]] = []
         last: bytes | None = None
         while True:
@@ -222,7 +305,7 @@ class _Body:
 
     def _message(self) -> Message:
         previous = self._id("previous", optional=True)
-        headers = self._headers()
+        headers = self.headers()
         content = self._id("content", rule="grit.message.content")
         if self.at != len(self.body):
             raise self._cut("grit.framed.fill", f"{len(self.body) - self.at} bytes after the content")

@@ -23,6 +23,7 @@ __all__ = [
     "check_target",
     "close",
     "edges",
+    "is_closure",
     "leads",
 ]
 
@@ -91,6 +92,30 @@ def _labels(value: Object) -> list[str]:
         case Step():
             names = ("previous", "actor", "inbox", "outbox", "core")
             return [name for name in names if getattr(value, name) is not None]
+
+
+def is_closure(roots: Iterable[bytes], objects: Mapping[bytes, Object | Tombstone]) -> bool:
+    """Return whether objects are exactly what roots reach, with edges to permitted kinds only.
+
+    No walk is needed for that: an id is a hash, so edges lead in no circle, and what is not a root is reached if an
+    edge leads to it.
+    """
+    ends = set(roots)
+    for value in objects.values():
+        for target, kinds in () if isinstance(value, Tombstone) else leads(value):
+            if type(objects.get(target)) not in _TYPES[kinds]:
+                return False
+            ends.add(target)
+    return len(ends) == len(objects) and all(end in objects for end in ends)
+
+
+_TYPES: Final[dict[tuple[str, ...], set[type]]] = {
+    _TREE: {Tree},
+    _MESSAGE: {Message},
+    _MAILBOX: {Mailbox},
+    _STEP: {Step},
+    _CONTENT: {Blob, Tree, Tombstone},
+}
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ Spec: ``wit/nodes``.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from gritstone_conformance.model.flow.law import FLOWS
@@ -31,13 +32,21 @@ def law_at(shelf: Shelf, core: bytes, node: str, content: bytes | None = None) -
 
     Spec: :rule:`wit.node.forms`.
     """
-    law = law_of(shelf, core)
-    return law if law.is_exclusive else _law_with(shelf, core if content is None else content, node)
+    law = _law_with(shelf, core, "wit")
+    if (law is not None and law.is_exclusive) or (node == "wit" and content is None):
+        return law
+    return _law_with(shelf, core if content is None else content, node)
 
 
 def _law_with(shelf: Shelf, entries: bytes, node: str) -> Law | None:
     data = node_data(shelf, entries, node)
-    return None if data is None else next((law for law in LAWS if law.has(data, shelf.format.name)), None)
+    return None if data is None else _law_with_data(data, shelf.format.name)
+
+
+@lru_cache(maxsize=256)
+def _law_with_data(data: bytes, format_name: str) -> Law | None:
+    """Return the law that has the form of a node's data; most actors have one of a few."""
+    return next((law for law in LAWS if law.has(data, format_name)), None)
 
 
 _NO_LAW = Law()

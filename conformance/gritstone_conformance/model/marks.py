@@ -14,7 +14,7 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import CLASSES, Declined, Failure, is_code
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.law import Foreign
-from gritstone_conformance.model.matching import Matches
+from gritstone_conformance.model.matching import covered_by
 from gritstone_conformance.model.proposals import Proposal, header, message_kind, message_type
 from gritstone_conformance.model.puppet import Context, Draft, Question
 from gritstone_conformance.model.transition import make_step, update_is_refused
@@ -25,18 +25,16 @@ __all__ = ["check_marks"]
 _NOTHING: Final = Channel()
 
 
-def check_marks(history: History, matches: Matches) -> Iterator[Finding]:
+def check_marks(history: History) -> Iterator[Finding]:
     """Yield what is wrong with marks and receipts."""
     for name, target in sorted(history.references.items()):
         if name.startswith("failed/"):
-            yield from _of_mark(history, matches, name, bytes.fromhex(name[7:]), history.shelf.mail(target))
+            yield from _of_mark(history, name, bytes.fromhex(name[7:]), history.shelf.mail(target))
     if history.agent is not None:
         yield from _of_receipts(history, history.agent)
 
 
-def _of_mark(
-    history: History, matches: Matches, name: str, actor: bytes, target: dict[bytes, bytes]
-) -> Iterator[Finding]:
+def _of_mark(history: History, name: str, actor: bytes, target: dict[bytes, bytes]) -> Iterator[Finding]:
     place = Place(name, actor)
     ((sender, failed),) = target.items()
     message = history.shelf.message(failed)
@@ -50,7 +48,7 @@ def _of_mark(
             return
     elif not history.is_open(sender) and any(
         later > position and message_type(history.shelf.message(channel.messages[later])) != "update"
-        for later in channel.matched
+        for later in channel.matched()
     ):
         yield Finding("overtaken", place, "the actor read a later message of that sender that is not an update")
     kind = message_kind(actor, message, has_step=actor in history.chains)
@@ -59,7 +57,7 @@ def _of_mark(
     elif not _fails(history, actor, Proposal(kind, ((sender, failed),))):
         yield Finding("mark", place, "the message that the mark names does not fail")
     if history.agent is not None and sender != history.agent:
-        yield from _of_count(history, matches, place, (history.agent, sender, actor), failed)
+        yield from _of_count(history, place, (history.agent, sender, actor), failed)
 
 
 def _fails(history: History, actor: bytes, proposal: Proposal) -> bool:
@@ -83,9 +81,7 @@ def _fails(history: History, actor: bytes, proposal: Proposal) -> bool:
         return bool(doubtful)
 
 
-def _of_count(
-    history: History, matches: Matches, place: Place, who: tuple[bytes, bytes, bytes], failed: bytes
-) -> Iterator[Finding]:
+def _of_count(history: History, place: Place, who: tuple[bytes, bytes, bytes], failed: bytes) -> Iterator[Finding]:
     """Yield a finding unless there is exactly one receipt, or more for a reason."""
     agent, sender, actor = who
     receipts = [each for each in _receipts(history, agent, sender) if header(each[1], "reply") == failed.hex()]
@@ -98,7 +94,7 @@ def _of_count(
         for (other, receiver), channel in history.channels.items()
         if other == sender and receiver != actor
     )
-    if len(receipts) < 2 or elsewhere or _was_healed(history, matches, actor):
+    if len(receipts) < 2 or elsewhere or _was_healed(history, actor):
         return
     if history.is_open(sender) or history.is_cut(actor):
         history.unverified.append(f"{place.path}: why there are {len(receipts)} receipts is not known in full")
@@ -106,15 +102,16 @@ def _of_count(
         yield Finding("receipt", place, f"there are {len(receipts)} receipts for the message")
 
 
-def _was_healed(history: History, matches: Matches, actor: bytes) -> bool:
+def _was_healed(history: History, actor: bytes) -> bool:
     """Return whether some step of an actor answers an update that was not refused."""
     chain = history.chains.get(actor)
-    for index in range(1, len(chain) if chain is not None else 0):
+    covered = () if chain is None else covered_by(history, chain)
+    for index in range(1, len(covered)):
         assert chain is not None
-        covered = matches.covered[actor][index]
-        message = history.shelf.message(covered[0][1]) if covered else None
+        read = covered[index]
+        message = history.shelf.message(read[0][1]) if read else None
         is_update = message is not None and message_type(message) == "update"
-        if is_update and not update_is_refused(history.shelf, chain.ids[index - 1], covered[0]):
+        if is_update and not update_is_refused(history.shelf, chain.ids[index - 1], read[0]):
             return True
     return False
 

@@ -5,58 +5,93 @@ Spec: ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.chains import Chain, Channel
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.findings import Finding, Place
+from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.packed import ReadList
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
 
-__all__ = ["Matches", "match_all"]
+__all__ = ["Matching", "Sources", "covered_by"]
+
+
+class Sources:
+    """The steps that sent what each step of an actor covers, in 12 bytes for each message; actors are numbers."""
+
+    __slots__ = ("_ends", "_senders", "_steps")
+
+    def __init__(self) -> None:
+        self._senders, self._steps, self._ends = array("I"), array("I"), array("I")
+
+    def append(self, sources: Iterable[tuple[int, int]]) -> None:
+        """Append the sources of the next step: senders, and indexes of their steps."""
+        for sender, index in sources:
+            self._senders.append(sender)
+            self._steps.append(index)
+        self._ends.append(len(self._steps))
+
+    def of(self, index: int) -> list[tuple[int, int]]:
+        """Return the sources of a step: senders, and indexes of their steps."""
+        begin, end = self._ends[index - 1] if index else 0, self._ends[index]
+        return list(zip(self._senders[begin:end], self._steps[begin:end], strict=True)) if end > begin else []
+
+
+def covered_by(history: History, chain: Chain) -> Sequence[Covered]:
+    """Return what each step of an actor covers; nothing where that is believed."""
+
+    def read(index: int) -> Covered:
+        return () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
+
+    return ReadList(len(chain), read) if history.shelf.forgets else list(map(read, range(len(chain))))
 
 
 @dataclass(slots=True)
-class Matches:
-    """What was matched.
+class Matching:
+    """Matches every message that an actor covers with a position in what its sender sent, step by step.
 
     Attributes:
+        history: the history, with all channels to the actor.
+        chain: the chain of the actor.
+        covered: what each of its steps covers.
+        sources: the steps that sent what its steps cover; actors are their numbers in the history.
         findings: what is wrong.
-        covered: actors to what each of their steps covers.
-        sources: actors to the steps, as (sender, index), that sent what each of their steps covers.
+        senders: whose channels to the actor were looked at.
     """
 
+    history: History
+    chain: Chain
+    covered: Sequence[Covered]
+    sources: Sources = field(default_factory=Sources)
     findings: list[Finding] = field(default_factory=list)
-    covered: dict[bytes, list[Covered]] = field(default_factory=dict)
-    sources: dict[bytes, list[list[tuple[bytes, int]]]] = field(default_factory=dict)
+    senders: set[bytes] = field(default_factory=set)
+    _adopted: int = field(init=False)
+    _unmatched: set[bytes] = field(init=False)
 
+    def __post_init__(self) -> None:
+        """Match what is believed, before any step."""
+        if self.chain.cut:
+            _believe_first(self.history, self.chain)
+            self.senders.update(self.chain.inboxes[0])
+        self._adopted = self.history.adopted_steps(self.chain.actor)
+        self._unmatched = _unmatched_senders(self.history, self.chain, self.covered) if self._adopted else set()
 
-def match_all(history: History) -> Matches:
-    """Match every covered message with a position in what its sender sent."""
-    matches = Matches()
-    for actor, chain in history.chains.items():
-        if chain.cut:
-            _believe_first(history, chain)
-        covered = matches.covered[actor] = [
-            () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
-            for index in range(len(chain))
-        ]
-        adopted = history.adopted_steps(actor)
-        unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
-        sources: list[list[tuple[bytes, int]]] = []
-        for index, messages in enumerate(covered):
-            sources.append([])
-            for sender, message in messages:
-                if index < adopted and sender in unmatched:
-                    history.unverified.append(f"{message.hex()} may have been covered in another store")
-                    continue
-                position = _match(history, chain.place(index, f"inbox/{sender.hex()}"), (sender, message), matches)
-                if position is not None and index >= adopted and not history.is_open(sender):
-                    sources[-1].append((sender, history.channels[sender, actor].senders[position]))
-            if actor != history.agent and not _is_believed(history, chain, index):
-                matches.findings += _of_kinds(history, chain, index, messages)
-        matches.sources[actor] = sources
-    return matches
+    def match(self, index: int) -> None:
+        """Match what the next step covers."""
+        history, actor, sources = self.history, self.chain.actor, []
+        for sender, message in self.covered[index]:
+            self.senders.add(sender)
+            if index < self._adopted and sender in self._unmatched:
+                history.unverified.append(f"{message.hex()} may have been covered in another store")
+                continue
+            position = _match(history, self.chain, index, (sender, message), self.findings)
+            if position is not None and index >= self._adopted and not history.is_open(sender):
+                sources.append((history.numbers[sender], history.channels[sender, actor].senders[position]))
+        self.sources.append(sources)
+        if actor != history.agent and not _is_believed(history, self.chain, index):
+            self.findings += _of_kinds(history, self.chain, index, self.covered[index])
 
 
 def _is_believed(history: History, chain: Chain, index: int) -> bool:
@@ -69,15 +104,13 @@ def _believe_first(history: History, chain: Chain) -> None:
         channel = history.channels.get((sender, chain.actor))
         places = channel.places.get(message) if channel is not None else None
         if channel is not None and places:
-            channel.matched.add(places[0])
-            channel.last = places[0]
+            channel.note(places[0])
 
 
-def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Matches) -> int | None:
-    """Match one message and return its position; None where it has none, which is noted."""
-    assert place.actor is not None, "it is the receiver"
+def _match(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], findings: list[Finding]) -> int | None:
+    """Match one message that a step covers and return its position; None where it has none, which is noted."""
     sender, message = who
-    channel = history.channels.get((sender, place.actor), _NOTHING)
+    channel = history.channels.get((sender, chain.actor), _NOTHING)
     position = channel.match(message)
     if position is not None:
         return position
@@ -85,11 +118,12 @@ def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Ma
         history.unverified.append(f"{message.hex()} was covered, and what its sender sent is not known in full")
         return None
     fault = channel.fault(message)
-    matches.findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
+    place = chain.place(index, f"inbox/{sender.hex()}")
+    findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
     return None
 
 
-def _unmatched_senders(history: History, chain: Chain, covered: list[Covered]) -> set[bytes]:
+def _unmatched_senders(history: History, chain: Chain, covered: Sequence[Covered]) -> set[bytes]:
     """Return the senders whose mail to an adopted actor cannot all be matched; nothing of them is matched so far.
 
     Spec: :rule:`wasm.handoff.recorded`.

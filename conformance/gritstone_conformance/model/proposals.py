@@ -51,7 +51,10 @@ class Proposal:
 
 def header(message: Message, key: str) -> str | None:
     """Return the value of a header of a message."""
-    return next((value for name, value in message.headers if name == key), None)
+    for name, value in message.headers:
+        if name == key:
+            return value
+    return None
 
 
 def message_type(message: Message) -> str:

@@ -221,7 +221,7 @@ def _read(work: Work, sender: bytes, identity: bytes) -> None:
 def _program_tree(work: Work, message: Message) -> Mapping[str, bytes] | None:
     """Return the program tree for a message: the handler of its type, else its content, or None for neither."""
     mt = message_type(message)
-    if not check_name(mt, work.shelf.format.name):
+    if mt and not check_name(mt, work.shelf.format.name):
         handler = work.core.find(["on", mt])
         found = None if handler is None else operands_of(work.shelf, handler)
         if found is not None:

@@ -8,7 +8,7 @@ Spec: "Recomputing a step" in ``runtime/history``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,7 +21,6 @@ from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.law import Foreign, Law
 from gritstone_conformance.model.laws import law_of
-from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
@@ -29,49 +28,54 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import cursor_only, make_step, refusing_rule
 from gritstone_conformance.model.values import Step
 
-__all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
+__all__ = ["LAST_ATTEMPT", "Recomputing"]
 
 LAST_ATTEMPT: Final = (1 << 32) - 1
 """The attempt that stands for all: only ``T`` sees it, and fails less with a larger one."""
 
 
 @dataclass(slots=True)
-class Recomputed:
-    """The outcome of recomputing a step.
+class Recomputing:
+    """Recomputes the steps of an actor one by one; none of the agent, and in an image only those of the kernel actor.
 
     Attributes:
-        findings: the first step of each actor that is not what its transition gives.
+        history: the history.
+        answers: the answers that queries may have had.
+        chain: the chain of the actor.
+        covered: what each of its steps covers.
+        finding: the first step that is not what its transition gives, or None.
         count: steps that were recomputed and are right.
         structural: steps of other code, checked in structure and order only.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    count: int = 0
-    structural: int = 0
-
-
-def recompute(history: History, matches: Matches, found: Iterable[Finding]) -> Recomputed:
-    """Recompute the steps of all actors but the agent; in an image those of the kernel actor only.
 
     Spec: ``image/history``.
     """
-    chains = [chain for chain in history.actors() if history.kernel in (None, chain.actor)]
-    ends = {chain.actor: len(chain) for chain in chains}
-    for finding in found:
-        if finding.place.actor in ends and finding.place.index is not None:
-            ends[finding.place.actor] = min(ends[finding.place.actor], finding.place.index)
-    result, answers = Recomputed(), Answers(history)
-    for chain in chains:
-        adopted = history.adopted_steps(chain.actor)
-        for index in range(1 if chain.cut else 0, ends[chain.actor]):
-            trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index], index < adopted)
-            wrong = trial.check()
-            if wrong is not None:
-                result.findings.append(wrong)
-                break
-            result.structural += trial.is_foreign
-            result.count += not trial.is_foreign
-    return result
+
+    history: History
+    answers: Answers
+    chain: Chain
+    covered: Sequence[Covered]
+    finding: Finding | None = None
+    count: int = 0
+    structural: int = 0
+    _begin: int = field(init=False)
+    _adopted: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the steps that are recomputed."""
+        actor, kernel = self.chain.actor, self.history.kernel
+        is_asked = actor != self.history.agent and kernel in (None, actor)
+        self._begin = int(self.chain.cut) if is_asked else len(self.chain)
+        self._adopted = self.history.adopted_steps(actor)
+
+    def recompute(self, index: int) -> None:
+        """Recompute the next step, unless one was found to be wrong."""
+        if index < self._begin or self.finding is not None:
+            return
+        trial = _Trial(self.history, self.answers, self.chain, index, self.covered[index], index < self._adopted)
+        self.finding = trial.check()
+        if self.finding is None:
+            self.structural += trial.is_foreign
+            self.count += not trial.is_foreign
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """A shelf: objects by id, as code of actors reads them and adds to them.
 
-It stands over a store or a bundle, keeps what it has read but for blobs, which may be erased underneath, and holds what
+It stands over a store or a bundle, keeps what it has read, blobs only where none is erased underneath, and holds what
 was added apart, so that a transition leaves nothing behind unless its result is kept.
 
 Invariant: reading never changes what is underneath; an id that is absent or of the wrong kind raises Refusal.
@@ -8,8 +8,8 @@ Invariant: reading never changes what is underneath; an id that is absent or of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Container, Iterable, Mapping
+from typing import Final, NoReturn
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.graph import Look, Tombstone, leads
@@ -18,7 +18,10 @@ from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
 
-__all__ = ["Shelf"]
+__all__ = ["MOST_HELD", "Shelf"]
+
+MOST_HELD: Final = 20_000  # objects that a shelf which forgets holds
+_SHORT_BYTES: Final = 1024  # data of the longest blob that is kept
 
 
 class Shelf:
@@ -32,6 +35,9 @@ class Shelf:
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
         known: trees and messages that are underneath, to their ids, as far as they were noted.
+        keeps_blobs: whether short blobs are kept once they were read, since none is erased underneath.
+        closed: ids underneath whose whole closure is there; other than ``whole`` it is not changed here.
+        forgets: whether what was read is forgotten from time to time, so that a large bundle need not fit into memory.
         erased: blobs of which data or headers were to be read although they were erased, until the set is cleared.
     """
 
@@ -42,7 +48,10 @@ class Shelf:
         self.roots: dict[bytes, bytes] = {}
         self.nesting: dict[bytes, int] = {}
         self.whole: set[bytes] = set()
+        self.closed: Container[bytes] = frozenset()
         self.known: dict[Object, bytes] = {}
+        self.forgets = False
+        self.keeps_blobs = False
         self.erased: set[bytes] = set()
         self._look = look
         self._values: dict[bytes, Object | Tombstone] = {}
@@ -54,15 +63,24 @@ class Shelf:
         """Return a shelf over a store."""
         return cls(store.format, store.look, store.limits)
 
+    def hold(self, objects: Mapping[bytes, Object | Tombstone]) -> None:
+        """Keep objects that are underneath and were read already; blobs are read again."""
+        held = {identity: value for identity, value in objects.items() if type(value) is not Blob}
+        self._values = held
+        self.known = {value: each for each, value in held.items() if type(value) in (Message, Tree)}  # type: ignore[misc]
+
     def look(self, identity: bytes) -> Object | Tombstone | Defect:
         """Return the object of an id, its tombstone, or the defect of not having it."""
         value = self._values.get(identity)
         if value is not None:
             return value
         found = self._look(identity)
-        if not isinstance(found, Defect | Blob):
+        if not isinstance(found, Defect) and self._is_kept(found):
             self._values[identity] = found
         return found
+
+    def _is_kept(self, found: Object | Tombstone) -> bool:
+        return not isinstance(found, Blob) or (self.keeps_blobs and len(found.data) <= _SHORT_BYTES)
 
     def get(self, identity: bytes) -> Object | Tombstone:
         """Return the object of an id, or its tombstone; raises Refusal where it is absent."""
@@ -81,7 +99,7 @@ class Shelf:
 
     def is_tree(self, identity: bytes) -> bool:
         """Return whether an id leads to a tree."""
-        return isinstance(self.get(identity), Tree)
+        return identity in self._names or isinstance(self.get(identity), Tree)
 
     def blob(self, identity: bytes) -> Blob | None:
         """Return a blob, or None for what is no blob or was erased."""
@@ -96,7 +114,7 @@ class Shelf:
 
     def message(self, identity: bytes) -> Message:
         """Return a message."""
-        value = self.get(identity)
+        value = self._values.get(identity) or self.get(identity)
         return value if isinstance(value, Message) else _wrong(identity, "message")
 
     def step(self, identity: bytes) -> Step:
@@ -138,7 +156,7 @@ class Shelf:
             if isinstance(found, Defect):
                 self.added[identity] = data
                 self._values[identity] = value
-            elif not isinstance(found, Blob):
+            elif self._is_kept(found):
                 self._values[identity] = found
         return identity
 
@@ -151,6 +169,13 @@ class Shelf:
         for identity in self.added:
             self._values.pop(identity, None)
         self.added = {}
+
+    def trim(self, tips: Iterable[bytes] = ()) -> None:
+        """Forget what was read if that is much and this shelf forgets; of roots, all but those of tips."""
+        if self.forgets and len(self._values) > MOST_HELD:
+            roots = {tip: self.roots[tip] for tip in tips if tip in self.roots}
+            self.reread()
+            self.roots = roots
 
     def reread(self) -> None:
         """Forget what was read, because objects underneath were removed. What was added stays."""

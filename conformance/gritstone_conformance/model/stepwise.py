@@ -18,28 +18,28 @@ from gritstone_conformance.model.freezing import thawed
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.values import Blob, Tree
 
-__all__ = ["check_steps"]
+__all__ = ["check_actor", "check_bootstrap"]
 
 
-def check_steps(history: History) -> Iterator[Finding]:
-    """Yield what is wrong with steps, and fill the channels."""
-    yield from _of_bootstrap(history)
-    for actor, chain in history.chains.items():
-        for index, step in enumerate(chain.steps):
-            if step.actor != actor:
-                yield Finding("foreign", chain.place(index, "actor"), f"a step of {step.actor.hex()}")
-            yield from _of_inbox(history, chain, index)
-            yield from _of_outbox(history, chain, index)
-            if actor == history.agent:
-                yield from _of_agent(chain, index)
-            else:
-                yield from _of_core(history, chain, index)
-        if actor != history.agent:
-            yield from _of_first(history, chain)
+def check_actor(history: History, chain: Chain) -> Iterator[Finding]:
+    """Yield what is wrong with the steps of one actor, and fill the channels from it."""
+    actor = chain.actor
+    for index, step in enumerate(chain.steps):
+        if step.actor != actor:
+            yield Finding("foreign", chain.place(index, "actor"), f"a step of {step.actor.hex()}")
+        yield from _of_inbox(history, chain, index)
+        yield from _of_outbox(history, chain, index)
+        if actor == history.agent:
+            yield from _of_agent(chain, index)
+        else:
+            yield from _of_core(history, chain, index)
+        history.shelf.trim(chain.outboxes[index].values())
+    if actor != history.agent:
+        yield from _of_first(history, chain)
 
 
-def _of_bootstrap(history: History) -> Iterator[Finding]:
-    """Check 2, the first step."""
+def check_bootstrap(history: History) -> Iterator[Finding]:
+    """Yield what is wrong with the first step of the agent; this is check 2."""
     if history.agent is None:
         yield Finding("bootstrap", Place("runtime/agent"), "there is no agent")
         return

@@ -12,7 +12,7 @@ from typing import Final
 
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.reporting.conclusions import claim_scope, verdict_words
-from gritstone_conformance.reporting.page.markup import Node, element, write_xml
+from gritstone_conformance.reporting.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.results.report import Report
 

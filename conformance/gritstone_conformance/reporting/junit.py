@@ -14,8 +14,8 @@ from typing import Final
 
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.markup import Node, element, safe, write_xml
 from gritstone_conformance.reporting.messages import found_word
-from gritstone_conformance.reporting.page.markup import Node, element, safe, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.results.expectations import Expectation, blamed_rule
 from gritstone_conformance.results.outcomes import Outcome

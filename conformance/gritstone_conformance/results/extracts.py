@@ -12,6 +12,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 
 from gritstone_conformance.model.evidence import History
@@ -21,7 +22,7 @@ from gritstone_conformance.model.values import Tree
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.diff_context import Level, level
 
-__all__ = ["MOST_ACTORS", "MOST_MESSAGES", "MOST_STEPS", "extract"]
+__all__ = ["MOST_ACTORS", "MOST_MESSAGES", "MOST_STEPS", "Limits", "extract", "nearest_part"]
 
 MOST_STEPS: Final = 200
 MOST_ACTORS: Final = 32
@@ -57,35 +58,73 @@ class _Graph:
     after: dict[_Node, list[_Node]] = field(default_factory=dict)
 
 
-def extract(history: History, finding: Finding) -> dict[str, Json]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a history is listed at most."""
+
+    steps: int
+    actors: int
+    messages: int
+
+
+def extract(history: History, finding: Finding, before: History | None = None) -> dict[str, Json]:
     """Return the ``history`` member of a case line: the context of a finding.
 
     Args:
         history: the judged history.
         finding: the finding that is named.
+        before: the history of an earlier export of the same store, or None.
+    """
+    limits = Limits(MOST_STEPS, MOST_ACTORS, MOST_MESSAGES)
+    part = nearest_part(history, finding, before, limits)
+    left_out = part.pop("left_out")
+    around = [each.to_json() for each in _around(history, finding)]
+    return {"fault": finding.fault, "path": finding.place.path, **part, "around": around, "left_out": left_out}
+
+
+def nearest_part(history: History, finding: Finding | None, before: History | None, limits: Limits) -> dict[str, Json]:
+    """Return actors, steps, messages and cuts nearest to a finding, or to the heads where there is none.
+
+    Args:
+        history: the judged history.
+        finding: the finding, or None.
+        before: the history of an earlier export of the same store, or None.
+        limits: how much is listed at most.
     """
     graph = _graph(history)
-    nearest = _nearest(history, graph, finding)
+    nearest = _nearest(graph, _starts(history, finding), limits)
     kept = [node for node in _ordered(history, graph) if node in nearest]
     numbers = {node: number for number, node in enumerate(kept)}
     lanes = _lanes(history, kept)
-    illegal = numbers.get((finding.place.actor or b"", -1 if finding.place.index is None else finding.place.index))
+    rows = {actor: number for number, actor in enumerate(lanes)}
+    place = None if finding is None else finding.place
+    illegal = None if place is None or place.index is None else numbers.get((place.actor or b"", place.index))
     return {
-        "fault": finding.fault,
-        "path": finding.place.path,
         **({"illegal": illegal} if illegal is not None else {}),
         "actors": [_actor(history, actor) for actor in lanes],
         "steps": [
-            {"actor": lanes.index(actor), "index": index, "id": history.chains[actor].ids[index].hex()}
+            {"actor": rows[actor], "index": index, "id": history.chains[actor].ids[index].hex()}
             for actor, index in kept
         ],
-        "messages": list(_messages(graph, numbers, lanes))[:MOST_MESSAGES],
-        "around": [each.to_json() for each in _around(history, finding)],
+        "messages": list(islice(_messages(graph, numbers, rows), limits.messages)),
+        **({"cuts": [_cut(history, before, numbers, rows)]} if before is not None else {}),
         "left_out": {
             "actors": len(history.chains) - len(lanes),
             "steps": sum(map(len, history.chains.values())) - len(kept),
         },
     }
+
+
+def _cut(history: History, before: History, numbers: dict[_Node, int], lanes: dict[bytes, int]) -> dict[str, Json]:
+    """Return the cut at an earlier export: for each actor the last step before it, as a number, or None."""
+    last: list[Json] = [None] * len(lanes)
+    heads = {actor: chain.ids[-1] for actor, chain in before.chains.items() if actor in lanes}
+    ends = {actor: history.chains[actor].places().get(head) for actor, head in heads.items()}
+    for (actor, index), number in numbers.items():
+        end = ends.get(actor)
+        if end is not None and index <= end:
+            last[lanes[actor]] = number
+    return {"label": "the earlier export", "after": last}
 
 
 def _graph(history: History) -> _Graph:
@@ -125,19 +164,19 @@ def _unread(history: History) -> Iterator[_Letter]:
     """Yield what was sent and matched with no step."""
     for (sender, receiver), channel in sorted(history.channels.items()):
         for position, message in enumerate(channel.messages):
-            if position not in channel.matched:
+            if not channel.is_matched(position):
                 kind = message_type(history.shelf.message(message))
                 yield _Letter(kind, (sender, channel.senders[position]), None, receiver)
 
 
-def _nearest(history: History, graph: _Graph, finding: Finding) -> set[_Node]:
-    """Return the steps nearest to a finding, up to the limits of steps and actors."""
+def _nearest(graph: _Graph, starts: Sequence[_Node], limits: Limits) -> set[_Node]:
+    """Return the steps nearest to some steps, up to the limits of steps and actors."""
     kept: set[_Node] = set()
     actors: set[bytes] = set()
-    waiting = deque(_starts(history, finding))
-    while waiting and len(kept) < MOST_STEPS:
+    waiting = deque(starts)
+    while waiting and len(kept) < limits.steps:
         node = waiting.popleft()
-        if node in kept or (node[0] not in actors and len(actors) == MOST_ACTORS):
+        if node in kept or (node[0] not in actors and len(actors) == limits.actors):
             continue
         kept.add(node)
         actors.add(node[0])
@@ -145,9 +184,9 @@ def _nearest(history: History, graph: _Graph, finding: Finding) -> set[_Node]:
     return kept
 
 
-def _starts(history: History, finding: Finding) -> list[_Node]:
+def _starts(history: History, finding: Finding | None) -> list[_Node]:
     """Return the step of a finding, then the heads of all actors, that of the finding's actor first."""
-    actor, index = finding.place.actor, finding.place.index
+    actor, index = (None, None) if finding is None else (finding.place.actor, finding.place.index)
     found = [(actor, index)] if actor in history.chains and actor is not None and index is not None else []
     heads = [(each, len(chain) - 1) for each, chain in history.chains.items() if len(chain)]
     return [*found, *sorted(heads, key=lambda node: (node[0] != actor, node[0] != history.agent, node[0]))]
@@ -180,7 +219,7 @@ def _actor(history: History, actor: bytes) -> dict[str, Json]:
     return {**members, "agent": True} if actor == history.agent else members
 
 
-def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: list[bytes]) -> Iterator[dict[str, Json]]:
+def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: dict[bytes, int]) -> Iterator[dict[str, Json]]:
     """Yield the messages from or to the kept steps, those of covered mail first."""
     for letter in graph.letters:
         members: dict[str, Json] = {"type": letter.kind[:_LONGEST_TYPE]} if letter.kind else {}
@@ -192,7 +231,7 @@ def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: list[bytes]) -> I
             if letter.read in numbers:
                 yield {**members, "to": numbers[letter.read]}
         elif letter.receiver in lanes:
-            yield {**members, "unread_by": lanes.index(letter.receiver)}
+            yield {**members, "unread_by": lanes[letter.receiver]}
 
 
 def _around(history: History, finding: Finding) -> Iterator[Level]:

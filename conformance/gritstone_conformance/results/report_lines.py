@@ -102,3 +102,8 @@ def _nowhere(history: Mapping[str, Any]) -> Iterator[str]:
         for name, count in (("from", steps), ("to", steps), ("unread_by", actors)):
             if message.get(name, -1) >= count:
                 yield f"/history/messages/{number}/{name}: no such {'actor' if name == 'unread_by' else 'step'}"
+    for number, cut in enumerate(history.get("cuts", ())):
+        if len(cut["after"]) != actors:
+            yield f"/history/cuts/{number}/after: {len(cut['after'])} entries, expected one for each actor, {actors}"
+        if any(last is not None and last >= steps for last in cut["after"]):
+            yield f"/history/cuts/{number}/after: no such step"

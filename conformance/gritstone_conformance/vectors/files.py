@@ -1,8 +1,8 @@
 """Golden vectors: files of cases, and the digest of the complete set.
 
 This module reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``; ``audits``
-reads ``audit/``. A file of the user is checked against its schema. For the bundled set, only its ``DIGEST`` is checked;
-``lint`` checks its content.
+reads ``audit/``, and ``scenarios`` reads ``model/``. A file of the user is checked against its schema. For the bundled
+set, only its ``DIGEST`` is checked; ``lint`` checks its content.
 
 Invariants: names are unique in a set (``plan`` and ``lint`` check that identities are, too); ``DIGEST`` has one
 ``sha256sum`` line per file, sorted by path.
@@ -21,6 +21,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
+from gritstone_conformance.scenarios import SCENARIOS
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.vectors.audits import AUDITS
 
@@ -114,7 +115,7 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
     text = digest_text(contents)
     if check_digest:
         _check_digest(base, text)
-    cases = {path: raw for path, raw in contents.items() if not path.startswith(AUDITS)}
+    cases = {path: raw for path, raw in contents.items() if not path.startswith((AUDITS, SCENARIOS))}
     files = tuple(_parsed(path, _parse_json(raw, path, unique=not check_digest)) for path, raw in cases.items())
     _check_names(files)
     return VectorSet(files, hashlib.sha256(text.encode()).hexdigest())

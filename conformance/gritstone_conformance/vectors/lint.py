@@ -14,6 +14,7 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.scenarios import SCENARIOS, lint_scenarios
 from gritstone_conformance.vectors.audits import AUDITS, lint_audits
 from gritstone_conformance.vectors.edits import apply_edit, edit_bytes, most_edit_bytes, requests_of
 from gritstone_conformance.vectors.files import VectorFile, current_digest_text, parse_vector_file
@@ -30,7 +31,7 @@ def lint_vectors(root: Path, book: RuleBook) -> list[str]:
         if name.startswith("schema/"):
             findings += _schema_copy(path, name)
             continue
-        if name.startswith(AUDITS):
+        if name.startswith((AUDITS, SCENARIOS)):
             continue
         try:
             files.append(parse_vector_file(path.read_bytes(), name, check_schema=True))
@@ -44,7 +45,7 @@ def lint_vectors(root: Path, book: RuleBook) -> list[str]:
             findings += [
                 f"{file.path}: {case.name}: {found}" for found in _case_findings(file, case, book, cases, seen)
             ]
-    return [*findings, *lint_audits(root, book), *_digest_findings(root)]
+    return [*findings, *lint_audits(root, book), *lint_scenarios(root, book), *_digest_findings(root)]
 
 
 def _schema_copy(path: Path, name: str) -> Iterator[str]:

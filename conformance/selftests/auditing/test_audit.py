@@ -157,3 +157,42 @@ def test_continuation_is_checked_against_an_earlier_export(fmt: Format, tmp_path
         verdict = check_history(scan(later))
         _ask_continued(tmp_path / "earlier.grit", verdict)
         assert {finding.fault for finding in verdict.findings} == faults
+
+
+def test_jobs_do_not_change_what_is_printed_and_reported(
+    fmt: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old, new, rolled = exports(fmt)
+    (tmp_path / "old.grit").write_bytes(new)
+    for data, code in ((old, 1), (new, 0), (rolled, 1)):
+        (tmp_path / "x.grit").write_bytes(data)
+        seen = []
+        for jobs in ("1", "3"):
+            assert main(["audit", "x.grit", "--before", "old.grit", "--at-rest", "--jobs", jobs]) == code
+            outcomes = read_report(tmp_path / ".gritstone/audit.jsonl").outcomes
+            seen.append((capsys.readouterr().out, outcomes))
+        assert seen[0] == seen[1]
+    assert main(["audit", "x.grit", "--jobs", "0"]) == 2
+
+
+@pytest.mark.rule("suite.audit.picture")
+def test_picture_is_written_also_with_an_earlier_export(
+    fmt: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, data in zip(("old", "new", "rolled"), exports(fmt), strict=True):
+        (tmp_path / f"{name}.grit").write_bytes(data)
+    assert main(["audit", "new.grit", "--before", "old.grit", "--html", "pages/new.html"]) == 0
+    page = (tmp_path / "pages/new.html").read_text(encoding="utf-8")
+    assert "nothing illegal found" in page
+    assert '"cuts":[[' in page
+    assert main(["audit", "rolled.grit", "--before", "new.grit", "--html", "rolled.html"]) == 1
+    assert "runtime.recover.continue" in (tmp_path / "rolled.html").read_text(encoding="utf-8")
+    capsys.readouterr()
+    (tmp_path / "none.grit").write_bytes(golden_bundle(fmt.name))
+    assert main(["audit", "none.grit", "--html", "rolled.html"]) == 0
+    assert "rolled.html: not written, because the bundle has no history that can be read" in capsys.readouterr().out
+    assert not (tmp_path / "rolled.html").exists()
+    assert main(["audit", "new.grit", "--html", "pages"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -50,6 +50,8 @@ SELFTESTS: Final = {
     ),
     "model/journal": ("model/test_image_rules.py", "model/test_image_refusals.py", "model/test_image_forged.py"),
     "model/image_host": ("model/test_image_rules.py", "model/test_image_refusals.py"),
+    "model/frame_index": ("model/test_packed.py",),
+    "model/packed": ("model/test_packed.py",),
     "model/pieces": ("model/test_odd_answers.py::test_export_without_end_is_aborted",),
     "model/recompute": ("model/test_history.py::test_forged_history_is_reported",),
     "model/residency": ("model/test_residency_check.py",),

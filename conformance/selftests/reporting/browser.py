@@ -33,7 +33,18 @@ _OPTIONS: Final = (
     "--no-default-browser-check",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost",
 )
-_CODES: Final = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}
+_CODES: Final = {
+    "Enter": 13,
+    "Escape": 27,
+    "PageUp": 33,
+    "PageDown": 34,
+    "End": 35,
+    "Home": 36,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
 
 
 def find_chromium() -> str | None:

@@ -133,6 +133,8 @@ def test_invalid_report_is_rejected_in_one_line(tmp_path: Path, capsys: pytest.C
         (("history", "illegal"), 10_000),
         (("history", "steps", 0, "actor"), 10_000),
         (("history", "messages", 0, "to"), 10_000),
+        (("history", "cuts"), [{"label": "x", "after": [None, None, None, 10_000]}]),
+        (("history", "cuts"), [{"label": "x", "after": []}]),
     ],
 )
 def test_dangling_index_is_rejected_though_it_fits_the_schema(
@@ -141,5 +143,5 @@ def test_dangling_index_is_rejected_though_it_fits_the_schema(
     line = next(each for each in lines_of(tmp_path) if path[0] in each)
     forged = put(line, path, value)
     assert violation("report", forged) is None
-    with pytest.raises(DataError, match=r"no such|not a valid date"):
+    with pytest.raises(DataError, match=r"no such|not a valid date|0 entries"):
         check_line(forged)

@@ -16,13 +16,12 @@ import pytest
 from gritstone_conformance.reporting.badge import make_badge
 from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.junit import make_junit
+from gritstone_conformance.reporting.markup import element, prose, safe, write_html
 from gritstone_conformance.reporting.page.failures import MOST_SHOWN
-from gritstone_conformance.reporting.page.graph import columns, draw_graph
-from gritstone_conformance.reporting.page.markup import element, prose, safe, write_html
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.reporting.page.whole import make_page, source
 from gritstone_conformance.results.report import rejudge
-from selftests.fakes.specimen import HARM, assemble, data, forged, header, passing, specimen, specimen_outcomes
+from selftests.fakes.specimen import HARM, assemble, data, header, passing, specimen, specimen_outcomes
 
 
 class Reader(HTMLParser):
@@ -172,19 +171,6 @@ def test_difference_is_drawn_as_a_tree() -> None:
     assert bare is not None
     assert [node.text for node in bare.iter("span") if node.get("class") == "name"] == ["ok", "a/b"]
     assert draw_tree("ok", "", [], 1, 2) is None
-
-
-def test_steps_are_drawn_to_the_right_of_their_causes() -> None:
-    history: Any = next(outcome.history for outcome in specimen_outcomes() if outcome.history is not None)
-    placed = columns(history)
-    for message in history["messages"]:
-        if "from" in message and "to" in message:
-            assert placed[message["from"]] < placed[message["to"]]
-    taken = {(step["actor"], placed[number]) for number, step in enumerate(history["steps"])}
-    assert len(taken) == len(history["steps"])
-    drawn = write_html(draw_graph(history))
-    assert drawn.count('class="illegal"') == 1
-    assert f"illegal: step {forged()[1].place.index} of {forged()[1].place.actor.hex()[:8]}" in drawn  # type: ignore[union-attr]
 
 
 def test_spec_sentences_lose_their_markup() -> None:

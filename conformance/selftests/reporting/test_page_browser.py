@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,23 +9,10 @@ import pytest
 
 from gritstone_conformance.reporting.page.whole import make_page
 from selftests.fakes.specimen import data, passing, specimen
-from selftests.reporting.browser import Browser, Tab, find_chromium
+from selftests.reporting.browser import Browser, Tab
 
 SHOWN = "[...document.querySelectorAll('{}')].filter(e => !e.hidden && e.checkVisibility()).map(e => e.id)"
 FOCUS = "document.activeElement.closest('.failure, .rule')?.id ?? document.activeElement.name ?? ''"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    command = find_chromium()
-    if command is None:
-        assert os.environ.get("GRITSTONE_BROWSER") != "required", (
-            "GRITSTONE_BROWSER is `required`, but chromium is not installed"
-        )
-        pytest.skip("needs chromium")
-    started = Browser(command, tmp_path_factory.mktemp("browser"))
-    yield started
-    started.close()
 
 
 @pytest.fixture(scope="module")

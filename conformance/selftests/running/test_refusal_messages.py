@@ -15,9 +15,9 @@ import pytest
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import compare
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.reporting.markup import write_html
 from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.reporting.page.failures import failures_section
-from gritstone_conformance.reporting.page.markup import write_html
 from gritstone_conformance.reporting.page.material import gather
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.schemas import violation

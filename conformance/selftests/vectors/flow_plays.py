@@ -272,6 +272,8 @@ def _parallels() -> Drafts:
         calling(stop, _parallel({**two, "c": {"depends_on": ["b"]}})),
         ("settled", "failed", "ended"),
     )
+    limited = calling(stop, _parallel({**two, "c": {}}), limits={"max_calls": 2})
+    yield "par/stop-by-a-limit", "par.stop", limited, ("settled", "ended")
     optional = {"a": {"optional": True}, "b": {}}
     yield "par/optional", "par.optional", calling(stop, _parallel(optional)), DONE
     narrow = all_of(_sub("a", None), _sub("b"))

@@ -63,6 +63,13 @@ def _calls() -> Drafts:
         scene.receipt(rule=rule)
 
     yield "call/undeliverable", "call.undeliverable", calling(receipt), LOST
+
+    def late(scene: FlowScene, rule: str) -> None:
+        first = scene.calls()[0]
+        all_of(error(), fire)(scene, rule)
+        scene.receipt(call=first, rule=rule)
+
+    yield "call/undeliverable-late", "call.undeliverable", calling(late, _RETRIED), ("unknown-request",)
     subs = {name: {"tool": "t", "args": {}} for name in ("b", "c")}
     parallel = {"a": {"kind": "parallel", "calls": subs, "next": "e"}, "e": OUT}
 

@@ -303,6 +303,8 @@ SHARED = {  # another runtime, a removal or damage changes the store
     "runtime.head.closed",
     "runtime.head.mark",
     "runtime.collect.seen",
+    "session.archive.seen",
+    "session.restore.expected",
 }
 DECLARED = {"runtime.agent.limits", "runtime.effect.limit", "session.guest.size"}  # numbers that are declared
 DRAWN = {"session.open.unique"}  # random ids are compared

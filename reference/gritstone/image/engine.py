@@ -381,7 +381,8 @@ class Engine:
         Spec: :ref:`image-posts`.
         """
         sent = (one for one in sorted(copy.mail.sent_posts) if one[2] != self.base.agent)
-        self.queues.add_posts((sender, receiver, message) for sender, _, receiver, _, message in sent)
+        seq = self.seq + 1
+        self.queues.add_posts((seq, sender, receiver, message) for sender, _, receiver, _, message in sent)
         for actor, position in copy.positions.items():
             before = self.base.position(actor)
             if position is not None and (before is None or before.core["image"] != position.core["image"]):
@@ -408,15 +409,15 @@ class Engine:
     def _next_root(self) -> Letter | None:
         """Return the root of the next operation; None at rest.
 
-        Spec: :ref:`image-rest`.
+        Spec: :ref:`image-rest`, :rule:`image.post.turn`.
         """
         timer = self.queues.due(self.clock, self._is_set, self._is_blocked)
-        if timer is not None:
-            return self._timer_root(timer)
         post = self.queues.post(self._is_unread)
+        if timer is not None and (post is None or timer[1] <= post[0]):
+            return self._timer_root(timer)
         if post is None:
             return None
-        sender, receiver, message_id = post
+        _, sender, receiver, message_id = post
         message = self.world.objects.load(message_id)
         if not isinstance(message, Message):
             raise InternalError("a post is not a message")
@@ -441,7 +442,7 @@ class Engine:
         return self.base.agent in self.base.mail(actor)
 
     def _is_unread(self, post: Post) -> bool:
-        sender, receiver, message_id = post
+        _, sender, receiver, message_id = post
         position = self.base.position(receiver)
         message = self.world.objects.load(message_id)
         assert isinstance(message, Message), "a post is a message"

@@ -20,8 +20,8 @@ __all__ = ["DueTimer", "Post", "Queues"]
 DueTimer: TypeAlias = tuple[int, int, int, ObjectId, str]
 """Due time in milliseconds, seq, index, actor and handle."""
 
-Post: TypeAlias = tuple[ObjectId, ObjectId, ObjectId]
-"""Sender, receiver and message."""
+Post: TypeAlias = tuple[int, ObjectId, ObjectId, ObjectId]
+"""The number of the operation that sent it, sender, receiver and message."""
 
 _LEAST_KEPT = 1_024
 

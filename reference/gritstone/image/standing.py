@@ -26,6 +26,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Standing", "read_standing"]
 
 _Mail: TypeAlias = dict[tuple[ObjectId, ObjectId], list[ObjectId]]
+_Key: TypeAlias = tuple[ObjectId, ObjectId, ObjectId]  # sender, receiver and message
 _Order: TypeAlias = tuple[int, ObjectId, int, ObjectId, int]
 
 
@@ -113,10 +114,10 @@ def _ordered(engine: Standing, mail: _Mail) -> list[Post]:
     Spec: :rule:`image.post.order`.
     """
     posts = [(sender, receiver, one) for (sender, receiver), messages in mail.items() for one in messages]
-    if len(mail) <= 1:
-        return posts
+    if not posts:
+        return []
     order = _Orders(engine, mail, set(posts)).find()
-    return sorted(posts, key=lambda post: order[post])
+    return [(order[post][0], *post) for post in sorted(posts, key=lambda post: order[post])]
 
 
 class _Orders:
@@ -126,18 +127,18 @@ class _Orders:
     can be read and moved them.
     """
 
-    def __init__(self, engine: Standing, mail: _Mail, wanted: set[Post]) -> None:
+    def __init__(self, engine: Standing, mail: _Mail, wanted: set[_Key]) -> None:
         self._engine = engine
         self._wanted = wanted
         self._objects = engine.world.objects
-        self._found: dict[Post, _Order] = {}
+        self._found: dict[_Key, _Order] = {}
         self._receivers: dict[ObjectId, list[ObjectId]] = {}
         for sender, receiver in mail:
             self._receivers.setdefault(sender, []).append(receiver)
         self._left = {actor: (engine.base.position(actor), engine.seq) for actor in self._receivers}
         self._places = dict.fromkeys(self._receivers, 0)
 
-    def find(self) -> dict[Post, _Order]:
+    def find(self) -> dict[_Key, _Order]:
         """Return the order of each post."""
         engine = self._engine
         for entry in engine.journal.back(engine.kernel_position(), agent_position(engine.world), engine.seq):

@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit.engine import Batch, Table
 from gritstone.grit.limits import Limits
-from gritstone.grit.objects import ObjectId
+from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store, move_references, put_unless_erased
@@ -33,6 +33,10 @@ class StepBatch:
     """The changes of one update.
 
     Attributes:
+        version: the version of the references from which it was decided; None if it is unknown.
+        known: the heads from which it was decided.
+        quiet: actors that leave, with their inboxes; the update expects that no other actor has sent them more.
+        receivers: actors that get mail; the update expects that they are not archived.
         objects: new encodings by id.
         size_bytes: the total size of the new encodings.
         borrowed: ids in the store that new objects lead to.
@@ -53,16 +57,26 @@ class StepBatch:
         "borrowed",
         "created",
         "is_durable",
+        "known",
         "notes",
         "objects",
         "present",
+        "quiet",
+        "receivers",
         "removals",
         "size_bytes",
+        "version",
         "versions",
     )
 
-    def __init__(self, removals: int = 0) -> None:
+    def __init__(
+        self, removals: int = 0, version: bytes | None = None, known: Mapping[ObjectId, ObjectId] | None = None
+    ) -> None:
         self.removals = removals
+        self.version = version
+        self.known = known or {}
+        self.quiet: dict[ObjectId, Mapping[ObjectId, ObjectId]] = {}
+        self.receivers: set[ObjectId] = set()
         self.versions: tuple[bytes, bytes] | None = None
         self.is_durable = False
         self.objects: dict[ObjectId, bytes] = {}
@@ -75,7 +89,7 @@ class StepBatch:
         self._old_marks: dict[ObjectId, ObjectId | None] = {}
         self._marks: dict[ObjectId, ObjectId | None] = {}
         self._others: dict[str, Change] = {}
-        self.notes: dict[Hashable, int] = {}
+        self.notes: dict[Hashable, int | ObjectId] = {}
 
     def add(self, encodings: Mapping[ObjectId, bytes]) -> None:
         """Add encodings of new objects."""
@@ -162,11 +176,14 @@ def commit(store: Store, batch: StepBatch) -> bool:
         return True
 
     def swap(tables: Batch) -> int:
+        snapshot = Snapshot(tables, store.format, store.limits)
+        if references_version(tables) != batch.version:
+            _check_receivers(tables, batch)
+            _check_quiet(snapshot, batch)
         batch.move_references(tables, changes, store.limits)
         _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
         _check_borrowed(tables, batch.borrowed, batch.objects)
-        snapshot = Snapshot(tables, store.format, store.limits)
         if snapshot.removals() != batch.removals:
             _check_closed(snapshot, batch.borrowed)
         return snapshot.removals()
@@ -202,6 +219,49 @@ def _check_present(tables: Batch, actors: Iterable[ObjectId]) -> None:
     for actor in actors:
         if is_away(tables, actor):
             raise Rejected("an actor is away", rule="runtime.away.expected", code="conflict", got=actor.hex())
+
+
+def _check_receivers(tables: Batch, batch: StepBatch) -> None:
+    """Check that no other runtime has archived a receiver of mail.
+
+    Raises:
+        Rejected: it has (code ``conflict``).
+
+    Spec: :rule:`session.restore.expected`.
+    """
+    changed = {change.name for change in batch.others}
+    for receiver in batch.receivers:
+        name = f"archived/{receiver.hex()}"
+        if name not in changed and tables.has(Table.REFS, name.encode()):
+            raise Rejected("a receiver is archived", rule="session.restore.expected", code="conflict", got=name)
+
+
+def _check_quiet(snapshot: Snapshot, batch: StepBatch) -> None:
+    """Check that no actor of which the head was moved meanwhile has sent mail to an actor that leaves.
+
+    Raises:
+        Rejected: one has (code ``conflict``).
+
+    Spec: :rule:`session.archive.seen`.
+    """
+    for name, target in snapshot.references("heads/") if batch.quiet else ():
+        sender = bytes.fromhex(name[6:])
+        if batch.known.get(sender) == target:
+            continue
+        outbox = _outbox(snapshot, target)
+        for session, inbox in batch.quiet.items():
+            if sender != session and outbox.get(session, inbox.get(sender)) != inbox.get(sender):
+                raise Rejected("an actor got mail", rule="session.archive.seen", code="conflict", got=session.hex())
+
+
+def _outbox(snapshot: Snapshot, head: ObjectId) -> Mapping[ObjectId, ObjectId]:
+    """Return the outbox of a step; an empty one if it cannot be read."""
+    try:
+        step = snapshot.load(head)
+        outbox = snapshot.load(step.outbox) if isinstance(step, Step) and step.outbox is not None else None
+    except Missing:
+        return {}
+    return outbox.entries if isinstance(outbox, Mailbox) else {}
 
 
 def _check_borrowed(tables: Batch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:

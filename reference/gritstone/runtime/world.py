@@ -68,7 +68,7 @@ class World:
         self.generation = 0
         self.forgotten = 0
         self.has_erased = True
-        self.notes: dict[Hashable, int] = {}
+        self.notes: dict[Hashable, int | ObjectId] = {}
         self.on_away_mail: Callable[[ObjectId], None] | None = None
         self.operator: Operator | None = None
         self.batch = StepBatch()
@@ -278,6 +278,8 @@ class World:
             if not receiver.is_queued:
                 self.enqueue(receiver)
         if self.on_away_mail is not None and sender != self.agent:
+            receivers = (to for to, tip in sent if tip is not None and to != sender)
+            self.batch.receivers.update(to for to in receivers if to not in self.away)
             for receiver_id in sorted(to for to, tip in sent if tip is not None and to in self.away):
                 self.on_away_mail(receiver_id)
 
@@ -303,7 +305,7 @@ class World:
         if self.batch.removals > self.removals:
             self.removals = self.batch.removals
             self.forget()
-        self.batch = StepBatch(self.removals)
+        self.batch = StepBatch(self.removals, self._version, self._heads)
         if self._placed_bytes > _KEPT_BYTES:
             self._displace()
 
@@ -348,7 +350,7 @@ class World:
             self.removals = snapshot.removals()
             self._version = references_version(snapshot.view)
             self._heads, self._marks, self.away = _read(snapshot)
-        self.batch = StepBatch(self.removals)
+        self.batch = StepBatch(self.removals, self._version, self._heads)
         for actor in self.actors.values():
             actor.clear_mail()
             actor.head = None

@@ -52,7 +52,7 @@ class Leaving:
 def archive(world: World, at: int, leaving: Sequence[Leaving], others: Sequence[Notice] = ()) -> None:
     """Archive sessions, and send their notices and others after them.
 
-    Spec: :rule:`session.archive.write-ahead`, :rule:`session.archive.event`.
+    Spec: :rule:`session.archive.write-ahead`, :rule:`session.archive.event`, :rule:`session.archive.seen`.
     """
     notices = [*(_leave(world, at, one) for one in leaving), *others]
     if notices:
@@ -61,6 +61,7 @@ def archive(world: World, at: int, leaving: Sequence[Leaving], others: Sequence[
 
 def _leave(world: World, at: int, one: Leaving) -> Notice:
     session, step = one.actor.actor_id, one.position.step_id
+    world.batch.quiet[session] = one.position.inbox
     world.leave(one.actor, f"archived/{session.hex()}")
     info = {
         "at": at,
@@ -185,6 +186,9 @@ def close(world: World, at: int, session: ObjectId, archived: Stopped | None) ->
         world.batch.change(Change(names["archived"], archived.target, None))
         target, step = (archived.target, archived.step) if head is None else (head, head)
     if head is not None:
+        position = world.position(actor)
+        assert position is not None, "it has a head"
+        world.batch.quiet[session] = position.inbox
         world.leave(actor, names["closed"])
     else:
         world.expect(session)

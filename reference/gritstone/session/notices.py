@@ -1,6 +1,6 @@
 """Notices: mail of the agent to itself about its sessions.
 
-Spec: :rule:`session.archive.event`, :rule:`session.restore.request`.
+Spec: :rule:`session.archive.event`, :rule:`session.restore.requested`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import TypeAlias
 
 from gritstone.errors import Invalid, Malformed
 from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId, Tree
+from gritstone.grit.references import Change
 from gritstone.runtime.agent import Entries
 from gritstone.runtime.outcomes import adopt_agent_step, last_sent
 from gritstone.runtime.world import World
 from gritstone.session.forms import json_blob
 from gritstone.session.json_text import Json, NoJson, Spelled, parse
+from gritstone.wit.channels import load_message, unread
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "progress_notice",
     "read_percent",
     "request_notices",
+    "request_restore",
     "restored_notice",
     "send_notices",
 ]
@@ -132,3 +135,39 @@ def send_notices(world: World, at: int, notices: Sequence[Notice], sent: Entries
         headers = {"at": str(at), "mt": notice.mt, "session": notice.session.hex()}
         tip = workspace.put(Message(tip, headers, content))
     adopt_agent_step(world, workspace, {**sent, world.agent: tip}, read)
+
+
+def request_restore(world: World, session: ObjectId, target: ObjectId, at: int) -> None:
+    """Send a restore request, unless this runtime has sent one since the session was archived.
+
+    The update expects that no other runtime has restored the session or archived it again.
+
+    Args:
+        world: the world.
+        session: the session.
+        target: the target of its reference.
+        at: the time of the request.
+
+    Spec: :rule:`session.restore.requested`, :rule:`session.restore.expected`.
+    """
+    world.batch.change(Change(f"archived/{session.hex()}", target, target))
+    world.expect(world.agent)
+    key = ("requested", session, target)
+    last = world.batch.notes.get(key, world.notes.get(key))
+    assert not isinstance(last, int), "it is a message"
+    if last is None or _is_archived_again(world, session, last):
+        send_notices(world, at, request_notices(session), {}, {})
+    tip = last_sent(world, world.agent)
+    assert tip is not None, "it sent a restore request"
+    world.batch.notes[key] = tip
+
+
+def _is_archived_again(world: World, session: ObjectId, since: ObjectId) -> bool:
+    """Return whether the agent has sent itself, after a message, that a session was archived.
+
+    Spec: :rule:`session.restore.requested`.
+    """
+    load = world.objects.load
+    sent, _ = unread(load, last_sent(world, world.agent), since)
+    notices = (load_message(load, message).headers for message in sent)
+    return any(one.get("mt") == "session_archived" and one.get("session") == session.hex() for one in notices)

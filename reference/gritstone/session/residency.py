@@ -21,7 +21,7 @@ from gritstone.runtime.agent_mailbox import inject
 from gritstone.runtime.outcomes import last_sent
 from gritstone.runtime.runtime import Runtime
 from gritstone.session.moving import Leaving, archive, close, fit_mail, restore, stopped_position, too_many
-from gritstone.session.notices import RESERVED, progress_notice, read_percent, request_notices, send_notices
+from gritstone.session.notices import RESERVED, progress_notice, read_percent, request_restore, send_notices
 from gritstone.session.opening import FirstStep, check_core, default_core, first_step, take_first_step
 from gritstone.session.standing import (
     LiveSessions,
@@ -233,7 +233,7 @@ class Residency:
     async def _find_or_request(self, session: ObjectId, at: int) -> None:
         """Check that a session is live; send a restore request if it is archived.
 
-        Spec: :rule:`session.away.refused`, :rule:`session.restore.request`.
+        Spec: :rule:`session.away.refused`, :rule:`session.restore.requested`.
         """
         with suppress(Refusal):
             find_live(self._world, session)
@@ -244,7 +244,7 @@ class Residency:
                 find_live(self._world, session)
             except Refusal as refusal:
                 if refusal.code == "archived":
-                    self._request_restore(session, at)
+                    request_restore(self._world, session, away_targets(self._world, session)["archived"], at)
                 return refusal
             return None
 
@@ -410,6 +410,7 @@ class Residency:
             self._check_archived(session)
             key = ("percent", session)
             last = world.batch.notes.get(key, world.notes.get(key, 0))
+            assert isinstance(last, int), "it is a percent"
             percent = read_percent(data, last)
             send_notices(world, at, [progress_notice(session, data)], {}, {})
             world.batch.notes[key] = percent
@@ -428,7 +429,7 @@ class Residency:
         """Send a restore request for mail of an actor."""
         targets = away_targets(self._world, session)
         if set(targets) == {"archived"} and self._is_ours(session, targets["archived"]):
-            self._request_restore(session, self._usage.latest)
+            request_restore(self._world, session, targets["archived"], self._usage.latest)
 
     def _is_ours(self, session: ObjectId, target: ObjectId) -> bool:
         """Return whether an archived actor is a session of the agent; it is if its step is not in the store."""
@@ -439,18 +440,6 @@ class Residency:
         except Refusal:
             return False
         return True
-
-    def _request_restore(self, session: ObjectId, at: int) -> None:
-        """Send a restore request, unless this runtime has sent one for the same reference.
-
-        Spec: :rule:`session.restore.request`.
-        """
-        world = self._world
-        key = ("requested", session, away_targets(world, session).get("archived"))
-        if key in world.notes or key in world.batch.notes:
-            return
-        send_notices(world, at, request_notices(session), {}, {})
-        world.batch.notes[key] = 1
 
     # --- choosing --------------------------------------------------------------------------------------
 

@@ -113,9 +113,12 @@ class State:
     def next_root(self) -> Timer | Post | None:
         """Return the next root of the world, or None at rest.
 
-        Spec: :rule:`image.post.order`, :rule:`image.timer.order`.
+        Spec: :rule:`image.post.order`, :rule:`image.timer.order`, :rule:`image.post.turn`.
         """
-        return self._next_timer() or self._next_post()
+        timer, post = self._next_timer(), self._next_post()
+        if timer is None or (post is not None and self._post_heap[0][0][0] < timer.seq):
+            return post
+        return timer
 
     def timer(self, actor: bytes, handle: str) -> Timer | None:
         """Return a timer, or None if the actor has none with the handle."""

@@ -64,7 +64,7 @@ def json_of(members: dict[str, JsonText]) -> Blob:
 
 
 def requested(session: bytes) -> list[Notice]:
-    """Return the two notices of a restore request. Spec: :rule:`session.restore.request`."""
+    """Return the two notices of a restore request. Spec: :rule:`session.restore.requested`."""
     progress = Notice("restore_progress", session, Blob((("ct", "j"),), REQUESTED))
     return [Notice("restore_requested", session, Blob((), b"")), progress]
 

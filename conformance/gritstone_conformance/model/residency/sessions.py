@@ -58,7 +58,8 @@ class Residency:
         latest: the largest time of a request.
         used: sessions to the largest time of a request for them.
         leases: sessions to their leases.
-        asked: archived sessions, with the targets of their references, for which a restore was requested.
+        asked: archived sessions, with the targets of their references, for which a restore was requested, to the last
+            message of the agent to itself then.
         percents: archived sessions to the last percent.
     """
 
@@ -67,7 +68,7 @@ class Residency:
     latest: int = 0
     used: dict[bytes, int] = field(default_factory=dict)
     leases: dict[bytes, _Lease] = field(default_factory=dict)
-    asked: set[tuple[bytes, bytes]] = field(default_factory=set)
+    asked: dict[tuple[bytes, bytes], bytes | None] = field(default_factory=dict)
     percents: dict[bytes, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -438,12 +439,22 @@ class Residency:
         self.percents[session] = last
 
     def _request(self, session: bytes, at: int) -> None:
-        """Send a restore request, unless one was sent. Spec: :rule:`session.restore.request`."""
+        """Send a restore request, unless one was sent since the session was archived.
+
+        Spec: :rule:`session.restore.requested`.
+        """
         target = self._target("archived", session)
         assert target is not None, "it is archived"
-        if (session, target) not in self.asked:
-            self.asked.add((session, target))
+        if (session, target) not in self.asked or self._is_archived_again(session, self.asked[session, target]):
             send(self.runtime.agent, at, requested(session))
+            self.asked[session, target] = self.runtime.agent.last_sent(self._agent)
+
+    def _is_archived_again(self, session: bytes, since: bytes | None) -> bool:
+        """Return whether the agent has sent itself, after a message, that a session was archived."""
+        shelf = self.runtime.shelf
+        sent = unread(shelf, self.runtime.agent.last_sent(self._agent), since).ids
+        notices = (dict(shelf.message(one).headers) for one in sent)
+        return any(each.get("mt") == f"{PREFIX}archived" and each.get("session") == session.hex() for each in notices)
 
     def _on_adopted(self, receivers: list[bytes]) -> None:
         """Send restore requests for archived sessions to which an actor sent mail."""

@@ -19,6 +19,7 @@ _CLOCK: Final = "image.clock.forward"
 _DUE: Final = "image.timer.due"
 _ONCE: Final = "image.timer.once"
 _ORDER: Final = "image.timer.order"
+_TURN: Final = "image.post.turn"
 _LASTING: Final = "image.timer.lasting"
 _CANCEL: Final = "image.timer.cancel"
 _IFF: Final = "image.post.iff"
@@ -151,6 +152,24 @@ def in_order(trial: Trial, fmt: Format) -> None:
     watch.run(rule=_ORDER)
     watch.log(rule=_ORDER)
     watch.judge(rule=_ORDER)
+
+
+def turns(trial: Trial, fmt: Format) -> None:
+    """Of a due timer and a post, the one of the earlier operation runs first; of one operation, the timer."""
+    watch = _Watch(trial, fmt)
+    one, two, three = watch.actors
+    stage = watch.stage
+    watch.order(one, watch.timer(stage.draft(), 0, "a"), rule=_TURN)
+    watch.order(two, stage.draft().post(one, "b", stage.empty()), rule=_TURN)
+    watch.order(three, watch.timer(stage.draft(), 0, "c").post(two, "d", stage.empty()), rule=_TURN)
+    watch.order(two, stage.draft().post(three, "e", stage.empty()), rule=_TURN)
+    watch.order(one, watch.timer(stage.draft(), 0, "f"), rule=_TURN)
+    watch.run(1, rule=_TURN)
+    watch.restart(rule=_TURN)
+    watch.run(rule=_TURN)
+    watch.ran("abcdef")
+    watch.log(rule=_TURN)
+    watch.judge(rule=_TURN)
 
 
 def behind_posts(trial: Trial, fmt: Format) -> None:
@@ -361,6 +380,7 @@ PROPERTIES: Final = (
     *of_images("timer/due", due, _DUE),
     *of_images("timer/once", once, _ONCE),
     *of_images("timer/order", in_order, _ORDER),
+    *of_images("post/turn", turns, _TURN),
     *of_images("timer/behind-posts", behind_posts, _ORDER),
     *of_images("timer/cancel", cancelled, _CANCEL),
     *of_images("timer/lasting", lasting, _LASTING),

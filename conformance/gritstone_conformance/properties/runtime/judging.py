@@ -95,7 +95,7 @@ def check_export(
         findings += check_sent(verdict.history, known.sent)
         findings += check_continued(known.before, verdict.history) if known.before is not None else ()
     if findings:
-        fail_for(trial, findings[0], (rules or {}).get(findings[0].fault), verdict.history)
+        fail_for(trial, findings[0], (rules or {}).get(findings[0].fault), verdict.history, known.before)
     if known.is_whole and verdict.unverified:
         trial.fail(
             "nothing to believe", verdict.unverified[0], words="history unverified", rule="runtime.history.bundle"
@@ -103,8 +103,22 @@ def check_export(
     return verdict
 
 
-def fail_for(trial: Trial, finding: Finding, rule: str | None = None, history: History | None = None) -> None:
-    """Raise Divergence for a finding in a history; ``rule`` takes the place of the finding's own."""
+def fail_for(
+    trial: Trial,
+    finding: Finding,
+    rule: str | None = None,
+    history: History | None = None,
+    before: History | None = None,
+) -> None:
+    """Raise Divergence for a finding in a history.
+
+    Args:
+        trial: the trial.
+        finding: the finding.
+        rule: takes the place of the finding's own.
+        history: the judged history, or None.
+        before: the history of an earlier export of the same store, or None.
+    """
     difference = Difference(finding.place.path, "a legal history", finding.words, f"history {finding.fault}")
-    around = extract(history, finding) if history is not None else None
+    around = extract(history, finding, before) if history is not None else None
     trial.fail_in_history(difference, rule or finding.rule, around)

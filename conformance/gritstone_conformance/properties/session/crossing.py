@@ -18,7 +18,7 @@ _QUIET: Final = "session.archive.quiet"
 _NEUTRAL: Final = "session.archive.neutral"
 _CLOSE: Final = "session.close.final"
 _REFUSED: Final = "session.away.refused"
-_REQUEST: Final = "session.restore.request"
+_REQUEST: Final = "session.restore.requested"
 _ELSEWHERE: Final = "session.restore.elsewhere"
 
 

@@ -24,7 +24,7 @@ _REFUSED: Final = "session.away.refused"
 _RESERVED: Final = "session.notice.reserved"
 _FREE: Final = "session.schedule.free"
 _ANY: Final = "session.any.code"
-_REQUEST: Final = "session.restore.request"
+_REQUEST: Final = "session.restore.requested"
 _MAIL: Final = "session.away.mail"
 
 

@@ -19,7 +19,7 @@ __all__ = ["PROPERTIES"]
 _GUARD: Final = "session.restore.guard"
 _OUTSIDE: Final = "session.restore.outside"
 _ELSEWHERE: Final = "session.restore.elsewhere"
-_REQUEST: Final = "session.restore.request"
+_REQUEST: Final = "session.restore.requested"
 _PROGRESS: Final = "session.restore.progress"
 _STILL: Final = "session.away.still"
 _MAIL: Final = "session.away.mail"
@@ -226,7 +226,7 @@ def released(trial: Trial, fmt: Format) -> None:
 
 
 def requested(trial: Trial, fmt: Format) -> None:
-    """A restore is requested once for each archived step and start, by a request or by mail of an actor."""
+    """A restore is requested once for each archiving and start, by a request or by mail of an actor."""
     resident = Resident(trial, fmt)
     writer = resident.born(b"writer")
     by_request, by_mail, plain = (_archived(resident, title) for title in (b"request", b"mail", b"plain"))
@@ -254,6 +254,30 @@ def requested(trial: Trial, fmt: Format) -> None:
     resident.run()
     resident.archive(by_request, 4_002)
     resident.prepare(by_request, 4_003, rule=_REQUEST)
+    resident.judge(rule=_REQUEST)
+
+
+def requested_again(trial: Trial, fmt: Format) -> None:
+    """A session that was archived again, at the same step or a later one, is requested again, once."""
+    resident = Resident(trial, fmt)
+    writer = resident.born(b"writer")
+    by_request, by_mail, other = (_archived(resident, title) for title in (b"request", b"mail", b"other"))
+    resident.ack_all()
+    resident.prepare(by_request, 3_000, rule=_REQUEST)
+    resident.tell(writer, resident.says(by_mail), rule=_REQUEST)
+    resident.restore(by_mail, 3_001)
+    resident.run()
+    for at in (4_000, 5_000):
+        resident.restore(by_request, at)
+        resident.archive(by_request, at + 1)
+        resident.archive(by_mail, at + 1)
+        resident.tell(writer, resident.says(by_mail), rule=_REQUEST)
+        for _ in range(2):
+            resident.send(by_request, _log(resident), at + 2, rule=_REQUEST)
+            resident.prepare(other, at + 3, rule=_REQUEST)
+            resident.mail(rule=_REQUEST)
+        resident.restore(by_mail, at + 4)
+        resident.run()
     resident.judge(rule=_REQUEST)
 
 
@@ -423,6 +447,7 @@ PROPERTIES: Final = (
     *in_each_format("session/restore/unfit", unfit, _ELSEWHERE),
     *in_each_format("session/restore/released", released, _ELSEWHERE),
     *in_each_format("session/restore/requested", requested, _REQUEST, _REFUSED),
+    *in_each_format("session/restore/requested-again", requested_again, _REQUEST),
     *in_each_format("session/restore/unrequested", unrequested, _REQUEST),
     *in_each_format("session/restore/progress", progressed, _PROGRESS, _REFUSED),
     *in_each_format("session/away/still", still, _STILL),

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from gritstone_conformance.reporting.markup import Node, element, prose
 from gritstone_conformance.reporting.messages import found_word, known_failures, signature_key, smallest_of_each
 from gritstone_conformance.reporting.page.graph import draw_graph
-from gritstone_conformance.reporting.page.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import WIDEST, Material
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.results.excerpts import cut_middle, show_first_byte, show_request, show_sides

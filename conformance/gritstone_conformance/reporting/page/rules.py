@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gritstone_conformance.attachment.claims import PROFILES
-from gritstone_conformance.reporting.page.markup import Node, element, prose
+from gritstone_conformance.reporting.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import Rule

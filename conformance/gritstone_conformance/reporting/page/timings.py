@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gritstone_conformance.reporting.conclusions import skip_words, unasked_lines
-from gritstone_conformance.reporting.page.markup import Node, element
+from gritstone_conformance.reporting.markup import Node, element
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.reporting.page.rules import in_order
 from gritstone_conformance.results.judgement import Judgement

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.page.markup import Node, element
+from gritstone_conformance.reporting.markup import Node, element
 from gritstone_conformance.results.excerpts import short_ids, show_sides
 from gritstone_conformance.text import counted
 

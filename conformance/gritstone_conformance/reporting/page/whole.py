@@ -15,8 +15,8 @@ from importlib import resources
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import verdict_words
+from gritstone_conformance.reporting.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.failures import failures_section
-from gritstone_conformance.reporting.page.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.material import Material, duration, gather
 from gritstone_conformance.reporting.page.rules import SIGNS, rules_section
 from gritstone_conformance.reporting.page.timings import profiles_section, timings_section

@@ -26,7 +26,7 @@ function byOrder({ order: one }, { order: other }) {
 const keyOf = ({ sender, target, id }) => sender + target + id;
 
 export class Posts {
-  #queue = []; // {sender, target, id, message}, the next one first
+  #queue = []; // {seq, sender, target, id, message}, the next one first; seq: the number of the operation that sent it
   #next = 0;
 
   constructor(journal, view, agent, kernel) {
@@ -53,7 +53,8 @@ export class Posts {
         const posts = this.#postsOfStep(read, before?.outbox ?? NONE, step).filter((each) =>
           unread.delete(keyOf(each)),
         );
-        for (const [i, post] of posts.entries()) found.push({ post, order: [number, sender, place, i] });
+        for (const [i, post] of posts.entries())
+          found.push({ post: { seq: number, ...post }, order: [number, sender, place, i] });
         step = before;
       }
       reached.set(sender, { step, number, place });
@@ -103,7 +104,8 @@ export class Posts {
 
   /** Take the posts of an operation that is later than all others. */
   take(entry) {
-    this.#queue.push(...this.#postsOf(entry));
+    const { seq } = entry.record;
+    this.#queue.push(...this.#postsOf(entry).map((post) => ({ seq, ...post })));
   }
 
   #isUnread({ sender, target, id }) {

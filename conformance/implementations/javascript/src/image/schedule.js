@@ -1,4 +1,4 @@
-// What runs next: the timers that are due, then the posts. Made at the first run, and brought up to date by the entries of the
+// What runs next: a timer that is due, or a post if an earlier operation sent it. Made at the first run, and brought up to date by the entries of the
 // journal.
 
 import { Posts } from "./posts.js";
@@ -34,11 +34,11 @@ export class Schedule {
     }
   }
 
-  /** {timer} or {post} for the next root, or null at rest. Spec: image.timer.order, image.post.order. */
+  /** {timer} or {post} for the next root, or null at rest. Spec: image.timer.order, image.post.order, image.post.turn. */
   next(clock) {
     const timer = this.#timers.next(clock);
-    if (timer !== null) return { timer };
     const post = this.#posts.next();
+    if (timer !== null && (post === null || timer.seq <= post.seq)) return { timer };
     return post === null ? null : { post };
   }
 }

@@ -1,8 +1,9 @@
-// Restore requests: notices that an archived session is used, one for each target of its reference as long as the runtime is
+// Restore requests: notices that an archived session is used, one for each time that it was archived as long as the runtime is
 // started.
 
-import { AWAY_SPACES, archivedName } from "../../runtime/agent.js";
+import { AWAY_SPACES, agentHead, archivedName } from "../../runtime/agent.js";
 import { changedKeys } from "../../maps.js";
+import { findUnread } from "../../wit/channels.js";
 import { readStep } from "../../wit/steps.js";
 import { isArchivedSession } from "./standing.js";
 
@@ -11,8 +12,8 @@ const REQUESTED = { message: "", percent: 0, stage: "requested" };
 
 export class RestoreRequests {
   latest = 0; // the largest time of a request to this runtime
-  #sent = new Set(); // session and target
-  #unsure = []; // of these, those in a write that may still fail
+  #sent = new Map(); // session and target -> the last message of the agent to itself since which nothing was archived again
+  #unsure = []; // the entries of these before a write that may still fail: [key, message or undefined]
 
   constructor(store, view, agent) {
     Object.assign(this, { store, view, agent });
@@ -26,8 +27,29 @@ export class RestoreRequests {
         (space) => (space === "archived") === (references.target(`${space}/${session}`) !== null),
       );
       const key = `${session}${references.target(archivedName(session))}`;
-      return isArchived && !this.#sent.has(key) ? [{ session, key }] : [];
+      return isArchived && !this.#isSent(session, key) ? [{ session, key }] : [];
     });
+  }
+
+  /** Whether a request was sent since the session was archived, by whichever runtime. */
+  #isSent(session, key) {
+    const last = this.#sent.get(key);
+    if (last === undefined) return false;
+    const tip = this.#lastNotice();
+    const { messages } = findUnread((id) => this.store.read(id), tip, last);
+    const headers = messages.map(({ message }) => new Map(message.headers));
+    if (headers.some((each) => each.get("mt") === "session_archived" && each.get("session") === session)) return false;
+    this.#set(key, tip);
+    return true;
+  }
+
+  #lastNotice() {
+    return agentHead(this.store, this.agent).outbox.get(this.agent) ?? null;
+  }
+
+  #set(key, message) {
+    this.#unsure.push([key, this.#sent.get(key)]);
+    this.#sent.set(key, message);
   }
 
   /** As due(), for the sessions to which a step sends mail that the step before (or null) did not. */
@@ -42,11 +64,11 @@ export class RestoreRequests {
   dueOf(workspace, victims, step) {
     const { outbox } = readStep(workspace.read, step);
     const keyed = victims.map(({ session, head }) => ({ session, key: `${session}${head.id}` }));
-    const due = keyed.filter(({ session, key }) => outbox.has(session) && !this.#sent.has(key));
+    const due = keyed.filter(({ session }) => outbox.has(session));
     return due.sort((a, b) => (a.session < b.session ? -1 : 1));
   }
 
-  /** Send them in an update, each in a step of the agent. Spec: session.restore.request. */
+  /** Send them in an update, each in a step of the agent. Spec: session.restore.requested. */
   announce(update, due, at) {
     for (const { session } of due) {
       update.notify(at, "session_restore_requested", session, update.workspace.writeBlob(Buffer.alloc(0)));
@@ -57,10 +79,8 @@ export class RestoreRequests {
 
   /** They were committed. */
   note(due) {
-    for (const { key } of due) {
-      this.#sent.add(key);
-      this.#unsure.push(key);
-    }
+    const last = due.length === 0 ? null : this.#lastNotice();
+    for (const { key } of due) this.#set(key, last);
   }
 
   /** What was written is stored. */
@@ -70,6 +90,8 @@ export class RestoreRequests {
 
   /** What was written since it was settled is lost. */
   undo() {
-    for (const key of this.#unsure.splice(0)) this.#sent.delete(key);
+    for (const [key, message] of this.#unsure.splice(0).reverse())
+      if (message === undefined) this.#sent.delete(key);
+      else this.#sent.set(key, message);
   }
 }

@@ -1,0 +1,1 @@
+"""Space-time diagrams of histories and of counterexamples."""
