@@ -105,7 +105,8 @@ PlacesAfter(a, s) ==
 -----------------------------------------------------------------------------
 (* Steps. Each operator has the first condition that the next step of an actor breaks; "none" if it is possible. *)
 
-(* The proposal is what the inbox newly holds. The last condition is admission as a whole. *)
+(* The proposal is what the inbox newly holds. The conditions above name what admission refuses; admission as a whole decides at last,
+   so that none of its conditions is forgotten here. *)
 ActorFault(a, s) ==
     LET head == HeadOf(a)
         inbox == InboxOf(head)
@@ -152,12 +153,15 @@ FaultOf(a) == IF a = Agent THEN AgentFault(NextOf(a)) ELSE ActorFault(a, NextOf(
 
 Sent(x, a) == [i \in 1 .. Len(Sendings[number][x][a]) |-> Sendings[number][x][a][i][1]]
 
-(* A mark names a message that was sent and not covered, no update, and for an actor without a head a genesis. *)
+MarksOf(a) == Histories[number].marks[a]
+
+(* A mark names one message that was sent and not covered, no update, and for an actor without a head a genesis. *)
 MarkFault(a) ==
-    LET x == Histories[number].marks[a][1]
-        m == Histories[number].marks[a][2]
+    LET x == MarksOf(a)[1][1]
+        m == MarksOf(a)[1][2]
         started == Steps(a) # <<>>
-    IN  CASE Histories[number].marks[a] = <<>>              -> "none"
+    IN  CASE MarksOf(a) = <<>>                              -> "none"
+          [] Len(MarksOf(a)) > 1                            -> "mark"
           [] a \in Histories[number].gone                   -> "returned"
           [] Program(m) = "update" /\ started               -> "mark"
           [] ~ started /\ Program(m) # "genesis"            -> "mark"
@@ -167,11 +171,11 @@ MarkFault(a) ==
 
 (* The sender of the message of a mark has a receipt. *)
 ReceiptFault(a) ==
-    LET x == Histories[number].marks[a][1]
-    IN  CASE Histories[number].marks[a] = <<>> \/ IsOpen(Agent) -> "none"
+    LET x == MarksOf(a)[1][1]
+    IN  CASE Len(MarksOf(a)) # 1 \/ IsOpen(Agent)               -> "none"
           [] x = Agent                                          -> "none"
           [] \E r \in Range(Sent(Agent, x)) :
-                 Program(r) = "receipt" /\ LabelOf(r)[2] = Histories[number].marks[a][3] -> "none"
+                 Program(r) = "receipt" /\ LabelOf(r)[2] = MarksOf(a)[1][3] -> "none"
           [] OTHER                                              -> "receipt"
 
 GoneFault(a) == IF a \in Histories[number].gone /\ Steps(a) # <<>> THEN "returned" ELSE "none"

@@ -11,8 +11,7 @@ import argparse
 import hashlib
 import mmap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from gritstone_conformance.auditing.objects import audit_outcomes
 from gritstone_conformance.auditing.pictures import draw_history
 from gritstone_conformance.auditing.processes import over_processes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
+from gritstone_conformance.commands.mapping import mapped
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.continuing import check_continued
@@ -58,7 +58,7 @@ def run_command(options: argparse.Namespace) -> int:
     spread = over_processes(options.jobs)
     if options.html is not None:
         remove_old(options.html)
-    with _mapped(options.bundle) as raw:
+    with mapped(options.bundle) as raw:
         reading = _read(raw, options, spread)
         bundle = reading.bundle
         outcomes = audit_outcomes(bundle, data.book)
@@ -154,7 +154,7 @@ def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
 
 def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> History:
     """Add the findings of check 15 to a verdict, and return the history of the earlier export; raises UsageError."""
-    with _mapped(path) as raw:
+    with mapped(path) as raw:
         earlier = read_bundle(raw, lenient=lenient).judged
         if earlier.defects or not has_history(earlier):
             raise UsageError(f"{path}: contains defects or no history; audit it separately first")
@@ -184,17 +184,3 @@ def _digest(bundle: Bundle, raw: bytes | mmap.mmap) -> str:
     if bundle.readable and not any(defect.rule == "grit.bundle.verify" for defect in bundle.defects):
         return bytes(raw[-32:]).hex()
     return hashlib.sha256(raw).hexdigest()
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    """Map a file into memory, so that a bundle of any size can be read; an empty one cannot be mapped."""
-    try:
-        with path.open("rb") as file:
-            if path.stat().st_size == 0:
-                yield b""
-                return
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-                yield raw
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem

@@ -7,11 +7,13 @@ Spec: :rule:`suite.model.checked`, :rule:`suite.model.cited`, :rule:`suite.model
 from __future__ import annotations
 
 import argparse
+import mmap
 from collections.abc import Set
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.commands.mapping import mapped
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.evidence import History, has_history, open_history
@@ -24,10 +26,12 @@ from gritstone_conformance.model_checking.check import (
     run_part,
 )
 from gritstone_conformance.model_checking.citing import check_citations
+from gritstone_conformance.model_checking.pictures import diagram_of_trace
 from gritstone_conformance.model_checking.plan import make_scenarios, outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import Tables, read_tables
 from gritstone_conformance.model_checking.tlc import find_tlc
 from gritstone_conformance.model_checking.traces import replay
+from gritstone_conformance.reporting.page.behaviours import Behaviour, make_behaviour_page
 from gritstone_conformance.reporting.page.scenarios import make_scenario_page
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.text import counted, say
@@ -62,14 +66,20 @@ def _check(options: argparse.Namespace) -> int:
     only = frozenset(options.only or ())
     parts = _nightly(only, tables) if options.nightly else _gate(only, tables)
 
+    drawn: list[Behaviour] = []
+
     def tell(finding: Finding) -> None:
         say(f"{'ok  ' if finding.is_right else 'FAIL'} {finding.name}: {finding.line}")
         if not finding.is_right or options.traces:
             for line in finding.details:
                 say(f"     {line}")
+            if (diagram := diagram_of_trace(finding.trace)) is not None:
+                drawn.append(Behaviour(finding.name, finding.line, diagram, finding.details))
 
     every = [part for group in parts.values() for part in group]
     right = check_parts(find_tlc(), every, options.jobs, tell)
+    if options.html is not None:
+        _write_page(options.html, make_behaviour_page(drawn))
     counts = ", ".join(counted(len(group), kind) for kind, group in parts.items() if group)
     say(f"{counts}: {'all as expected' if right else 'not all as expected'}")
     return 0 if right else 1
@@ -102,21 +112,21 @@ def _plan(options: argparse.Namespace) -> int:
         raise UsageError("--write requires all scenarios: omit --only")
     made, problems = make_scenarios(find_tlc(), read_tables(), options.only or (), say, options.jobs)
     if options.html is not None:
-        _write_page(options.html, made)
+        _write_page(options.html, make_scenario_page(made))
     if options.write:
         write_scenarios(made, vectors_dir())
         say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
     else:
-        problems += [f"{name}: differs from the vectors" for name in outdated(made)]
+        problems += [f"{name}: differs from the vectors" for name in outdated(made, is_whole=not options.only)]
     for problem in problems:
         say(f"FAIL {problem}")
     say(f"{counted(len(made), 'scenario')}, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
 
 
-def _write_page(path: Path, scenarios: list[dict[str, Any]]) -> None:
+def _write_page(path: Path, page: str) -> None:
     try:
-        path.write_text(make_scenario_page(scenarios), encoding="utf-8", newline="\n")
+        path.write_text(page, encoding="utf-8", newline="\n")
     except OSError as problem:
         raise UsageError(f"{path}: {problem.strerror or problem}") from problem
 
@@ -125,8 +135,9 @@ def _trace(paths: list[Path]) -> int:
     """Replay the histories of bundles in the model."""
     if not paths:
         raise UsageError("gritstone model trace needs an exported store, for example export.grit")
-    histories = [_history_of(path) for path in paths]
-    found = replay(find_tlc(), histories)
+    with ExitStack() as maps:
+        histories = [_history_of(path, maps.enter_context(mapped(path))) for path in paths]
+        found = replay(find_tlc(), histories)
     for path, history, refusals in zip(paths, histories, found, strict=True):
         steps = counted(sum(map(len, history.chains.values())), "step")
         say(f"{'FAIL' if refusals else 'ok  '} {path}: {steps} of {counted(len(history.actors()), 'actor')}")
@@ -140,11 +151,8 @@ def _trace(paths: list[Path]) -> int:
     return 1 if refused else 0
 
 
-def _history_of(path: Path) -> History:
-    try:
-        bundle = scan(path.read_bytes())
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+def _history_of(path: Path, raw: bytes | mmap.mmap) -> History:
+    bundle = scan(raw)
     if bundle.defects:
         raise UsageError(f"{path}: not a legal bundle: {bundle.defects[0].words}; gritstone audit reports its defects")
     if not has_history(bundle):

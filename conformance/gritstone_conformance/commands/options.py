@@ -446,7 +446,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
     parser.add_argument("--traces", action="store_true", help="check: print the behaviour that detects each mutant")
     parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="plan: write a page with the diagrams")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="check, plan: write a page with the diagrams")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model_checking.tables import Hole, Mutant, Promise, Run, Tables, config_of
 from gritstone_conformance.model_checking.tlc import Outcome, Tlc
+from gritstone_conformance.model_checking.values import State
 from gritstone_conformance.model_checking.words import trace_words
 from gritstone_conformance.text import counted
 
@@ -30,12 +31,14 @@ class Finding:
         is_right: whether the result is the expected one.
         line: the result in one line.
         details: further lines, for example a behaviour in words.
+        trace: the behaviour that violates a promise, or nothing.
     """
 
     name: str
     is_right: bool
     line: str
     details: tuple[str, ...] = ()
+    trace: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _run_finding(run: Run, goals: Sequence[str], tables: Tables, outcome: Outcom
         promise = tables.promises.get(outcome.violated)
         rules = f" ({', '.join(promise.rules)})" if promise else ""
         line = f"{outcome.violated} is violated{rules} after {max(0, len(outcome.trace) - 1)} actions"
-        return Finding(run.name, False, line, tuple(trace_words(outcome.trace)))
+        return Finding(run.name, False, line, tuple(trace_words(outcome.trace)), tuple(outcome.trace))
     got, expected = (outcome.states, outcome.depth), (run.states, run.depth)
     line = f"{outcome.states} states, depth {outcome.depth}, {seconds:.0f} s"
     if got != expected:
@@ -138,6 +141,6 @@ def _violating(name: str, promise: Promise, run: Run, outcome: Outcome, seconds:
     words = tuple(trace_words(outcome.trace))
     if outcome.violated == promise.name or (outcome.violated == "temporal" and promise.kind == "L"):
         line = f"violates {promise.name} in {run.name}, {len(outcome.trace)} states, {seconds:.0f} s"
-        return Finding(name, True, line, words)
+        return Finding(name, True, line, words, tuple(outcome.trace))
     got = f"violates {outcome.violated} first" if outcome.violated else f"violates nothing in {outcome.states} states"
-    return Finding(name, False, f"{got} in {run.name}, expected {promise.name}", words)
+    return Finding(name, False, f"{got} in {run.name}, expected {promise.name}", words, tuple(outcome.trace))

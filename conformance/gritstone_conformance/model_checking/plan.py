@@ -111,10 +111,18 @@ def _of_mutant(tlc: Tlc, mutant: Mutant, tables: Tables, listed: str | None) -> 
     return _Part(line, scenario, fault)
 
 
-def outdated(made: Iterable[dict[str, Any]], root: Path | None = None) -> list[str]:
-    """Return the names of scenarios that differ from the vectors, or are not among them."""
+def outdated(made: Iterable[dict[str, Any]], root: Path | None = None, *, is_whole: bool = False) -> list[str]:
+    """Return the names of scenarios that differ from the vectors, or are not among them.
+
+    Args:
+        made: scenarios that were made from the model.
+        root: the directory of vectors, by default the bundled one.
+        is_whole: whether all scenarios were made; then a scenario of the vectors that was not made differs, too.
+    """
     frozen = {each["name"]: each for file in load_scenarios(root) for each in file.scenarios}
-    return [each["name"] for each in made if frozen.get(each["name"]) != each]
+    new = {each["name"]: each for each in made}
+    names = [*new, *(frozen.keys() - new.keys() if is_whole else ())]
+    return sorted(name for name in names if frozen.get(name) != new.get(name))
 
 
 def write_scenarios(made: Iterable[dict[str, Any]], root: Path) -> None:

@@ -16,10 +16,13 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.proposals import header, message_type
 from gritstone_conformance.model_checking.tlc import Tlc
 
-__all__ = ["FAULTS", "MOST_STEPS", "Refusal", "replay", "trace_module"]
+__all__ = ["FAULTS", "MOST_MESSAGES", "MOST_STEPS", "Refusal", "replay", "trace_module"]
 
 MOST_STEPS: Final = 2_000
 """The number of steps of a history that is replayed; the work grows faster than the number."""
+
+MOST_MESSAGES: Final = 4_000
+"""The number of messages of a history that is replayed; each is its whole chain in the model."""
 
 _MOST_CELLS: Final = 100_000
 """The product of the steps of a history and its actors."""
@@ -116,7 +119,9 @@ def _size(history: History) -> int:
 
 def _names(history: History) -> dict[bytes, str]:
     """Return a short name for each actor that has steps or mail: ``agent``, or a number, ascending by id."""
-    found = {*history.chains, *(bytes.fromhex(name[7:]) for name in history.references if name.startswith("failed/"))}
+    found = set(history.chains)
+    for actor, mark in _marks(history):
+        found |= {actor, *mark}
     for chain in history.chains.values():
         for box in (*chain.inboxes, *chain.outboxes):
             found |= box.keys()
@@ -124,11 +129,18 @@ def _names(history: History) -> dict[bytes, str]:
     return agent | {actor: str(number) for number, actor in enumerate(sorted(found - agent.keys()), 1)}
 
 
+def _marks(history: History) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    """Yield the actors that are marked, with the senders and messages of their marks."""
+    for name, target in history.references.items():
+        if name.startswith("failed/"):
+            yield bytes.fromhex(name.removeprefix("failed/")), history.shelf.mail(target)
+
+
 def trace_module(histories: Sequence[History]) -> str:
     """Return the module ``Histories``.
 
     Raises:
-        UsageError: a history has too many steps.
+        UsageError: a history has too many steps or messages.
     """
     lines = ["---- MODULE Histories ----", "EXTENDS Wit, TLC"]
     records = []
@@ -177,7 +189,7 @@ class _Writer:
         """Return the record of the history, after the definitions that it needs."""
         history = self.history
         steps = {actor: list(self._steps(actor)) for actor in history.chains}
-        marks = dict(self._marks())
+        marks = {actor: self._mark(actor, mark) for actor, mark in _marks(history)}
         every = {self.names[actor]: actor for actor in self.names}
         gone = [name for name, actor in every.items() if self._is_gone(actor)]
 
@@ -209,13 +221,12 @@ class _Writer:
                 f"core |-> {self._number(step.core)}]"
             )
 
-    def _marks(self) -> Iterator[tuple[bytes, str]]:
-        for name, target in self.history.references.items():
-            if name.startswith("failed/"):
-                actor = bytes.fromhex(name[7:])
-                for sender, message in self.history.shelf.mail(target).items():
-                    words = f"{_quoted(self.names[sender])}, {self._message(message, actor)}, {self._number(message)}"
-                    yield actor, f"<<{words}>>"
+    def _mark(self, actor: bytes, mark: Mapping[bytes, bytes]) -> str:
+        """Return the entries of a mark: sender, message, and the number of its id."""
+        return _sequence(
+            f"<<{_quoted(self.names[sender])}, {self._message(message, actor)}, {self._number(message)}>>"
+            for sender, message in mark.items()
+        )
 
     def _box(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> str:
         """Return a mailbox; an entry is whose it is, a message, and the receiver of the message."""
@@ -228,6 +239,8 @@ class _Writer:
         at: bytes | None = message
         while at is not None and (at, receiver) not in self._messages:
             chain.append(at)
+            if len(self._messages) + len(chain) > MOST_MESSAGES:
+                raise UsageError(f"the history has more than {MOST_MESSAGES} messages, of which each is replayed")
             at = self.history.shelf.message(at).previous
         before = "None" if at is None else self._messages[at, receiver]
         for each in reversed(chain):

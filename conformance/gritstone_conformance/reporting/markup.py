@@ -15,7 +15,18 @@ from xml.etree import ElementTree as ET
 
 from gritstone_conformance.text import printable
 
-__all__ = ["Node", "digest_source", "element", "embedded", "joined", "prose", "safe", "write_html", "write_xml"]
+__all__ = [
+    "Node",
+    "digest_source",
+    "element",
+    "embedded",
+    "joined",
+    "page_head",
+    "prose",
+    "safe",
+    "write_html",
+    "write_xml",
+]
 
 Node: TypeAlias = ET.Element
 
@@ -97,6 +108,29 @@ def embedded(tag: str, source: str) -> Node:
 def digest_source(source: str) -> str:
     """Return the source expression of an embedded text for a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def page_head(title: str, style: str, script: str | None = None) -> Node:
+    """Return the head of a page that loads nothing: only the embedded style and script may be used."""
+    policy = f"default-src 'none'; style-src {digest_source(style)}; "
+    policy += f"script-src {digest_source(script)}; " if script is not None else ""
+    return element(
+        "head",
+        {},
+        element("meta", {"charset": "utf-8"}),
+        element(
+            "meta",
+            {
+                "http-equiv": "Content-Security-Policy",
+                "content": f"{policy}base-uri 'none'; form-action 'none'",
+            },
+        ),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("meta", {"name": "color-scheme", "content": "light dark"}),
+        element("meta", {"name": "referrer", "content": "no-referrer"}),
+        element("title", {}, title),
+        embedded("style", style),
+    )
 
 
 def write_html(root: Node) -> str:

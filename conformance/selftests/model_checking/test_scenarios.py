@@ -106,6 +106,9 @@ def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     assert outdated([SCENARIOS[name]]) == []
     assert outdated([_edited(name)]) == [name]
     assert outdated([{**SCENARIOS[name], "name": "model/fail/unknown"}]) == ["model/fail/unknown"]
+    every = list(SCENARIOS.values())
+    assert outdated(every, is_whole=True) == []
+    assert outdated(every[1:], is_whole=True) == [every[0]["name"]]
 
 
 @pytest.mark.rule("suite.model.scenarios", slow=True)

@@ -6,7 +6,7 @@ Spec: :rule:`suite.model.same`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,10 @@ from gritstone_conformance.model_checking import traces
 from gritstone_conformance.model_checking.tlc import find_tlc
 from gritstone_conformance.model_checking.traces import FAULTS, replay, trace_module
 from gritstone_conformance.rules import load_rules
+from gritstone_conformance.strategies import programs
 from gritstone_conformance.vectors.audits import load_audits
+from selftests.fakes import forgeries as forgeries_of
+from selftests.fakes.forging import Scribe
 from selftests.fakes.staging import ball_game, drawn, run_lowest, run_scenario
 from selftests.model_checking.fakes import CLEAN, fake_tlc
 
@@ -66,6 +69,8 @@ BEYOND: Final = {
     "operation": "operations of an image are content in the model",
 }
 """Faults that the model may accept, with the reason."""
+
+Forgery = Callable[[Scribe, bytes, bytes], None]
 
 AUDITS: Final = {audit.name: audit for file in load_audits() for audit in file.audits}
 
@@ -113,9 +118,85 @@ def test_model_refuses_what_the_audit_refuses() -> None:
 
 @needs_java
 @pytest.mark.rule("suite.model.same", slow=True)
-def test_some_marks_and_receipts_are_refused() -> None:
-    refused = {name for name, found in replayed().items() if found}
-    assert {f"audit/history/{each}" for each in ("mark-for-what-was-read", "mark-without-receipt")} <= refused
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("mark-for-what-was-read", "mark"),
+        ("mark-for-what-nobody-sent", "mark"),
+        ("mark-for-an-update", "mark"),
+        ("mark-without-receipt", "receipt"),
+    ],
+)
+def test_some_marks_and_receipts_are_refused(name: str, fault: str) -> None:
+    assert [each.fault for each in replayed()[f"audit/history/{name}"]] == [fault]
+
+
+def agent_reads(messages: Sequence[int]) -> Forgery:
+    """Return a history in which the agent reads two signals of an actor in some order; 2 is one that was never sent."""
+
+    def forge(scribe: Scribe, a: bytes, b: bytes) -> None:
+        mail = [scribe.message(None, forgeries_of.program(scribe), mt) for mt in ("one", "two", "never")]
+        for message in mail[:2]:
+            request = scribe.inject(b, forgeries_of.program(scribe))
+            scribe.act(b, reads={scribe.agent: request}, sends={scribe.agent: message})
+        for number in messages:
+            scribe.act(scribe.agent, reads={b: mail[number]})
+
+    return forge
+
+
+def foreign_step_of_the_agent(scribe: Scribe, a: bytes, b: bytes) -> None:
+    scribe.write(scribe.agent, replace(scribe.step_of(scribe.agent), previous=scribe.heads[scribe.agent], actor=a))
+
+
+def mark_without_a_head(scribe: Scribe, a: bytes, b: bytes) -> None:
+    """An actor without a first step is marked for ordinary mail."""
+    other = scribe.stage.core(b"never born")
+    box = scribe.box({scribe.agent: scribe.inject(other, forgeries_of.program(scribe))})
+    assert box is not None
+    scribe.marks[other] = box
+
+
+def mark_of_two_messages(scribe: Scribe, a: bytes, b: bytes) -> None:
+    fails = forgeries_of.program(scribe, programs.fail())
+    box = scribe.box({scribe.agent: scribe.inject(a, fails), b: scribe.message(None, fails)})
+    assert box is not None
+    scribe.marks[a] = box
+
+
+def mark_of_a_stranger(scribe: Scribe, a: bytes, b: bytes) -> None:
+    """The sender is no actor of the store."""
+    box = scribe.box(
+        {scribe.stage.core(b"stranger"): scribe.message(None, forgeries_of.program(scribe, programs.fail()))}
+    )
+    assert box is not None
+    scribe.marks[a] = box
+
+
+@needs_java
+@pytest.mark.rule("suite.model.same", slow=True)
+def test_forged_histories_beyond_the_vectors() -> None:
+    """The steps of the agent, and marks; each has the verdict of the audit, where the audit decides."""
+    expected: dict[Forgery, list[str]] = {
+        agent_reads((0, 1)): [],
+        agent_reads((1,)): [],
+        agent_reads((2,)): ["unsent"],
+        agent_reads((0, 1, 0)): ["twice"],
+        agent_reads((1, 0)): ["order"],
+        foreign_step_of_the_agent: ["actor"],
+        mark_without_a_head: ["mark"],
+        mark_of_two_messages: ["mark"],
+        mark_of_a_stranger: ["receipt"],
+    }
+    histories = []
+    for forge in expected:
+        scribe, a, b = forgeries_of.base(FRAMED_SHA256)
+        forge(scribe, a, b)
+        histories.append(scan(scribe.bundle()))
+    found = replay(find_tlc(), [open_history(bundle) for bundle in histories])
+    assert [[each.fault for each in refusals] for refusals in found] == list(expected.values())
+    audited = [{finding.fault for finding in check_history(bundle).findings} - {"recompute"} for bundle in histories]
+    assert [bool(faults) for faults in audited] == [bool(refusals) for refusals in found]
 
 
 def forged(data: bytes, actor: bytes, change: Callable[[list[Step]], list[Step]]) -> bytes:

@@ -5,11 +5,13 @@ Each case runs the scenarios of one run of the model. A runtime lists exactly th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import Mailbox, Message, Step, Tree, from_base64, to_base64
 from gritstone_conformance.properties.runtime.cast import AGENT, Cast
@@ -24,6 +26,8 @@ __all__ = ["PROPERTIES", "play"]
 
 _DELAY_MS: Final = 1_000_000
 _ANY: Final = {"$": "any"}
+_ID: Final = re.compile("[0-9a-f]{64}")
+_Kind = TypeVar("_Kind", Step, Tree, Mailbox, Message)
 _PARTS: Final = ("heads", "marks", "ready", "mail")
 Seen = dict[str, Any]
 
@@ -221,29 +225,25 @@ class _Play:
     def _head(self, name: str, target: str | None) -> Json:
         if target is None:
             return None
-        step = self._object(bytes.fromhex(target))
-        assert isinstance(step, Step), "a head is a step"
+        step = self._object(bytes.fromhex(target), Step)
         inbox = self._mailbox(step.inbox, lambda other: name)
         outbox = self._mailbox(step.outbox, lambda other: other)
         if name == AGENT:
             inbox.pop(AGENT, None)
             return {"inbox": inbox, "outbox": outbox}
-        core = self._object(step.core)
-        return {"inbox": inbox, "outbox": outbox, "fixed": isinstance(core, Tree) and "fixed" in dict(core.entries)}
+        core = self._object(step.core, Tree)
+        return {"inbox": inbox, "outbox": outbox, "fixed": "fixed" in dict(core.entries)}
 
     def _mailbox(self, identity: bytes | None, receiver: Any) -> dict[str, Any]:
         if identity is None:
             return {}
-        box = self._object(identity)
-        assert isinstance(box, Mailbox), "a mailbox is one"
+        box = self._object(identity, Mailbox)
         named = {self.cast.name_of(x): message for x, message in box.entries}
         return {name: self._chain(message, receiver(name)) for name, message in sorted(named.items(), key=str) if name}
 
     def _mark(self, actor: str, target: str) -> Json:
-        box = self._object(bytes.fromhex(target))
-        assert isinstance(box, Mailbox), "a mark is a mailbox"
-        ((sender, message),) = box.entries
-        return [self._name(sender.hex()), self._chain(message, self._name(actor))]
+        entries = self._object(bytes.fromhex(target), Mailbox).entries
+        return [each for x, m in entries for each in (self._name(x.hex()), self._chain(m, self._name(actor)))]
 
     def _choice(self, choice: Mapping[str, Any]) -> dict[str, Any]:
         actor = self._name(choice["actor"])
@@ -255,8 +255,7 @@ class _Play:
         found: list[str] = []
         at: bytes | None = identity
         while at is not None:
-            message = self._object(at)
-            assert isinstance(message, Message), "a chain has messages"
+            message = self._object(at, Message)
             found.append(self._label(message, receiver))
             at = message.previous
         return found[::-1]
@@ -265,9 +264,12 @@ class _Play:
         headers = dict(message.headers)
         if headers.get("mt") != "receipt":
             return self.cast.label_of(receiver, message)
+        failed = headers.get("reply", "")
+        if not _ID.fullmatch(failed) or self._found(bytes.fromhex(failed), Message) is None:
+            return "receipt for no message"
         # the receiver of a receipt sent the failed message to its neighbour, or to itself
         for actor in (*(name for name in self.cast.ids if name != receiver), receiver):
-            chain = self._chain(bytes.fromhex(headers["reply"]), actor)
+            chain = self._chain(bytes.fromhex(failed), actor)
             if not any(" with the content " in label for label in chain):
                 break
         return "receipt " + " < ".join(chain)
@@ -280,11 +282,25 @@ class _Play:
                 return str(message)
         raise AssertionError("the mail was compared before")
 
-    def _object(self, identity: bytes) -> Any:
+    def _object(self, identity: bytes, kind: type[_Kind]) -> _Kind:
+        """Return an object of a kind; fail if the implementation has another object at its place."""
+        value = self._found(identity, kind)
+        if value is None:
+            words = f"{self.scenario['name']}: a {kind.__name__.lower()} is expected at this id"
+            self.trial.fail(kind.__name__.lower(), identity.hex(), words=words, rule=self.scenario["rules"][0])
+        return value
+
+    def _found(self, identity: bytes, kind: type[_Kind]) -> _Kind | None:
+        """Return an object if it is of a kind and of this id, or None."""
         if identity not in self.objects:
             got = self._ask("grit.get", {"store": "s", "id": identity.hex()}, _ANY)
-            self.objects[identity] = self.fmt.decode(from_base64(got["bytes"]))
-        return self.objects[identity]
+            data = from_base64(got["bytes"])
+            try:
+                self.objects[identity] = self.fmt.decode(data) if self.fmt.hash(data) == identity else None
+            except Refusal:
+                self.objects[identity] = None
+        value = self.objects[identity]
+        return value if isinstance(value, kind) else None
 
     # --- requests -----------------------------------------------------------------------------------------------------
 

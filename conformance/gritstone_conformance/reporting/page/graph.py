@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.diagrams.drawing import draw_diagram, in_words
 from gritstone_conformance.reporting.diagrams.histories import diagram_of
 from gritstone_conformance.reporting.markup import Node, element
 from gritstone_conformance.text import counted
 
-__all__ = ["caption_words", "draw_graph"]
+__all__ = ["caption_words", "draw_figure", "draw_graph"]
 
 
 def draw_graph(history: Mapping[str, Json]) -> Node:
     """Return the figure of the ``history`` member of a case line."""
-    diagram = diagram_of(history)
-    about = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": "History"}
+    return draw_figure(diagram_of(history), "History", caption_words(history))
+
+
+def draw_figure(diagram: Diagram, label: str, caption: str) -> Node:
+    """Return a diagram with its label for screen readers, its caption and a text version."""
+    about = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}
     scroll = element("div", about, draw_diagram(diagram))
-    caption = element("figcaption", {}, caption_words(history))
-    return element("figure", {"class": "history"}, scroll, caption, in_words(diagram))
+    return element("figure", {"class": "history"}, scroll, element("figcaption", {}, caption), in_words(diagram))
 
 
 def caption_words(history: Mapping[str, Json]) -> str:

@@ -16,7 +16,7 @@ from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.diagrams.explorer import KEYS, explorer
 from gritstone_conformance.reporting.diagrams.explorer import source as explorer_source
 from gritstone_conformance.reporting.diagrams.histories import diagram_of
-from gritstone_conformance.reporting.markup import Node, digest_source, element, embedded, write_html
+from gritstone_conformance.reporting.markup import Node, element, embedded, page_head, write_html
 from gritstone_conformance.reporting.page.graph import caption_words
 from gritstone_conformance.reporting.page.whole import source
 from gritstone_conformance.text import counted
@@ -65,25 +65,7 @@ def make_picture(
         element("main", {"id": "main"}, _figure(whole, diagram_of(part)), _findings(whole, findings), _keys()),
         embedded("script", script),
     )
-    return write_html(element("html", {"lang": "en"}, _head(subject, style, script), body))
-
-
-def _head(subject: str, style: str, script: str) -> Node:
-    policy = (
-        f"default-src 'none'; style-src {digest_source(style)}; script-src {digest_source(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return element(
-        "head",
-        {},
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", {}, f"History of {subject}"),
-        embedded("style", style),
-    )
+    return write_html(element("html", {"lang": "en"}, page_head(f"History of {subject}", style, script), body))
 
 
 def _masthead(subject: str, summary: str, findings: Sequence[Item]) -> Node:

@@ -15,7 +15,7 @@ from importlib import resources
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import verdict_words
-from gritstone_conformance.reporting.markup import Node, digest_source, element, embedded, write_html
+from gritstone_conformance.reporting.markup import Node, element, embedded, page_head, write_html
 from gritstone_conformance.reporting.page.failures import failures_section
 from gritstone_conformance.reporting.page.material import Material, duration, gather
 from gritstone_conformance.reporting.page.rules import SIGNS, rules_section
@@ -74,22 +74,8 @@ def make_page(report: Report, data: SuiteData) -> str:
 
 
 def _head(material: Material) -> Node:
-    style, script = source("page.css"), source("page.js")
-    policy = (
-        f"default-src 'none'; style-src {digest_source(style)}; script-src {digest_source(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return element(
-        "head",
-        {},
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", {}, "; ".join(_claim(material)) or f"{material.subject}: {_verdict(material)[0]}"),
-        embedded("style", style),
-    )
+    title = "; ".join(_claim(material)) or f"{material.subject}: {_verdict(material)[0]}"
+    return page_head(title, source("page.css"), source("page.js"))
 
 
 def _verdict(material: Material) -> tuple[str, str]:
