@@ -132,30 +132,24 @@ def test_missing_tlc_and_java_are_named(tmp_path: Path, monkeypatch: pytest.Monk
         find_tlc()
 
 
-@pytest.fixture
-def real() -> Tlc:
-    """Return the real TLC; a test that needs it never downloads it."""
-    if not shutil.which("java") or not tlc._archive().is_file():
-        pytest.skip("NOT TESTED: Java or TLC is not installed; `tox -e model` installs both")
-    return find_tlc()
-
-
+@pytest.mark.model
 @pytest.mark.rule("suite.model.checked", slow=True)
-def test_real_tlc_checks_a_run_and_notices_a_lowered_bound(real: Tlc) -> None:
+def test_real_tlc_checks_a_run_and_notices_a_lowered_bound(tlc: Tlc) -> None:
     tables = read_tables()
     run = tables.gate["stillborn"]
     lowered = replace(run, constants={**run.constants, "Kills": 0})
     findings: list[Finding] = []
-    assert not check_parts(real, [run_part(run, tables), run_part(lowered, tables)], 1, findings.append)
+    assert not check_parts(tlc, [run_part(run, tables), run_part(lowered, tables)], 1, findings.append)
     assert [each.is_right for each in findings] == [True, False]
 
 
+@pytest.mark.model
 @pytest.mark.rule("suite.model.bites", slow=True)
-def test_real_tlc_finds_a_mutant_in_words(real: Tlc) -> None:
+def test_real_tlc_finds_a_mutant_in_words(tlc: Tlc) -> None:
     tables = read_tables()
     mutant = next(each for each in tables.mutants if each.guard == "waiting-runs")
     findings: list[Finding] = []
-    assert check_parts(real, [mutant_part(mutant, tables)], 1, findings.append)
+    assert check_parts(tlc, [mutant_part(mutant, tables)], 1, findings.append)
     assert any("is marked for fail of agent" in line for line in findings[0].details)
 
 

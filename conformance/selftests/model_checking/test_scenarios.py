@@ -16,7 +16,7 @@ from gritstone_conformance.model_checking.delays import check_delays
 from gritstone_conformance.model_checking.goals import Goal, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.plan import outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import read_tables
-from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
+from gritstone_conformance.model_checking.tlc import Tlc
 from gritstone_conformance.properties.runtime.played import play
 from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.page.scenarios import diagram_of_scenario, make_scenario_page
@@ -26,14 +26,6 @@ from gritstone_conformance.trial import Divergence, Trial
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
 SHORT = sorted(name for name, each in SCENARIOS.items() if "paths" not in each)
-
-
-@pytest.fixture(scope="module")
-def tlc() -> Tlc:
-    try:
-        return find_tlc()
-    except UsageError as problem:
-        pytest.skip(str(problem))
 
 
 def _play(scenario: dict[str, Any]) -> None:
@@ -111,6 +103,7 @@ def test_edited_scenario_differs_from_what_the_model_gives() -> None:
     assert outdated(every[1:], is_whole=True) == [every[0]["name"]]
 
 
+@pytest.mark.model
 @pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     tables = read_tables()
@@ -121,6 +114,7 @@ def test_sample_comes_out_of_the_model_again(tlc: Tlc) -> None:
     assert outdated([make_goal(tlc, goal, tables), refusal or {}]) == []
 
 
+@pytest.mark.model
 @pytest.mark.rule("suite.model.scenarios", slow=True)
 def test_unreachable_goal_is_refused(tlc: Tlc) -> None:
     goal = Goal("nothing", "leave", 'Event("collected", "a")', ("runtime.run.declined",))

@@ -13,7 +13,7 @@ from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model_checking.goals import read_plan
 from gritstone_conformance.model_checking.tables import read_tables
-from gritstone_conformance.model_checking.tlc import Tlc, find_tlc
+from gritstone_conformance.model_checking.tlc import Tlc
 from gritstone_conformance.model_checking.tour import Edge, Tour, edges_of, make_tour, paths_over
 from gritstone_conformance.model_checking.values import parse_graph
 from gritstone_conformance.properties.runtime.played import play
@@ -90,12 +90,9 @@ def test_each_kind_of_edge_is_made_as_often_as_asked() -> None:
     assert made == {edges[0].kind(): 2, edges[5].kind(): 1}
 
 
+@pytest.mark.model
 @pytest.mark.rule("suite.model.scenarios", slow=True)
-def test_small_tour_comes_out_of_tlc_and_is_played() -> None:
-    try:
-        tlc: Tlc = find_tlc()
-    except UsageError as problem:
-        pytest.skip(str(problem))
+def test_small_tour_comes_out_of_tlc_and_is_played(tlc: Tlc) -> None:
     scenario = make_tour(tlc, SMALL, read_tables())
     done = {act["do"] for acts in behaviours(scenario) for act in acts}
     assert done == {"inject", "run", "delay", "restart"}

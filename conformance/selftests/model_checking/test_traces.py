@@ -5,7 +5,6 @@ Spec: :rule:`suite.model.same`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -24,7 +23,7 @@ from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.model_checking import traces
-from gritstone_conformance.model_checking.tlc import find_tlc
+from gritstone_conformance.model_checking.tlc import Tlc
 from gritstone_conformance.model_checking.traces import FAULTS, replay, trace_module
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.strategies import programs
@@ -33,8 +32,6 @@ from selftests.fakes import forgeries as forgeries_of
 from selftests.fakes.forging import Scribe
 from selftests.fakes.staging import ball_game, drawn, run_lowest, run_scenario
 from selftests.model_checking.fakes import CLEAN, fake_tlc
-
-needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="the model was not asked: Java is not installed")
 
 SAME: Final = {
     "foreign": "actor",
@@ -82,31 +79,31 @@ def bundles() -> dict[str, Bundle]:
     return {name: bundle for name, bundle in read.items() if not bundle.defects and has_history(bundle)}
 
 
-@cache
-def replayed() -> dict[str, list[traces.Refusal]]:
+@pytest.fixture(scope="module")
+def replayed(tlc: Tlc) -> dict[str, list[traces.Refusal]]:
     """Return what the model refuses of each golden and forged history."""
-    found = replay(find_tlc(), [open_history(bundle) for bundle in bundles().values()])
+    found = replay(tlc, [open_history(bundle) for bundle in bundles().values()])
     return dict(zip(bundles(), found, strict=True))
 
 
-@needs_java
+@pytest.mark.model
 @pytest.mark.rule("suite.model.same", slow=True)
-def test_model_accepts_every_legal_history() -> None:
-    refused = {name: list(map(str, found)) for name, found in replayed().items() if found}
+def test_model_accepts_every_legal_history(replayed: dict[str, list[traces.Refusal]]) -> None:
+    refused = {name: list(map(str, found)) for name, found in replayed.items() if found}
     legal = {name for name, bundle in bundles().items() if check_history(bundle).is_legal}
     assert len(legal) > 300
     assert not refused.keys() & legal, {name: refused[name] for name in refused.keys() & legal}
 
 
-@needs_java
+@pytest.mark.model
 @pytest.mark.rule("suite.model.same", slow=True)
-def test_model_refuses_what_the_audit_refuses() -> None:
+def test_model_refuses_what_the_audit_refuses(replayed: dict[str, list[traces.Refusal]]) -> None:
     seen = set()
     for name, bundle in bundles().items():
         findings = check_history(bundle).findings
         if not findings:
             continue
-        audited, found = findings[0].fault, replayed()[name]
+        audited, found = findings[0].fault, replayed[name]
         seen.add(audited)
         if audited in SAME:
             assert [each.fault for each in found if each.fault == SAME[audited]], (name, audited, found)
@@ -116,7 +113,7 @@ def test_model_refuses_what_the_audit_refuses() -> None:
     assert seen == {*SAME, *BEYOND}
 
 
-@needs_java
+@pytest.mark.model
 @pytest.mark.rule("suite.model.same", slow=True)
 @pytest.mark.parametrize(
     ("name", "fault"),
@@ -127,8 +124,8 @@ def test_model_refuses_what_the_audit_refuses() -> None:
         ("mark-without-receipt", "receipt"),
     ],
 )
-def test_some_marks_and_receipts_are_refused(name: str, fault: str) -> None:
-    assert [each.fault for each in replayed()[f"audit/history/{name}"]] == [fault]
+def test_some_marks_and_receipts_are_refused(replayed: dict[str, list[traces.Refusal]], name: str, fault: str) -> None:
+    assert [each.fault for each in replayed[f"audit/history/{name}"]] == [fault]
 
 
 def agent_reads(messages: Sequence[int]) -> Forgery:
@@ -173,9 +170,9 @@ def mark_of_a_stranger(scribe: Scribe, a: bytes, b: bytes) -> None:
     scribe.marks[a] = box
 
 
-@needs_java
+@pytest.mark.model
 @pytest.mark.rule("suite.model.same", slow=True)
-def test_forged_histories_beyond_the_vectors() -> None:
+def test_forged_histories_beyond_the_vectors(tlc: Tlc) -> None:
     """The steps of the agent, and marks; each has the verdict of the audit, where the audit decides."""
     expected: dict[Forgery, list[str]] = {
         agent_reads((0, 1)): [],
@@ -193,7 +190,7 @@ def test_forged_histories_beyond_the_vectors() -> None:
         scribe, a, b = forgeries_of.base(FRAMED_SHA256)
         forge(scribe, a, b)
         histories.append(scan(scribe.bundle()))
-    found = replay(find_tlc(), [open_history(bundle) for bundle in histories])
+    found = replay(tlc, [open_history(bundle) for bundle in histories])
     assert [[each.fault for each in refusals] for refusals in found] == list(expected.values())
     audited = [{finding.fault for finding in check_history(bundle).findings} - {"recompute"} for bundle in histories]
     assert [bool(faults) for faults in audited] == [bool(refusals) for refusals in found]
@@ -244,15 +241,15 @@ HISTORIES: Final = {
 }
 
 
-@needs_java
+@pytest.mark.model
 @pytest.mark.rule("suite.model.same", slow=True)
 @pytest.mark.parametrize("name", HISTORIES)
-def test_every_change_of_a_step_is_refused_or_legal(name: str) -> None:
+def test_every_change_of_a_step_is_refused_or_legal(tlc: Tlc, name: str) -> None:
     """A changed history that the audit accepts is one that the model has to accept too."""
     data = HISTORIES[name]
     changed = [each for each in forgeries(data) if each != data]
     assert len(changed) > 8
-    found = replay(find_tlc(), [open_history(scan(each)) for each in changed])
+    found = replay(tlc, [open_history(scan(each)) for each in changed])
     refused = 0
     for each, refusals in zip(changed, found, strict=True):
         faults = {finding.fault for finding in check_history(scan(each)).findings}
@@ -289,7 +286,8 @@ def test_history_without_a_verdict_is_not_accepted(tmp_path: Path, said: str) ->
         replay(fake_tlc(tmp_path, said + CLEAN), [history])
 
 
-@needs_java
+@pytest.mark.model
+@pytest.mark.usefixtures("tlc")
 @pytest.mark.rule("suite.model.same", slow=True)
 def test_trace_names_step_and_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ("audit/history/read-twice", "audit/history/read-twice-legal")
