@@ -272,8 +272,9 @@ def requested_again(trial: Trial, fmt: Format) -> None:
         resident.archive(by_request, at + 1)
         resident.archive(by_mail, at + 1)
         resident.tell(writer, resident.says(by_mail), rule=_REQUEST)
-        for _ in range(2):
+        for percent in (10, 20):
             resident.send(by_request, _log(resident), at + 2, rule=_REQUEST)
+            resident.percent(by_request, percent, at + 2, rule=_REQUEST)
             resident.prepare(other, at + 3, rule=_REQUEST)
             resident.mail(rule=_REQUEST)
         resident.restore(by_mail, at + 4)
