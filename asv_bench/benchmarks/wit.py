@@ -1,6 +1,7 @@
 """Speed of ``wit``: one transition after the other without a runtime, the checker over what was made, the harness.
 
-``Checker`` needs nothing but a bundle: it recomputes every step in it, as an audit of anybody's store does.
+``Checker`` needs nothing but a bundle: it recomputes every step in it, as an audit of anybody's store does. ``Replay``
+needs Java as well: the formal model goes through the same kind of history.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.auditing.processes import over_processes
+from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model import bundle
+from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model_checking.tlc import find_tlc
+from gritstone_conformance.model_checking.traces import replay, trace_module
 from gritstone_conformance.replies import Ok
 
 _FORMATS = sorted(FORMATS)
@@ -115,15 +120,9 @@ class Describing:
         openapi(bytes(32), self.wut)
 
 
-class Checker(_Bench):
-    """The history of 10 pairs that send a message to and fro, 2,000 steps, recomputed by the suite's model.
+class _PingPong(_Bench):
+    """Keep an exported history: pairs of actors that send a message to and fro."""
 
-    ``held``: the objects of the bundle are held in memory; ``indexed``: they are decoded when they are asked for, as
-    those of a bundle with more than 50,000 objects; ``jobs``: the same in two processes.
-    """
-
-    params = (_FORMATS, ["held", "indexed", "jobs"])
-    param_names = ("format", "reading")
     number = 1
     repeat = 3
     warmup_time = 0.0
@@ -131,9 +130,8 @@ class Checker(_Bench):
     pairs = 10
     steps = 2_000
 
-    def setup(self, format_name: str, reading: str) -> None:
+    def make_history(self, format_name: str) -> None:
         self.open(format_name)
-        self.spread = over_processes(2 if reading == "jobs" else 1)
         loop = asyncio.new_event_loop()
         runtime = Runtime(self.store, Laws(External(PUPPETS)), Config("bench"))
         actors = [self.core(f"actor {n}") for n in range(2 * self.pairs)]
@@ -150,12 +148,50 @@ class Checker(_Bench):
         with self.store.snapshot() as snapshot:
             self.bundle = b"".join(export_bundle(snapshot))
 
+
+class Checker(_PingPong):
+    """The history of 10 pairs that send a message to and fro, 2,000 steps, recomputed by the suite's model.
+
+    ``held``: the objects of the bundle are held in memory; ``indexed``: they are decoded when they are asked for, as
+    those of a bundle with more than 50,000 objects; ``jobs``: the same in two processes.
+    """
+
+    params = (_FORMATS, ["held", "indexed", "jobs"])
+    param_names = ("format", "reading")
+
+    def setup(self, format_name: str, reading: str) -> None:
+        self.make_history(format_name)
+        self.spread = over_processes(2 if reading == "jobs" else 1)
+
     def time_check(self, format_name: str, reading: str) -> None:
         with patch.object(bundle, "MOST_HELD", bundle.MOST_HELD if reading == "held" else 0):
             found = bundle.scan(self.bundle, spread=self.spread)
         verdict = check_history(found, at_rest=True, spread=self.spread)
         assert verdict.is_legal
         assert verdict.recomputed >= self.steps - 2 * self.pairs
+
+
+class Replay(_PingPong):
+    """The history of one pair, 500 steps: written as a module for the formal model, and replayed in it by TLC."""
+
+    params = (_FORMATS,)
+    param_names = ("format",)
+    pairs = 1
+    steps = 500
+
+    def setup(self, format_name: str) -> None:
+        try:
+            self.tlc = find_tlc()
+        except UsageError as problem:
+            raise NotImplementedError(str(problem)) from problem
+        self.make_history(format_name)
+        self.history = open_history(bundle.scan(self.bundle))
+
+    def time_module(self, format_name: str) -> None:
+        assert trace_module([self.history])
+
+    def time_replay(self, format_name: str) -> None:
+        assert replay(self.tlc, [self.history]) == [[]]
 
 
 class Scenario(_Bench):
