@@ -65,6 +65,7 @@ def difference(subject: Subject, name: str) -> str | None:
         ("an-update-marks", "heal/reaches-running-failed-last-update"),
         ("what-was-declined-is-never-run-again", "leave/refuses-declined-for-ever"),
         ("a-collected-actor-keeps-its-mark", "withdrawn/reaches-irrecoverable-collected"),
+        ("a-start-makes-a-step", "fail/reaches-restarted-while-marked"),
     ],
 )
 @pytest.mark.rule("suite.model.scenarios", slow=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.values import Step, from_base64, to_base64
 from gritstone_conformance.model_checking.delays import check_delays
 from gritstone_conformance.model_checking.goals import Goal, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.plan import outdated, write_scenarios
 from gritstone_conformance.model_checking.tables import read_tables
 from gritstone_conformance.model_checking.tlc import Tlc
+from gritstone_conformance.properties.runtime.cast import Cast
 from gritstone_conformance.properties.runtime.played import play
+from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.diagrams.diagram import Diagram
 from gritstone_conformance.reporting.page.scenarios import diagram_of_scenario, make_scenario_page
 from gritstone_conformance.rules import load_rules
@@ -25,6 +29,7 @@ from gritstone_conformance.scenarios import lint_scenarios, load_scenarios
 from gritstone_conformance.trial import Divergence, Trial
 
 SCENARIOS = {each["name"]: each for file in load_scenarios() for each in file.scenarios}
+CAST = Cast.of(FRAMED_SHA256, ["a"], (), 3)
 SHORT = sorted(name for name, each in SCENARIOS.items() if "paths" not in each)
 
 
@@ -68,6 +73,46 @@ def test_difference_names_act_actor_and_both_values() -> None:
         "model/fail/reaches-running-failed-many: after act 3, run a: marks of a: the model has ['agent', ['nop']], "
         "the implementation has None (runtime.retry.isolate)"
     )
+
+
+class StepsMore(ModelHost):
+    """A model whose agent makes one more step after each request of one kind, in which nothing changes."""
+
+    def __init__(self, after: str) -> None:
+        super().__init__()
+        self.after = after
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        answer = super()._answer(op, args)
+        if op == self.after:
+            name = f"heads/{CAST.ids['agent'].hex()}"
+            head = self._of("grit.refs", prefix=name, after=None, limit=1)["refs"][0][1]
+            step = FRAMED_SHA256.decode(from_base64(self._of("grit.get", id=head)["bytes"]))
+            assert isinstance(step, Step)
+            again = FRAMED_SHA256.encode(replace(step, previous=bytes.fromhex(head)))
+            made = self._of("grit.put", bytes=to_base64(again))["id"]
+            self._of("grit.cas", changes=[{"name": name, "old": head, "new": made}])
+        return answer
+
+    def _of(self, op: str, **args: Json) -> Any:
+        return super()._answer(op, {"store": "s", **args})["ok"]
+
+
+@pytest.mark.rule("suite.model.scenarios")
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ("runtime.choose", "after act 2, run a: steps of agent"),  # the agent has nothing to do
+        ("runtime.inject", "after act 1, inject nop a: steps of agent"),  # it makes two steps
+    ],
+)
+def test_step_in_which_nothing_changes_is_noticed(after: str, words: str) -> None:
+    scenario = SCENARIOS["model/release/reaches-released"]
+    trial = Trial(StepsMore(after), scenario["rules"][0])
+    with pytest.raises(Divergence) as found:
+        play(trial, FRAMED_SHA256, scenario)
+    trial.finish()
+    assert words in found.value.difference.signature
 
 
 @pytest.mark.rule("suite.model.scenarios")

@@ -30,6 +30,7 @@ _ID: Final = re.compile("[0-9a-f]{64}")
 _Kind = TypeVar("_Kind", Step, Tree, Mailbox, Message)
 _PARTS: Final = ("heads", "marks", "ready", "mail")
 Seen = dict[str, Any]
+_Place = tuple[str | None, Json]  # the id of a head, and what is shown of it
 
 
 def play(trial: Trial, fmt: Format, scenario: Mapping[str, Any]) -> None:
@@ -51,6 +52,7 @@ class _Play:
     Attributes:
         objects: what was read, by id; all paths of a scenario share it.
         known: how many states from the beginning on an earlier path has compared; they are not compared again.
+        before: actors to their heads before the act.
     """
 
     trial: Trial
@@ -64,7 +66,7 @@ class _Play:
     now_ms: int = 0
     due_ms: dict[str, int] = field(default_factory=dict)
     choices: list[dict[str, Json]] = field(default_factory=list)
-    shown: Seen = field(default_factory=dict)
+    before: dict[str, _Place] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run all acts."""
@@ -75,6 +77,8 @@ class _Play:
         if not self.known:
             self._compare(expected, "the beginning", {})
         for number, act in enumerate(self.acts, 1):
+            if number == self.known:
+                self.before = self._places()
             self._act(act)
             self.choices = []
             for name, value in act["then"].items():
@@ -192,6 +196,31 @@ class _Play:
                 rules = ", ".join(self.scenario["rules"])
                 self.trial.remark = f"{words}: the model has {wanted}, the implementation has {got} ({rules})"
                 self.trial.fail(wanted, got, path=f"/{part}/{actor}", words=words, rule=self.scenario["rules"][0])
+        places = self._places()
+        for name, place in places.items() if self.before and act["do"] != "cut" else ():  # a cut begins a new chain
+            self._count_steps(name, self.before[name], place, where)
+        self.before = places
+
+    def _count_steps(self, name: str, before: _Place, after: _Place, where: str) -> None:
+        """Fail if an act made a step that changes nothing visible, or two steps at once."""
+        (old, was), (new, now) = before, after
+        if old == new or new is None:
+            return
+        words = f"{self.scenario['name']}: after {where}: steps of {name}"
+        step = self._object(bytes.fromhex(new), Step)
+        previous = None if step.previous is None else step.previous.hex()
+        wanted = old if was == now else {"previous": old}
+        got = new if was == now else {"previous": previous}
+        if wanted != got:
+            self.trial.fail(wanted, got, path=f"/heads/{name}", words=words, rule=self.scenario["rules"][0])
+
+    def _places(self) -> dict[str, _Place]:
+        """Return the head of each actor, and what is shown of it."""
+        asked = {"store": "s", "prefix": "heads/", "after": None, "limit": 4096}
+        refs = self._ask("grit.refs", asked, _ANY)["refs"]
+        targets = {name.removeprefix("heads/"): target for name, target in refs}
+        found = {name: targets.get(each.hex()) for name, each in self.cast.ids.items()}
+        return {name: (target, self._head(name, target)) for name, target in found.items()}
 
     def _seen(self) -> Seen:
         asked: list[Asked] = [
