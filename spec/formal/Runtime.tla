@@ -4,10 +4,11 @@
    There are two layers. The store (db) holds what is durable: heads and marks. Each runtime has a view of heads and marks,
    and works from it. A kill loses the view and everything else that a runtime knows, and the next start reads the store.
 
-     - One runtime without group commit: each outcome goes to the store at once, and the view always equals the store.
+     - One runtime without group commit: each outcome goes to the store at once, and the view equals the store, except for what an
+       operator changed.
      - Group commit (Grouped): outcomes change the view only, and Flush makes any set of them durable that the rules permit.
      - Two runtimes: each outcome goes to the store by a compare-and-swap of what the run began from. A runtime reads what the
-       other did only when its own update fails, or at its next start.
+       other did when its own update fails, and at its next start; with its own update it reads only the head of the agent.
 
    A run is two actions, Begin and an end, because what happens between them is what goes wrong in practice. *)
 EXTENDS Wit
@@ -70,14 +71,14 @@ Count(m, a, e) == IF \E t \in m.counts[a] : <<t[1], t[2]>> = e
                   ELSE 0
 
 -----------------------------------------------------------------------------
-(* Proposable: the five conditions of the chapter on states *)
+(* Proposable: the five conditions of the chapter on states, and that the actor is not away *)
 
 (* A cleanup waits until every other channel is empty or has a cleanup as its oldest message. wit.cleanup.begin *)
 MayCleanUp(v, a, sender) ==
     \A x \in Everyone \ {sender} :
         Mail(v, x, a) = <<>> \/ Kind(Oldest(v, x, a), v.heads[a]) = "cleanup"
 
-(* off names the condition that a broken runtime ignores. *)
+(* off names the condition that a broken runtime ignores. Under "starved" it has a further one: only mail of the agent is read. *)
 Proposable(v, m, a, proposal, off) ==
     LET head == v.heads[a]
         covered == Covers(InboxOf(head), proposal)
@@ -290,7 +291,7 @@ AskedIn(new, a) ==
     \A i \in 1 .. Len(new.heads[a]) :
         LET asked == new.heads[a][i].asked IN asked # <<>> => IsPrefix(asked[2], Chain(new, asked[1]))
 
-(* A mark and its receipt are set in one update: the marks that the store has had are those with a receipt. *)
+(* A mark and its receipt are set in one update: the store has one receipt for each mark that was ever set for a message of an actor. *)
 Receipts(v, x) ==
     LET s == SelectSeq(SentTo(v.heads[Agent], x), LAMBDA m : Program(m) = "receipt")
     IN  [i \in 1 .. Len(s) |-> <<LabelOf(s[i])[2], <<x, LabelOf(s[i])[3]>>>>]

@@ -30,7 +30,7 @@ CONSTANTS
     Broken      \* the name of the one guard that is off, "none" in the model itself: see the table of mutants
 
 VARIABLES
-    db,         \* the references of each store, with what the head of the agent says
+    db,         \* the references of each store, with what the head of the agent contains
     host,       \* what each runtime remembers; it is lost at a kill
     parcel,     \* the bundle on its way to the other store: the step of each session, or None
     newest,     \* only for checks: the newest step that each session ever made, in any store
@@ -66,7 +66,7 @@ Init ==
         /\ left = [requests |-> Requests, kills |-> Kills]
 
 -----------------------------------------------------------------------------
-(* What the references d of one store say about the session s *)
+(* The state of the session s by the references d of one store *)
 
 (* runtime.away.still: an actor with one of these references makes no step. *)
 Away(d, s) == d.archived[s] # None \/ d.moved[s] # None \/ d.closed[s] # None
@@ -99,12 +99,12 @@ Fits(d, s) ==
     /\ IsPrefix(d.out[s], Stopped(d, s).read) \/ IsPrefix(Stopped(d, s).read, d.out[s])
     /\ IsPrefix(d.seen[s], Stopped(d, s).read)
 
-(* session.restore.requested: what tells one stay in the archive from another. The target of the reference does not: a session
-   that is archived again at the same step has the same one, and then the runtime would not send a second restore request. *)
+(* session.restore.requested: identifies one stay in the archive. The step in archived/S cannot: it is the same if the session is
+   archived twice at one step, and then the runtime would not send a second restore request. *)
 Notices(d, s, kinds) == SelectSeq(d.notices, LAMBDA t : t[2] = s /\ t[1] \in kinds)
 Key(d, s) == Unless("asked-by-target", <<s, Len(Notices(d, s, {"archived"}))>>, <<s, Len(d.archived[s].read)>>)
 
-(* The next message that a session reads: those of the other session first, as ids decide and not time. *)
+(* The next message that a session reads. Messages of the other session come first, because the ids of senders decide, not time. *)
 StepOf(n, s) ==
     LET head == n.head[s]       \* what the other session tells an actor without a head is its genesis message
         next == IF Told(n, s) > head.heard THEN "heard" ELSE n.out[s][Len(head.read) + 1]
@@ -122,7 +122,7 @@ Asks(m, d, s) ==
 (* The first phase: may a runtime with the memory m do this, if it sees the references d? *)
 
 Permits(op, s, m, d) ==
-    CASE op = "open"    ->                      \* session.open.whole; R must not have a last message to s
+    CASE op = "open"    ->                      \* session.open.whole; the agent must not have a last message to s
             /\ d.head[s] = None /\ Guard("open-away", ~ Away(d, s)) /\ d.out[s] = <<>>
             /\ HasRoom(m, d, s)
       [] op = "send"    -> Live(d, s)           \* session.send to an archived session is refused
@@ -213,7 +213,7 @@ Decide(h, op, s, label) ==
 LastNotice(d, s, kinds) == LET all == Notices(d, s, kinds) IN IF all = <<>> THEN <<"none", s, None>> ELSE all[Len(all)]
 IsWanted(d, s) == LastNotice(d, s, {"archived", "requested", "restored", "closed"})[1] = "requested"
 
-(* A client makes a request. Its effect is described under Update. *)
+(* A client makes a request: the runtime decides what it does now, and makes its update later. *)
 Request(h, op, s, label) ==
     /\ op \in Ops \ {"step", "prepare", "carry"}
     /\ op = "open" => Home(h) = "here"       \* a nonce is used once: no client opens the same session in both stores
@@ -256,7 +256,7 @@ Prepare(h, s) ==
     /\ UNCHANGED <<db, parcel, newest>>
 
 (* wasm.handoff.one-owner: an operator changes archived/S to moved/S and exports the step. *)
-Release(x, s) ==
+MoveOut(x, s) ==
     /\ "carry" \in Ops /\ left.requests > 0 /\ db[x].archived[s] # None /\ parcel[s] = None
     /\ db' = [db EXCEPT ![x].moved[s] = db[x].archived[s], ![x].archived[s] = Unless("release-keeps", None, @)]
     /\ parcel' = [parcel EXCEPT ![s] = db[x].archived[s]]
@@ -282,7 +282,7 @@ Next ==
     \/ \E h \in Hosts : Publish(h) \/ Kill(h)
     \/ \E h \in Hosts, s \in Used : Run(h, s) \/ Prepare(h, s)
     \/ \E h \in Hosts, s \in Used, op \in Ops, label \in Labels \cup {"none"} : Request(h, op, s, label)
-    \/ \E x \in Stores, s \in Used : Release(x, s) \/ Import(x, s)
+    \/ \E x \in Stores, s \in Used : MoveOut(x, s) \/ Import(x, s)
 
 Spec == Init /\ [][Next]_vars
 =============================================================================

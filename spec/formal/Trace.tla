@@ -25,14 +25,14 @@ HasNext(a) == done[a] < Len(Steps(a))
 NextOf(a) == Steps(a)[done[a] + 1]
 ResultOf(s) == Result(s.actor, s.previous, s.inbox, s.outbox, s.core, "code")
 
-(* Mail from these actors is not judged: the history does not have all their steps. *)
+(* Mail from these actors is not checked: the history does not have all their steps. *)
 IsOpen(x) == x \in Histories[number].open
 
 (* How many steps of an actor, the first ones, may have been made in another store. wasm.handoff.recorded *)
 Transferred(a) == Histories[number].transferred[a]
 
-(* The first step of the agent is believed, and so is a first step behind a cleanup. *)
-Believed(n, a) == IF StepsOf(n, a) # <<>> /\ (a = Agent \/ a \in Histories[n].cut) THEN 1 ELSE 0
+(* How many steps are not checked: the first step of the agent, and a first step that covers a cleanup. *)
+Unchecked(n, a) == IF StepsOf(n, a) # <<>> /\ (a = Agent \/ a \in Histories[n].cut) THEN 1 ELSE 0
 
 -----------------------------------------------------------------------------
 (* Mail *)
@@ -43,10 +43,10 @@ Sendings == [n \in DOMAIN Histories |-> [x \in Everyone |-> [a \in Everyone |->
         LET s == Sends(SubSeq(StepsOf(n, x), 1, i - 1), a, StepsOf(n, x)[i].outbox[a])
         IN  [k \in 1 .. Len(s) |-> <<s[k], i>>]])]]]
 
-(* What the steps of an actor, up to one of them, cover of a sender. A believed step covers nothing. *)
+(* What the steps of an actor, up to one of them, cover of a sender. A step that is not checked covers nothing. *)
 CoveredUntil(n, a, x, last) ==
     Joined([i \in 1 .. last |->
-        IF i <= Believed(n, a) THEN <<>>
+        IF i <= Unchecked(n, a) THEN <<>>
         ELSE UnreadBehind(StepsOf(n, a)[i].inbox[x], Entry(SubSeq(StepsOf(n, a), 1, i - 1), "inbox", x), 0)])
 
 (* The first place of a message behind another place, or 0. *)
@@ -63,11 +63,11 @@ PlaceOfLast(messages, sendings, behind) ==
     ELSE LET at == PlaceOf(Head(messages), sendings, behind)
          IN  IF at = 0 THEN 0 ELSE PlaceOfLast(Tail(messages), sendings, at)
 
-(* Behind a cleanup, the cursors of the first step come first. *)
+(* After a cut, the cursors of the first step are the first places. *)
 FirstPlace(n, a, x) ==
     IF a \in Histories[n].cut THEN PlaceOf(StepsOf(n, a)[1].inbox[x], Sendings[n][x][a], 0) ELSE 0
 
-(* Whether all that an actor read of a sender can have been sent in this store. If not, what it read in another one is left out. *)
+(* FALSE if an actor read messages of x that x did not send in this store; what it read in another store is then not checked. *)
 IsWhole(n, a, x) ==
     LET covered == CoveredUntil(n, a, x, Len(StepsOf(n, a)))
     IN  covered = <<>> \/ PlaceOfLast(covered, Sendings[n][x][a], FirstPlace(n, a, x)) # 0
@@ -95,7 +95,7 @@ MailFault(a, s, x) ==
           [] \E m \in Range(new) : Times(m, covered) > Times(m, sent) -> "twice"
           [] OTHER                                                    -> "order"
 
-(* The places after a step. Mail that is not judged keeps its place if it has none. *)
+(* The places after a step. The old place remains if mail that is not checked has no place in Sendings. *)
 PlacesAfter(a, s) ==
     [x \in Everyone |->
         IF NewFrom(a, s, x) = <<>> \/ (done[a] < Transferred(a) /\ ~ IsWhole(number, a, x)) \/ NewPlace(a, s, x) = 0
@@ -148,14 +148,13 @@ AgentFault(s) ==
 FaultOf(a) == IF a = Agent THEN AgentFault(NextOf(a)) ELSE ActorFault(a, NextOf(a))
 
 -----------------------------------------------------------------------------
-(* The end. Marks and actors that are gone are checked when all steps were made, because a bundle does not say when a mark was
-   set. *)
+(* The end. Marks and actors that are gone are checked after all steps, because a bundle does not record when a mark was set. *)
 
 Sent(x, a) == [i \in 1 .. Len(Sendings[number][x][a]) |-> Sendings[number][x][a][i][1]]
 
 MarksOf(a) == Histories[number].marks[a]
 
-(* A mark names one message that was sent and not covered, no update, and for an actor without a head a genesis. *)
+(* A mark names one message that was sent and not covered. It must not be an update. If the actor has no head, it must be a genesis. *)
 MarkFault(a) ==
     LET x == MarksOf(a)[1][1]
         m == MarksOf(a)[1][2]
@@ -190,7 +189,7 @@ EndFaults(a) ==
 
 Init ==
     /\ number \in DOMAIN Histories
-    /\ done = [a \in Everyone |-> Believed(number, a)]
+    /\ done = [a \in Everyone |-> Unchecked(number, a)]
     /\ place = [a \in Everyone |-> [x \in Everyone |-> StartOf(number, a, x)]]
     /\ verdict = "open"
 
@@ -204,7 +203,7 @@ Go ==
            /\ place' = [place EXCEPT ![a] = PlacesAfter(a, NextOf(a))]
     /\ UNCHANGED <<number, verdict>>
 
-(* A line names the history, the actor, the number of its step from 1 or 0 for a reference, and the fault. *)
+(* A line names the history, the actor, the number of its step (from 1; 0 if the fault is in a reference), and the fault. *)
 Say(a, step, fault) == PrintT(<<"trace", number, a, step, fault>>)
 
 (* Nothing can go on. If all that stops the actors is mail that is not sent yet, then their steps wait for each other. *)

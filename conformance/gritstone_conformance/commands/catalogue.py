@@ -184,9 +184,9 @@ COMMANDS: Final = {
     ),
     "model": CommandHelp(
         "check the formal model of the spec with TLC",
-        "Check the formal model of the spec (check): all runs within their bounds, their counts of states, all "
-        "mutants, the goals that the runs must reach, and the holes. Make scenarios from it (plan). Check whether it "
-        "permits exported histories (trace). Needs Java, and downloads TLC once.",
+        "Check the formal model of the spec (check): all model runs within their bounds, the number of states of each, "
+        "all mutants, the witnesses (states that must be reached), and the holes. Make scenarios from it (plan). Check "
+        "whether it permits exported histories (trace). Needs Java, and downloads TLC once.",
         (
             "gritstone model check --jobs 2",
             "gritstone model plan --html scenarios.html",

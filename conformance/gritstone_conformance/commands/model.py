@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import mmap
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -143,12 +143,21 @@ def _trace(paths: list[Path]) -> int:
         say(f"{'FAIL' if refusals else 'ok  '} {path}: {steps} of {counted(len(history.actors()), 'actor')}")
         for refusal in refusals:
             say(f"     {refusal}")
-        if unknown := sum(map(history.is_open, history.chains)):
-            say(f"     mail from {counted(unknown, 'actor')} was not checked: the bundle lacks some of their steps")
+        for line in _unchecked(history):
+            say(f"     not checked: {line}")
     refused = sum(map(bool, found))
     words = f"{refused} refused" if refused else "all are behaviours of the model"
     say(f"{counted(len(histories), 'history', 'histories')}: {words}")
     return 1 if refused else 0
+
+
+def _unchecked(history: History) -> Iterator[str]:
+    """Yield what the model accepts without a check because the steps that sent it are not here."""
+    boxes = [box for chain in history.chains.values() for box in chain.inboxes]
+    if unknown := sum(map(history.is_open, history.chains.keys() | set().union(*boxes))):
+        yield f"mail from {counted(unknown, 'actor')} of which the bundle lacks steps"
+    if adopted := sum(history.adopted_steps(actor) > 0 for actor in history.chains):
+        yield f"what {counted(adopted, 'actor')} read in another store"
 
 
 def _history_of(path: Path, raw: bytes | mmap.mmap) -> History:

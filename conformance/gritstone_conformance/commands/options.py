@@ -433,20 +433,31 @@ def _model(parser: argparse.ArgumentParser) -> None:
         "task",
         choices=("check", "plan", "trace"),
         metavar="TASK",
-        help="check: run the model checker; plan: make scenarios; trace: replay exported stores",
+        help="check: run the model checker; plan: make scenarios and compare them with the vectors; trace: replay "
+        "exported stores",
     )
     parser.add_argument("bundle", nargs="*", type=Path, metavar="FILE", help="trace: exported stores, *.grit")
     parser.add_argument(
         "--only",
         action="append",
         metavar="NAME",
-        help="check: a run, mutant or hole; plan: a run, mutant or goal; may be repeated",
+        help="check: a mutant, a hole, or a model run with its mutants and holes; plan: a goal, a mutant, or a model "
+        "run with its goals and mutants; may be repeated",
     )
-    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check, plan: N at a time")
-    parser.add_argument("--nightly", action="store_true", help="check: only the runs, with larger bounds")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="check, plan: N at a time, by default 1")
+    parser.add_argument("--nightly", action="store_true", help="check: only the model runs, with larger bounds")
     parser.add_argument("--traces", action="store_true", help="check: print the behaviour that detects each mutant")
-    parser.add_argument("--write", action="store_true", help="plan: write the scenarios to the vectors")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="check, plan: write a page with the diagrams")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="plan: write all scenarios to the vectors, instead of comparing them; not with --only",
+    )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="check: write a page with diagrams of the printed behaviours; plan: of the scenarios",
+    )
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Finding", "Part", "check_parts", "hole_part", "mutant_part", "run_pa
 _MUTANT_S = 300
 """Seconds after which a mutant counts as undetected: a broken model may have infinitely many states."""
 
-_GOALS = "Goals"
+_WITNESSES = "Witnesses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +80,24 @@ def _checked(tlc: Tlc, part: Part) -> Finding:
 
 
 def run_part(run: Run, tables: Tables, *, is_nightly: bool = False) -> Part:
-    """Return the part that checks a run: its promises, its counts and, in the gate, that it reaches its goals."""
+    """Return the part that checks a run: its promises, its counts and, in the gate, that it reaches its witnesses."""
     config = config_of(run, _promises(run, tables))
-    goals = () if is_nightly else tuple(each.predicate for each in tables.goals if each.run == run.name)
-    extra = {_GOALS: _goals_module(run.module, goals)} if goals else {}
-    config += "".join(f"INVARIANT Goal{number}\n" for number in range(len(goals)))
-    module = _GOALS if goals else run.module
+    witnesses = () if is_nightly else tuple(each.predicate for each in tables.witnesses if each.run == run.name)
+    extra = {_WITNESSES: _witnesses_module(run.module, witnesses)} if witnesses else {}
+    config += "".join(f"INVARIANT Witness{number}\n" for number in range(len(witnesses)))
+    module = _WITNESSES if witnesses else run.module
     return Part(
-        run.name, module, config, lambda *found: _run_finding(run, goals, tables, *found), extra, not is_nightly
+        run.name, module, config, lambda *found: _run_finding(run, witnesses, tables, *found), extra, not is_nightly
     )
 
 
-def _goals_module(module: str, goals: Sequence[str]) -> str:
-    """Return a module that prints when a goal is reached for the first time; its invariants are always true."""
-    lines = [f"---- MODULE {_GOALS} ----", f"EXTENDS {module}, TLC"]
-    for number, goal in enumerate(goals):
-        reached = f'TLCSet({number}, TRUE) /\\ PrintT(<<"goal", {number}>>)'
+def _witnesses_module(module: str, witnesses: Sequence[str]) -> str:
+    """Return a module that prints when a witness is reached for the first time; its invariants are always true."""
+    lines = [f"---- MODULE {_WITNESSES} ----", f"EXTENDS {module}, TLC"]
+    for number, witness in enumerate(witnesses):
+        reached = f'TLCSet({number}, TRUE) /\\ PrintT(<<"witness", {number}>>)'
         lines.append(f"ASSUME TLCSet({number}, FALSE)")
-        lines.append(f"Goal{number} == TLCGet({number}) \\/ ~ ({goal}) \\/ ({reached})")
+        lines.append(f"Witness{number} == TLCGet({number}) \\/ ~ ({witness}) \\/ ({reached})")
     return "\n".join([*lines, "====", ""])
 
 
@@ -105,7 +105,7 @@ def _promises(run: Run, tables: Tables) -> Iterable[Promise]:
     return (tables.promises[name] for name in run.promises)
 
 
-def _run_finding(run: Run, goals: Sequence[str], tables: Tables, outcome: Outcome, seconds: float) -> Finding:
+def _run_finding(run: Run, witnesses: Sequence[str], tables: Tables, outcome: Outcome, seconds: float) -> Finding:
     if outcome.violated:
         promise = tables.promises.get(outcome.violated)
         rules = f" ({', '.join(promise.rules)})" if promise else ""
@@ -116,10 +116,11 @@ def _run_finding(run: Run, goals: Sequence[str], tables: Tables, outcome: Outcom
     if got != expected:
         wanted = f"{run.states} states, depth {run.depth}" if run.states else "no count yet"
         return Finding(run.name, False, f"{line}; expected {wanted}: the model changed, look at it and pin the count")
-    reached = {each[1] for each in outcome.said if each[0] == "goal"}
-    if missed := [goal for number, goal in enumerate(goals) if number not in reached]:
-        return Finding(run.name, False, f"{line}; {len(missed)} of {len(goals)} goals are never reached", tuple(missed))
-    return Finding(run.name, True, f"{line}, {counted(len(goals), 'goal')}" if goals else line)
+    reached = {each[1] for each in outcome.said if each[0] == "witness"}
+    if missed := [witness for number, witness in enumerate(witnesses) if number not in reached]:
+        never = f"{len(missed)} of {len(witnesses)} witnesses are never reached"
+        return Finding(run.name, False, f"{line}; {never}", tuple(missed))
+    return Finding(run.name, True, f"{line}, {counted(len(witnesses), 'witness', 'witnesses')}" if witnesses else line)
 
 
 def mutant_part(mutant: Mutant, tables: Tables) -> Part:

@@ -1,7 +1,7 @@
-"""The tables next to the model: its promises, its runs with their counts of states, its mutants, goals and holes.
+"""The tables next to the model: its promises, its runs with their counts of states, its mutants, witnesses and holes.
 
 ``invariants.json`` lists what the model promises and which rules that states; ``bounds.json`` the runs, each with the
-constants and the number of distinct states of the gate and of the nightly run, and the goals; ``mutants.toml`` the
+constants and the number of distinct states of the gate and of the nightly run, and the witnesses; ``mutants.toml`` the
 guards of the model that can be switched off, each with the promise that is violated first. The profiles have files of
 their own, with ``profiles-`` before these names. They also list the holes: sentences that the rules do not keep as they
 are written today.
@@ -21,12 +21,12 @@ from gritstone_conformance.errors import UsageError
 
 __all__ = [
     "REASONS",
-    "Goal",
     "Hole",
     "Mutant",
     "Promise",
     "Run",
     "Tables",
+    "Witness",
     "config_of",
     "model_dir",
     "read_tables",
@@ -93,7 +93,7 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Witness:
     """A predicate that some behaviour of a run reaches: otherwise the run does not try what it is for."""
 
     predicate: str
@@ -118,7 +118,7 @@ class Tables:
     gate: dict[str, Run]
     nightly: dict[str, Run]
     mutants: tuple[Mutant, ...]
-    goals: tuple[Goal, ...]
+    witnesses: tuple[Witness, ...]
     holes: tuple[Hole, ...]
 
 
@@ -167,7 +167,7 @@ def _read(folder: Path, prefix: str) -> Tables:
             Mutant(each["guard"], each["run"], each["invariant"], tuple(each["rules"]), each.get("constants", {}))
             for each in broken["mutant"]
         ),
-        tuple(Goal(each["goal"], each["run"]) for each in bounds.get("goals", ())),
+        tuple(Witness(each["witness"], each["run"]) for each in bounds.get("witnesses", ())),
         tuple(_hole(each, gate) for each in broken.get("hole", ())),
     )
 
@@ -188,7 +188,7 @@ def _joined(one: Tables, other: Tables) -> Tables:
         one.gate | other.gate,
         one.nightly | other.nightly,
         one.mutants + other.mutants,
-        one.goals + other.goals,
+        one.witnesses + other.witnesses,
         one.holes + other.holes,
     )
 
@@ -224,9 +224,9 @@ def _check(tables: Tables) -> None:
                 raise UsageError(f"run {run.name}: unknown promise {name!r}")
         if run.constants.get("Broken", "none") != "none":
             raise UsageError(f"run {run.name}: the constant Broken is {run.constants['Broken']!r}, expected 'none'")
-    for goal in tables.goals:
-        if goal.run not in tables.gate:
-            raise UsageError(f"goal {goal.predicate}: unknown run {goal.run!r}")
+    for witness in tables.witnesses:
+        if witness.run not in tables.gate:
+            raise UsageError(f"witness {witness.predicate}: unknown run {witness.run!r}")
     _check_mutants(tables)
 
 

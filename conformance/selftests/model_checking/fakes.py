@@ -58,7 +58,7 @@ def write_tables(folder: Path, *, rules: tuple[str, ...] = ("wit.one",), **chang
         "bounds": {"defaults": {"Store": {"Broken": "none"}}, "runs": {"store": run}},
         "mutants": '[[mutant]]\nguard = "fence"\nrun = "store"\ninvariant = "Sent"\nrules = ["wit.one"]\n',
         "profiles-invariants": {"invariants": [], "excused": {}},
-        "profiles-bounds": {"defaults": {}, "runs": {}, "goals": []},
+        "profiles-bounds": {"defaults": {}, "runs": {}, "witnesses": []},
         "profiles-mutants": "mutant = []\n",
     }
     for name, value in {**tables, **{key.replace("_", "-"): value for key, value in changes.items()}}.items():

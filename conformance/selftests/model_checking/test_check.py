@@ -1,4 +1,4 @@
-"""The check of the model: counts, violations, mutants, goals and holes, with a script in place of Java.
+"""The check of the model: counts, violations, mutants, witnesses and holes, with a script in place of Java.
 
 Spec: :rule:`suite.model.checked`, :rule:`suite.model.bites`.
 """
@@ -26,7 +26,7 @@ MORE = 'mutant = []\n[[hole]]\npromise = "Gap"\nkind = "S"\nrun = "pond"\nrules 
 POND = {
     "defaults": {"Store": {"Broken": "none"}},
     "runs": {"pond": {"about": "Another run.", "module": "Store", "gate": {"states": 7, "depth": 3}}},
-    "goals": [{"goal": "present # {}", "run": "pond"}],
+    "witnesses": [{"witness": "present # {}", "run": "pond"}],
 }
 
 
@@ -111,15 +111,15 @@ def test_mutant_that_violates_nothing_is_wrong(tmp_path: Path, tables: Tables) -
 
 
 @pytest.mark.rule("suite.model.checked")
-def test_goal_that_is_never_reached_is_wrong(tmp_path: Path, tables: Tables) -> None:
+def test_witness_that_is_never_reached_is_wrong(tmp_path: Path, tables: Tables) -> None:
     part = run_part(tables.gate["pond"], tables)
     assert "~ (present # {})" in part.extra[part.module]
-    assert "INVARIANT Goal0" in part.config
-    assert found(fake_tlc(tmp_path, '<<"goal", 0>>\n' + CLEAN), part).is_right
+    assert "INVARIANT Witness0" in part.config
+    assert found(fake_tlc(tmp_path, '<<"witness", 0>>\n' + CLEAN), part).is_right
     missed = found(fake_tlc(tmp_path), part)
     assert not missed.is_right
     assert missed.details == ("present # {}",)
-    assert "1 of 1 goals are never reached" in missed.line
+    assert "1 of 1 witnesses are never reached" in missed.line
 
 
 def test_hole_that_is_mended_is_noticed(tmp_path: Path, tables: Tables) -> None:

@@ -66,6 +66,7 @@ def difference(subject: Subject, name: str) -> str | None:
         ("what-was-declined-is-never-run-again", "leave/refuses-declined-for-ever"),
         ("a-collected-actor-keeps-its-mark", "withdrawn/reaches-irrecoverable-collected"),
         ("a-start-makes-a-step", "fail/reaches-restarted-while-marked"),
+        ("a-name-does-not-prevent-collection", "last/refuses-collect-named"),
     ],
 )
 @pytest.mark.rule("suite.model.scenarios", slow=True)

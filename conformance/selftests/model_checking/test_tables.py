@@ -86,8 +86,8 @@ def test_idle_promise_is_refused(tmp_path: Path) -> None:
             "mutant fence: the run store does not check Idle",
         ),
         (
-            {"profiles_bounds": {"defaults": {}, "runs": {}, "goals": [{"goal": "TRUE", "run": "pond"}]}},
-            "goal TRUE: unknown run 'pond'",
+            {"profiles_bounds": {"defaults": {}, "runs": {}, "witnesses": [{"witness": "TRUE", "run": "pond"}]}},
+            "witness TRUE: unknown run 'pond'",
         ),
         (
             {

@@ -15,6 +15,7 @@ import pytest
 
 from gritstone_conformance.attachment.base64url import decode_bytes
 from gritstone_conformance.cli import main
+from gritstone_conformance.commands import model
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.evidence import has_history, open_history
@@ -301,6 +302,34 @@ def test_trace_names_step_and_rule(tmp_path: Path, capsys: pytest.CaptureFixture
     assert lines[-1] == "2 histories: 1 refused"
     assert main(["model", "trace", str(files[1])]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 history: all are behaviours of the model"
+
+
+@pytest.mark.rule("suite.model.same")
+@pytest.mark.parametrize(
+    ("name", "unchecked"),
+    [
+        ("audit/history/read-twice-legal", []),
+        ("audit/away/adopted-after-equal-signals", ["what 1 actor read in another store"]),
+        (
+            "audit/away/adopted-and-cut",
+            ["mail from 2 actors of which the bundle lacks steps", "what 1 actor read in another store"],
+        ),
+    ],
+)
+def test_trace_counts_what_it_cannot_check(
+    name: str,
+    unchecked: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tlc = fake_tlc(tmp_path, '<<"trace", 1, "accepted">>\n' + CLEAN)
+    monkeypatch.setattr(model, "find_tlc", lambda: tlc)
+    file = tmp_path / "export.grit"
+    file.write_bytes(decode_bytes(AUDITS[name].bundle))
+    assert main(["model", "trace", str(file)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in said[1:-1]] == [f"not checked: {words}" for words in unchecked]
 
 
 @pytest.mark.rule("suite.model.same")

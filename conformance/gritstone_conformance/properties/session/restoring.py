@@ -165,13 +165,14 @@ def carried(trial: Trial, fmt: Format) -> None:
         second.judge(rule=_ELSEWHERE)
         second.archive(session, at + 5, rule=_ELSEWHERE)
         away = second.pair.model.references[f"archived/{session.hex()}"]
-        _set(second, (f"archived/{session.hex()}", None), (f"moved/{session.hex()}", away))
+        _set(second, (f"moved/{session.hex()}", away))
         second.flush()
-        back = second.pair.model.export([f"moved/{session.hex()}"])
-        _set(resident, (f"moved/{session.hex()}", None), (f"kept/{session.hex()}", step))
+        back = second.pair.model.export([f"archived/{session.hex()}"])
+        _set(second, (f"archived/{session.hex()}", None))
         for asked in resident.pair.take(back):
             resident.request(asked)
-        _set(resident, (f"moved/{session.hex()}", None), (f"archived/{session.hex()}", away))
+        resident.restore(session, at + 6, rule=_GUARD)
+        _set(resident, (f"moved/{session.hex()}", None))
         resident.restore(session, at + 6, rule=_ELSEWHERE)
         resident.refs(rule=_ELSEWHERE)
         resident.mail(rule=_ELSEWHERE)
