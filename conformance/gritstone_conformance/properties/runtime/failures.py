@@ -86,6 +86,23 @@ def update_removes_mark(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
+def idle_update_removes_mark(trial: Trial, fmt: Format) -> None:
+    """An update that leaves the core as it is unmarks all the same: what had failed is run, and fails, again."""
+    rule = "runtime.fail.unmark"
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    sender = lockstep.born(b"s")
+    code = stage.blob(PUPPET, ("ct", "s"))
+    equal = stage.tree(wit=stage.blob(PUPPET))
+    for number, content in enumerate((equal, stage.program(b"", wit_update=code))):
+        victim = lockstep.born(b"%d" % number)
+        lockstep.tell(sender, stage.program(programs.send(0, 1), victim, stage.program(programs.fail())), rule=rule)
+        lockstep.refs(rule="runtime.fail.mark")
+        lockstep.tell(victim, content, "update", rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.export(rule=rule)
+
+
 def updates_pass_marked_actors(trial: Trial, fmt: Format) -> None:
     """An update of another sender, and one that is a signal, passes a marked actor; one queued behind waits."""
     rule = "runtime.fail.pass"
@@ -250,6 +267,7 @@ PROPERTIES: Final = (
     *in_each_format("runtime/retry/count", attempts_counted, "runtime.retry.count", "runtime.fail.mark"),
     *in_each_format("runtime/fail/marked", marked_after_last_attempt, "runtime.fail.mark", "runtime.fail.stop"),
     *in_each_format("runtime/fail/healed", update_removes_mark, "runtime.fail.unmark", "runtime.fail.mark"),
+    *in_each_format("runtime/fail/healed-by-nothing", idle_update_removes_mark, "runtime.fail.unmark"),
     *in_each_format("runtime/fail/passing", updates_pass_marked_actors, "runtime.fail.pass", "runtime.fail.mark"),
     *in_each_format("runtime/fail/genesis", genesis_fails, "runtime.fail.genesis"),
     *in_each_format("runtime/fail/unmarked", unmarked, "runtime.fail.mark"),
