@@ -101,6 +101,18 @@ def _tank_without_a_limit(script: Script) -> Script:
     )
 
 
+def _tank_of_few_units(script: Script) -> Script:
+    script.run(probes.counter, _COUNTS[0], "a", _REST).snapshot("a", "s")
+    for name, fuel in (("none", 0), ("few", 50)):
+        script = (
+            script.export("s", name, fuel)
+            .copy("import", "bytes", name, "snapshot", f"{name}-t")
+            .resume(f"{name}-t", f"{name}-b")
+            .again(f"{name}-b", _SPENT, _REST, rule="sandbox.tank.moved")
+        )
+    return script.again("a", _COUNTS[1], _REST)
+
+
 TANKS: Final = (
     Draft(
         "tank/rest",
@@ -123,6 +135,13 @@ TANKS: Final = (
         _tank_more_than_is_left,
         ("tank", "export"),
         comment="The first tank had 1,000,000,000 units. A call with a number has a tank of its own.",
+    ),
+    Draft(
+        "tank/of-few-units",
+        ("tank.moved",),
+        _tank_of_few_units,
+        ("tank", "export"),
+        comment="The tank has no limit, and the exports carry 0 and 50 units.",
     ),
     Draft("tank/without-a-limit", ("tank.carried", "tank.moved"), _tank_without_a_limit, ("tank", "export")),
 )

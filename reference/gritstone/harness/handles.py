@@ -8,6 +8,7 @@ Spec: :rule:`grit.store.open`, :rule:`harness.state.isolated`, :rule:`harness.st
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -65,15 +66,15 @@ class Handle:
     Attributes:
         store: the store, perhaps shared with other handles.
         directory: where the store is; None for a memory store.
+        exports: the numbers of further exports; the handles of a client share them, so that no cursor comes twice.
         export: the export in progress.
-        exports: the number of exports that were begun.
         arrived: the received pieces of the import in progress.
     """
 
     store: Store
     directory: str | None
+    exports: Iterator[int]
     export: Export | None = None
-    exports: int = 0
     arrived: BinaryIO | None = None
 
     def end_export(self) -> None:
@@ -107,6 +108,7 @@ class Handles:
     """
 
     writes: Writes = field(default_factory=Writes)
+    _exports: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _open: dict[str, Handle] = field(default_factory=dict)
     _shared: dict[str, tuple[Store, int]] = field(default_factory=dict)
 
@@ -132,7 +134,7 @@ class Handles:
 
     def open_memory(self, name: str, format_: Format, limits: Limits) -> None:
         """Create a store that ends with its handle."""
-        self._open[name] = Handle(Store.open(MemoryEngine(), format_, limits=limits), None)
+        self._open[name] = Handle(Store.open(MemoryEngine(), format_, limits=limits), None, self._exports)
 
     def open_durable(self, name: str, directory: str, format_: Format, limits: Limits, *, create: bool) -> None:
         """Open the store of a directory, or create one.
@@ -156,7 +158,7 @@ class Handles:
         elif store.format is not format_:
             raise Rejected("the store has another format", rule="grit.store.format", code="format")
         self._shared[real] = (store, users + 1)
-        self._open[name] = Handle(store, real)
+        self._open[name] = Handle(store, real, self._exports)
 
     def close(self, name: str) -> None:
         """Close a handle; the last one of a store closes the store.

@@ -229,8 +229,7 @@ def _export_to(handle: Handle, path: str, names: list[str] | None) -> Json:
 def _export_piece(handle: Handle, cursor: str | None, names: list[str] | None) -> Json:
     if cursor is None:
         handle.end_export()
-        handle.exports += 1
-        handle.export = Export(handle.store, names, f"{handle.exports}")
+        handle.export = Export(handle.store, names, f"{next(handle.exports)}")
     export = handle.export
     if export is None or (cursor is not None and cursor != export.cursor):
         raise Rejected("the cursor is unknown", rule="grit.ref.snapshot", got=ascii(cursor))

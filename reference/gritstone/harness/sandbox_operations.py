@@ -101,8 +101,8 @@ def sandbox_resume(session: Session, args: Arguments) -> Json:
 
 
 def sandbox_export(session: Session, args: Arguments) -> Json:
-    found, fuel = _of(session).snapshot(args["snapshot"]), args.get("fuel", 0)
-    found.tank.take(fuel)
+    found, fuel = _of(session).snapshot(args["snapshot"]), args.get("fuel")
+    found.tank.take(fuel or 0)
     return {"bytes": write_bytes(write_instance(found, fuel, secrets.token_bytes(MARK_BYTES) if fuel else NO_MARK))}
 
 

@@ -86,16 +86,18 @@ class Instance:
         return len(self.module) + PAGE_BYTES * len(self.pages) + sum(map(len, files))
 
 
-def write_instance(instance: Instance, fuel: int = 0, mark: bytes = NO_MARK) -> bytes:
+def write_instance(instance: Instance, fuel: int | None = None, mark: bytes = NO_MARK) -> bytes:
     """Return the bytes of an instance.
 
     Args:
         instance: the instance.
-        fuel: the units that the bytes carry; the caller has taken them out of the tank.
+        fuel: the units that the bytes carry; the caller has taken them out of the tank. None: the client chose none, so
+            the bytes carry 0 units, or no limit if the tank has none.
         mark: if the bytes carry fuel, 16 bytes that no other export has.
     """
     world = write_world(instance.world)
-    carried = _NO_LIMIT if instance.tank.left is None and not fuel else fuel
+    if fuel is None:
+        fuel = _NO_LIMIT if instance.tank.left is None else 0
     parts = [
         _MAGIC,
         _u32(len(instance.module)),
@@ -104,7 +106,7 @@ def write_instance(instance: Instance, fuel: int = 0, mark: bytes = NO_MARK) -> 
         world,
         _u32(len(instance.globals)),
         *(value.to_bytes(_U64, "little") for value in instance.globals),
-        carried.to_bytes(_U64, "little"),
+        fuel.to_bytes(_U64, "little"),
         mark,
         *_write_suspended(instance.suspended),
         _u32(instance.size),

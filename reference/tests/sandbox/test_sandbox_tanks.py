@@ -90,9 +90,11 @@ def test_call_with_an_empty_tank_uses_nothing(sandbox: Sandbox, counter: Callabl
     assert (call.outcome, call.output, call.used, call.instance) == ("exhausted:fuel", b"", 0, empty)
 
 
-@pytest.mark.parametrize(("left", "fuel", "imported"), [(None, 0, None), (None, 7, 7), (9, 0, 0), (9, 9, 9)])
+@pytest.mark.parametrize(
+    ("left", "fuel", "imported"), [(None, None, None), (None, 0, 0), (None, 7, 7), (9, None, 0), (9, 0, 0), (9, 9, 9)]
+)
 def test_export_has_the_fuel_that_it_carries(
-    sandbox: Sandbox, counter: Callable[..., bytes], left: int | None, fuel: int, imported: int | None
+    sandbox: Sandbox, counter: Callable[..., bytes], left: int | None, fuel: int | None, imported: int | None
 ) -> None:
     kept = sandbox.run(counter(), Limits()).instance
     assert kept is not None

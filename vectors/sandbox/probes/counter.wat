@@ -1,4 +1,4 @@
-;; Run by sandbox/export/memory-of-closed and 15 more.
+;; Run by sandbox/export/memory-of-closed and 16 more.
 (module
   (type (;0;) (func (param i64)))
   (type (;1;) (func (result i32)))

@@ -54,6 +54,8 @@ def closed_in_any_order(trial: Trial, fmt: Format) -> None:
                     handles[other].old_cursor(cursor)
             closed.expect(closed.open(create=False))
             closed.old_cursor(cursor)
+            _begin(closed, data, number + 1)
+            closed.old_cursor(cursor)
             closed.expect(closed.piece(bundle[_CUT:], more=False, expect=refused("malformed"), rule=_CLOSE))
             closed.expect(closed.close())
         last, (cursor, at) = handles[order[-1]], cursors[order[-1]]
