@@ -23,7 +23,14 @@ from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import AWAY_SPACES, away_names
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position
 from gritstone.runtime.world import World
-from gritstone.session.notices import Notice, archived_notice, closed_notice, restored_notice, send_notices
+from gritstone.session.notices import (
+    Notice,
+    archived_notice,
+    closed_notice,
+    forget_request,
+    restored_notice,
+    send_notices,
+)
 from gritstone.session.standing import Stopped, has_host
 from gritstone.wit.channels import unread
 from gritstone.wit.position import Position, load_position
@@ -63,6 +70,7 @@ def _leave(world: World, at: int, one: Leaving) -> Notice:
     session, step = one.actor.actor_id, one.position.step_id
     world.batch.quiet[session] = one.position.inbox
     world.leave(one.actor, f"archived/{session.hex()}")
+    forget_request(world, session, step)
     info = {
         "at": at,
         "reason": one.reason,

@@ -25,6 +25,7 @@ __all__ = [
     "Notice",
     "archived_notice",
     "closed_notice",
+    "forget_request",
     "progress_notice",
     "read_percent",
     "request_notices",
@@ -154,12 +155,22 @@ def request_restore(world: World, session: ObjectId, target: ObjectId, at: int) 
     world.expect(world.agent)
     key = ("requested", session, target)
     last = world.batch.notes.get(key, world.notes.get(key))
-    assert not isinstance(last, int), "it is a message"
-    if last is None or _is_archived_again(world, session, last):
+    if last is None or isinstance(last, int) or _is_archived_again(world, session, last):
         send_notices(world, at, request_notices(session), {}, {})
-    tip = last_sent(world, world.agent)
+        last = None
+    tip = last_sent(world, world.agent) or last  # nothing was sent since a cut
     assert tip is not None, "it sent a restore request"
     world.batch.notes[key] = tip
+
+
+def forget_request(world: World, session: ObjectId, step: ObjectId) -> None:
+    """Note that this runtime archives a session at a step, so that the next use is a reason to request it again.
+
+    Spec: :rule:`session.restore.requested`.
+    """
+    key = ("requested", session, step)
+    if key in world.batch.notes or key in world.notes:
+        world.batch.notes[key] = 0
 
 
 def _is_archived_again(world: World, session: ObjectId, since: ObjectId) -> bool:

@@ -285,6 +285,7 @@ class Residency:
         }
         room.set_head(session, None)
         self.runtime.store.references[f"archived/{session.hex()}"] = head
+        self.asked.pop((session, head), None)
         self._forget(session)
         return json_notice("archived", session, core, **members)
 

@@ -283,6 +283,33 @@ def requested_again(trial: Trial, fmt: Format) -> None:
     resident.judge(rule=_REQUEST)
 
 
+def requested_over_cuts(trial: Trial, fmt: Format) -> None:
+    """A cut of the agent's chain neither repeats a restore request nor forgets that a session was archived again."""
+    resident = Resident(trial, fmt)
+    writer = resident.born(b"writer")
+    by_request, by_mail = (_archived(resident, title) for title in (b"request", b"mail"))
+    for at, is_again in ((3_000, False), (4_000, True), (5_000, False)):
+        if is_again:
+            resident.restore(by_request, at)
+            resident.archive(by_request, at + 1)
+            resident.restore(by_mail, at)
+            resident.run()
+            resident.archive(by_mail, at + 1)
+        resident.tell(writer, resident.says(by_mail), rule=_REQUEST)
+        for _ in range(2):
+            resident.prepare(by_request, at + 2, rule=_REQUEST)
+            resident.refs(rule=_REQUEST)
+            resident.ack_all()
+            resident.cut(rule=_REQUEST)
+        resident.refs(rule=_REQUEST)
+    resident.restore(by_request, 6_000)
+    resident.archive(by_request, 6_001)
+    resident.ack_all()
+    resident.cut(rule=_REQUEST)
+    resident.prepare(by_request, 6_002, rule=_REQUEST)
+    resident.judge(rule=_REQUEST)
+
+
 def unrequested(trial: Trial, fmt: Format) -> None:
     """Mail of an actor requests a restore only of a session of the agent, also of one whose step is outside."""
     resident = Resident(trial, fmt)
@@ -450,6 +477,7 @@ PROPERTIES: Final = (
     *in_each_format("session/restore/released", released, _ELSEWHERE),
     *in_each_format("session/restore/requested", requested, _REQUEST, _REFUSED),
     *in_each_format("session/restore/requested-again", requested_again, _REQUEST),
+    *in_each_format("session/restore/requested-over-cuts", requested_over_cuts, _REQUEST),
     *in_each_format("session/restore/unrequested", unrequested, _REQUEST),
     *in_each_format("session/restore/progress", progressed, _PROGRESS, _REFUSED),
     *in_each_format("session/away/still", still, _STILL),

@@ -50,7 +50,7 @@ export class Outcomes {
   }
 
   #request(workspace, changes, due) {
-    const update = new Update(this.store, this.agent, workspace);
+    const update = new Update(this.store, this.agent, { workspace });
     for (const { name, old, new: target } of changes) update.change(name, old, target);
     this.restoreRequests.announce(update, due, this.restoreRequests.latest);
     update.commit();

@@ -83,6 +83,13 @@ export class RestoreRequests {
     for (const { key } of due) this.#set(key, last);
   }
 
+  /** This runtime archives a session at a step: its next use is a reason to request it again. */
+  forget(session, step) {
+    const key = `${session}${step}`;
+    this.#unsure.push([key, this.#sent.get(key)]);
+    this.#sent.delete(key);
+  }
+
   /** What was written is stored. */
   settle() {
     this.#unsure = [];

@@ -67,7 +67,7 @@ export class Sessions {
   #within(at, work, workspace = new Workspace(this.store)) {
     this.#requests.latest = Math.max(this.#requests.latest, at);
     const { value, archived } = this.#worker.within(() => {
-      const update = new Update(this.store, this.agent, workspace);
+      const update = new Update(this.store, this.agent, { workspace, requests: this.#requests });
       return { value: work(update), archived: update.archived };
     });
     this.#residents.forget(archived);

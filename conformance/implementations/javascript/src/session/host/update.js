@@ -14,7 +14,8 @@ export class Update {
   #notices = []; // {at, mt, session, content}
   archived = []; // sessions
 
-  constructor(store, agent, workspace = new Workspace(store)) {
+  constructor(store, agent, { workspace = new Workspace(store), requests }) {
+    this.requests = requests;
     this.workspace = workspace;
     this.agent = agent;
     this.steps = new AgentSteps(workspace, agentHead(store, agent));
@@ -39,6 +40,7 @@ export class Update {
     const info = writeJson(this.workspace, { at, reason, root, session, step, touched });
     const entries = Object.entries({ core, info });
     this.notify(at, "session_archived", session, this.workspace.write({ kind: "tree", entries }));
+    this.requests.forget(session, step);
     this.archived.push(session);
   }
 
