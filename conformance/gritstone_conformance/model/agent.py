@@ -194,6 +194,7 @@ class Agent:
         if (sender, message) not in self.mail():
             raise Refusal([rejected("runtime.agent.mail", "the message is not listed")])
         self.step({}, {sender: message})
+        self.answered &= set(self.mail())
 
     def effects(self) -> list[Effect]:
         """Return the open effects.

@@ -86,6 +86,29 @@ def effects(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule="runtime.effect.linked")
 
 
+def acknowledged_effects(trial: Trial, fmt: Format) -> None:
+    """An effect that was answered before an older one, and then acknowledged, is open when it is sent again."""
+    rule = "runtime.effect.open"
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    sender = lockstep.born(b"sender")
+    first, second, other = (
+        stage.program(programs.send(0, 1, "effect.x", mode), lockstep.agent, stage.blob(content))
+        for mode, content in ((b"s", b"1"), (b"q", b"2"), (b"s", b"3"))
+    )
+    lockstep.tell(sender, first)
+    lockstep.tell(sender, second)
+    lockstep.resolve(lockstep.effects(rule=rule)[1], "ok", b"answer", rule="runtime.effect.linked")
+    lockstep.run()
+    lockstep.ack(*lockstep.mail()[-1])
+    lockstep.tell(sender, other)
+    lockstep.ack(*lockstep.mail()[-1])
+    lockstep.tell(sender, first)
+    lockstep.tell(sender, second)
+    lockstep.effects(rule=rule)
+    lockstep.export(rule=rule)
+
+
 PROPERTIES: Final = (
     *in_each_format(
         "runtime/sending/actor",
@@ -95,6 +118,12 @@ PROPERTIES: Final = (
     ),
     *in_each_format(
         "runtime/sending/outside", to_outside, "runtime.agent.mail", "wit.channel.cursor", "runtime.agent.changes"
+    ),
+    *in_each_format(
+        "runtime/sending/acknowledged-effects",
+        acknowledged_effects,
+        "runtime.effect.open",
+        features=("external", "effects"),
     ),
     *in_each_format(
         "runtime/sending/effects",

@@ -143,6 +143,12 @@ export class Effects {
     return answered;
   }
 
+  /** Mail of a sender was acknowledged. */
+  forget(sender) {
+    if (this.#answered.has(sender))
+      this.#answeredOf(sender, this.view.mailTo(this.agent).get(sender)?.all(this.view.read) ?? []);
+  }
+
   /** The open effects. Spec: runtime.effect.open. */
   list() {
     return [...this.#open()].map(({ sender, id, message, kind }) => {

@@ -82,6 +82,7 @@ export class Runtime {
 
   acknowledge(sender, message) {
     this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, { sender, message }, this.#advance));
+    this.#effects.forget(sender);
   }
 
   /** How the agent makes steps: in an image, in operations. */
