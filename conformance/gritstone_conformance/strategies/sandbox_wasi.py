@@ -15,9 +15,12 @@ from gritstone_conformance.strategies.sandbox_probes import Build
 
 __all__ = [
     "OUTSIDE",
+    "OUT_OF_REACH",
+    "Move",
     "beyond",
     "changing_files",
     "clocks",
+    "cpu_clocks",
     "drawing",
     "ending_at_the_end",
     "folders",
@@ -25,12 +28,16 @@ __all__ = [
     "listing",
     "looking",
     "misusing",
+    "moving",
     "opening",
+    "out_of_reach",
+    "pointing",
     "reading",
     "scattering",
     "seeking",
     "seeking_nowhere",
     "sleeping",
+    "writing_errors",
 ]
 
 _MODULE: Final = "wasi_snapshot_preview1"
@@ -499,3 +506,160 @@ def ending_at_the_end(abi: str) -> bytes:
     """Return a probe that emits 9 twice, the second time from the last bytes of its memory."""
     probe = SandboxProbe(abi)
     return probe.binary([probe.word(number(9, "i64")), probe.writing_from(65_536 - 17)])
+
+
+Move = tuple[str | int, ...]
+"""One step of :func:`moving`."""
+
+_SLOTS: Final = DATA + 512
+_CHANGES: Final = ("path_open", "fd_read", "fd_write", "fd_seek", "fd_close", "path_unlink_file", "path_rename")
+
+
+def moving(moves: Sequence[Move]) -> Build:
+    """Return a probe that uses several descriptors, and emits for each step whether it succeeded.
+
+    Args:
+        moves: a descriptor is stated as a slot, which ``open`` fills and ``close`` does not empty. After ``seek`` the
+            probe also emits the place, and after ``read`` the size and the first 8 bytes. A step is
+            ``("open", slot, path, flags, mode)``, ``("write", slot, text)``, ``("read", slot, size)``,
+            ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)`` or
+            ``("remove", path)``.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe(*_CHANGES)
+        return probe.made([each for move in moves for each in _moved(probe, *move)])
+
+    return build
+
+
+def _moved(probe: _WasiProbe, kind: str | int, first: Any, *more: Any) -> list[Any]:
+    if kind in ("rename", "remove"):
+        paths = [each for path in (first, *more) for each in (_FOLDER, *probe.text(path))]
+        name = "path_rename" if kind == "rename" else "path_unlink_file"
+        return [probe.number(("i32.eqz", probe.call(name, *paths)))]
+    slot = number(_SLOTS + 4 * first)
+    descriptor = ("i32.load", slot)
+    if kind == "open":
+        path, flags, mode = more
+        fails = probe.call("path_open", _FOLDER, 0, *probe.text(path), flags, _RIGHTS, _RIGHTS, mode, slot)
+        return [("i32.store", slot, number(99)), probe.number(("i32.eqz", fails))]
+    if kind == "write":
+        fails = probe.call("fd_write", descriptor, _VECTOR, 1, _SIZE)
+        return [*probe.buffer(*probe.text(more[0])), probe.number(("i32.eqz", fails))]
+    if kind == "read":
+        return [
+            ("i32.store", number(_SIZE), zero),
+            ("i64.store", number(_BUFFER), number(0, "i64")),
+            *probe.buffer(_BUFFER, more[0]),
+            probe.number(("i32.eqz", probe.call("fd_read", descriptor, _VECTOR, 1, _SIZE))),
+            probe.number(("i32.load", number(_SIZE))),
+            probe.word(("i64.load", number(_BUFFER))),
+        ]
+    if kind == "seek":
+        distance, origin = more
+        fails = probe.call("fd_seek", descriptor, number(distance % (1 << 64), "i64"), origin, _PLACE)
+        return [
+            ("i64.store", number(_PLACE), number(0, "i64")),
+            probe.number(("i32.eqz", fails)),
+            probe.word(("i64.load", number(_PLACE))),
+        ]
+    return [probe.number(("i32.eqz", probe.call("fd_close", descriptor)))]
+
+
+def pointing(which: str, count: int, words: int) -> Build:
+    """Return a probe that emits its variables or arguments, each from where its pointer points to.
+
+    It emits the number of texts, the sum of their sizes, the error number, and of each text its first words.
+
+    Args:
+        which: ``environ`` or ``args``.
+        count: how many pointers are followed.
+        words: how many words of each text; those behind its end are of any value.
+    """
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe(f"{which}_sizes_get", f"{which}_get")
+        code: list[Any] = [
+            ("drop", probe.call(f"{which}_sizes_get", _COUNT, _SIZE)),
+            probe.number(("i32.load", number(_COUNT))),
+            probe.number(("i32.load", number(_SIZE))),
+            probe.number(probe.call(f"{which}_get", _TABLE, _TEXTS)),
+        ]
+        for at in range(count):
+            text = ("i32.load", number(_TABLE + 4 * at))
+            code += [probe.word(("i64.load", 8 * word, text)) for word in range(words)]
+        return probe.made(code)
+
+    return build
+
+
+def cpu_clocks(now: int) -> Build:
+    """Return a probe that emits, for each of the clocks of the processor, whether it shows another time."""
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("clock_time_get")
+        other = ("i64.ne", ("i64.load", number(_RESULT)), number(now, "i64"))
+        code: list[Any] = []
+        for clock in (2, 3):
+            shows = ("i32.eqz", probe.call("clock_time_get", clock, number(1, "i64"), _RESULT))
+            code.append(probe.number(("i32.and", shows, other)))
+        return probe.made(code)
+
+    return build
+
+
+def writing_errors(text: str) -> Build:
+    """Return a probe that writes a text to standard error, before a word and behind it."""
+
+    def build(abi: str) -> bytes:
+        probe = _WasiProbe("fd_write")
+        write = [*probe.buffer(*probe.text(text)), ("drop", probe.call("fd_write", 2, _VECTOR, 1, _SIZE))]
+        return probe.made([*write, probe.word(number(7, "i64")), *write])
+
+    return build
+
+
+_END: Final = _LAST + 4
+
+_OUT_OF_REACH: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
+    "a buffer of a file to read": ("fd_read", (_DESCRIPTOR, _VECTOR, 1, _SIZE)),
+    "a buffer of a file to write": ("fd_write", (_DESCRIPTOR, _VECTOR, 1, _SIZE)),
+    "the place of the size that was read": ("fd_read", (_DESCRIPTOR, _VECTORS, 1, _LAST + 1)),
+    "the place in a file": ("fd_seek", (_DESCRIPTOR, number(0, "i64"), 1, _LAST)),
+    "the name of the folder": ("fd_prestat_dir_name", (_FOLDER, _END, ("i32.load", number(_SIZE)))),
+    "the path of a file to remove": ("path_unlink_file", (_FOLDER, _LAST + 3, 2)),
+    "the new path of a file": ("path_rename", (_FOLDER, _PATHS, 1, _FOLDER, _LAST + 3, 2)),
+    "arguments": ("args_get", (_TABLE, _END - 2)),
+    "the table of arguments": ("args_get", (_LAST + 1, _TEXTS)),
+    "variables": ("environ_get", (_TABLE, _END - 2)),
+    "the table of variables": ("environ_get", (_LAST + 1, _TEXTS)),
+}
+OUT_OF_REACH: Final = tuple(_OUT_OF_REACH)
+"""The ranges that :func:`out_of_reach` takes; those of arguments and variables are the last four."""
+
+
+def out_of_reach(which: str) -> Build:
+    """Return a probe that opens the file ``f`` and passes a range behind its memory, and emits whether this succeeded.
+
+    The file is not opened before the ranges of arguments and variables.
+    """
+
+    def build(abi: str) -> bytes:
+        name, arguments = _OUT_OF_REACH[which]
+        probe = _WasiProbe("path_open", "fd_prestat_get", name)
+        opens: list[Any] = [
+            ("drop", probe.open("f", _CREATE)),
+            ("drop", probe.call("fd_prestat_get", _FOLDER, _COUNT)),
+        ]
+        if name in ("args_get", "environ_get"):
+            probe, opens = _WasiProbe(name), []
+        code = [
+            *opens,
+            *probe.buffer(_LAST, 5),
+            *probe.buffers([(_BUFFER, 1)]),
+            ("i32.store8", number(_LAST + 3), number(ord("f"))),
+        ]
+        return probe.made([*code, probe.number(("i32.eqz", probe.call(name, *arguments)))])
+
+    return build
