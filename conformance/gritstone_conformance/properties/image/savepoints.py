@@ -9,7 +9,7 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.image.imaged import ANY, COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
-from gritstone_conformance.strategies.image.ops import Draft
+from gritstone_conformance.strategies.image.ops import ACTOR, Draft
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -374,6 +374,11 @@ def most_heads(trial: Trial, fmt: Format) -> None:
         short.read(core, "name", "seen")
     imaged.operate(*parts[:9], letter(one, "run", short.seal()), rule=_LIMITS)
     imaged.operate(*parts, ends="exhausted/heads", rule=_LIMITS)
+    imaged.limit(one, fuel=1_000_000, actors=5_000, bytes=10_000_000, timers=0)
+    timer = stage.draft().join(ACTOR, "image.timer", stage.text("5 tick"))
+    imaged.order(one, timer, "exhausted/timers", rule=_LIMITS)
+    last = letter(one, "run", timer.read(cores[999], "name", "seen").seal())
+    imaged.operate(*parts[:9], letter(one, "run", short.seal()), last, ends="exhausted/heads", rule=_LIMITS)
     imaged.world(limit=1, rule=_LIMITS)
     imaged.log(imaged.seq - 1, rule=_LIMITS)
     imaged.flush()

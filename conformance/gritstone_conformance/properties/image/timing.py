@@ -13,7 +13,7 @@ from gritstone_conformance.strategies.image.ops import ACTOR, Draft, append
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "Watch"]
 
 _CLOCK: Final = "image.clock.forward"
 _DUE: Final = "image.timer.due"
@@ -30,7 +30,7 @@ _RUN: Final = "image.runtime.run"
 _TOP: Final = (1 << 63) - 1
 
 
-class _Watch(Imaged):
+class Watch(Imaged):
     """An image with actors that keep the letters of their timers and posts in the order in which they ran.
 
     Attributes:
@@ -82,7 +82,7 @@ def clock(trial: Trial, fmt: Format) -> None:
 
 def due(trial: Trial, fmt: Format) -> None:
     """A timer fires at the first run with a clock of at least its due time, and not one millisecond before."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     (one, *_) = watch.actors
     watch.clock(1_000)
     watch.order(one, watch.timer(watch.stage.draft(), 50, "a"), rule=_DUE)
@@ -106,7 +106,7 @@ def due(trial: Trial, fmt: Format) -> None:
 
 def once(trial: Trial, fmt: Format) -> None:
     """A timer fires once, whether its operation commits or fails; its program does not see the entry."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage = watch.stage
     for mt in ("a", "bad", "absent"):
@@ -128,7 +128,7 @@ def once(trial: Trial, fmt: Format) -> None:
 
 def in_order(trial: Trial, fmt: Format) -> None:
     """Timers fire by due time, then by the number of the operation, then by their place in it; before any post."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, three = watch.actors
     stage = watch.stage
     watch.order(one, watch.timer(watch.timer(stage.draft(), 100, "a"), 50, "b"), rule=_ORDER)
@@ -156,7 +156,7 @@ def in_order(trial: Trial, fmt: Format) -> None:
 
 def turns(trial: Trial, fmt: Format) -> None:
     """Of a due timer and a post, the one of the earlier operation runs first; of one operation, the timer."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, three = watch.actors
     stage = watch.stage
     watch.order(one, watch.timer(stage.draft(), 0, "a"), rule=_TURN)
@@ -174,7 +174,7 @@ def turns(trial: Trial, fmt: Format) -> None:
 
 def behind_posts(trial: Trial, fmt: Format) -> None:
     """A timer waits for the posts of R to its actor; other posts of the actor wait for the timer."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage = watch.stage
     watch.order(one, watch.timer(stage.draft(), 0, "a"), rule=_ORDER)
@@ -192,7 +192,7 @@ def behind_posts(trial: Trial, fmt: Format) -> None:
 
 def cancelled(trial: Trial, fmt: Format) -> None:
     """A cancelled timer does not fire, also if it was due; others stay, and each is cancelled by its handle."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage = watch.stage
 
@@ -228,7 +228,7 @@ def cancelled(trial: Trial, fmt: Format) -> None:
 
 def lasting(trial: Trial, fmt: Format) -> None:
     """A timer keeps its due time over installs, reverts, restarts and time without a runtime, and runs new code."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage = watch.stage
     first = watch.core(one)
@@ -262,7 +262,7 @@ def lasting(trial: Trial, fmt: Format) -> None:
 
 def posts(trial: Trial, fmt: Format) -> None:
     """A post runs exactly once if the step that sent it is part of a world, and never if it was undone."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage, empty = watch.stage, watch.stage.empty()
     watch.order(one, stage.draft().post(two, "a", empty).fail(), "rejected/failed", rule=_IFF)
@@ -296,7 +296,7 @@ def posts(trial: Trial, fmt: Format) -> None:
 
 def held(trial: Trial, fmt: Format) -> None:
     """Nothing but a run makes operations of posts and timers: not a start, a request, a clock, or time."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     one, two, _ = watch.actors
     stage, empty = watch.stage, watch.stage.empty()
     watch.order(one, watch.timer(stage.draft(), 0, "a").post(two, "b", empty), rule=_HELD)
@@ -318,7 +318,7 @@ def held(trial: Trial, fmt: Format) -> None:
 def order_of_posts(trial: Trial, fmt: Format) -> None:
     """Posts run by the operation that sent them, then by sender, step, receiver and place, also after a restart."""
     for restarts in (False, True):
-        watch = _Watch(trial, fmt)
+        watch = Watch(trial, fmt)
         low, middle, high = watch.actors
         stage, empty = watch.stage, watch.stage.empty()
         watch.order(high, stage.draft().post(low, "a", empty), rule=_POSTS)
@@ -343,7 +343,7 @@ def order_of_posts(trial: Trial, fmt: Format) -> None:
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Drawn timers, posts, cancels, clocks and restarts run in the order of the worlds that they make."""
-    watch = _Watch(trial, fmt)
+    watch = Watch(trial, fmt)
     stage, now = watch.stage, 0
     for _ in range(12):
         choice, actor = tape.below(8), tape.pick(watch.actors)

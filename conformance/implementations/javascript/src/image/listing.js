@@ -7,6 +7,7 @@ import { textOf } from "./forms.js";
 const PREFIX = "heads/";
 
 const ascending = (entries) => [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
+const byBytes = (one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)); // of UTF-8
 
 function show(read, { actor, core }) {
   const textsAt = (name) => ascending(treeAt(read, core, ["image", name])).map(([key, id]) => [key, textOf(read(id))]);
@@ -18,7 +19,7 @@ function show(read, { actor, core }) {
     core,
     caps: textsAt("caps"),
     entry: textsAt("entry"),
-    code: code === null ? [] : [...(entriesOf(read(code)) ?? new Map()).keys()].sort(),
+    code: code === null ? [] : [...(entriesOf(read(code)) ?? new Map()).keys()].sort(byBytes),
     timers: timers.map(([handle, { due, seq, index, mt }]) => ({
       handle,
       due: due.toString(),
