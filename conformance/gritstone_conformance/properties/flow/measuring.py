@@ -12,13 +12,14 @@ from gritstone_conformance.strategies.flow_values import draw_value, spoil
 from gritstone_conformance.strategies.tape import Tape, from_tape
 from gritstone_conformance.trial import Asked, Property, Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "measuring"]
 
 _REQUIRES: Final = Requires((), ("flow.executor", "flow.metrics"), ("wit",))
 _TAPE: Final = 200
 
 
-def _measuring(trace: Any, baselines: list[list[str]], rule: str) -> Asked:
+def measuring(trace: Any, baselines: list[list[str]], rule: str) -> Asked:
+    """Return the metrics of a trace; it may be bytes that are not an encoding."""
     data = trace if isinstance(trace, bytes) else encode(trace)
     args: dict[str, Any] = {"trace": to_base64(data), "baselines": baselines}
     return "flow.metrics", args, metrics_expected(data, baselines), f"flow.{rule}"
@@ -48,10 +49,10 @@ def worked(trial: Trial) -> None:
     ]
     for path in paths:
         for baselines in ([], [path], [["read", "validate", "patch", "test"]], [list("ab"), [], path]):
-            trial.expect_many([_measuring(_entered(path), baselines, "metric.formula")])
+            trial.expect_many([measuring(_entered(path), baselines, "metric.formula")])
     churn = [("x", "v"), ("x", "v"), ("y", "v"), ("x", "w"), ("x", "w"), ("y", "w"), ("x", "v")]
     trace = [each for args, value in churn for each in _called("n", args, value)]
-    trial.expect_many([_measuring(trace, [], "metric.formula"), _measuring(trace[1:], [], "metric.formula")])
+    trial.expect_many([measuring(trace, [], "metric.formula"), measuring(trace[1:], [], "metric.formula")])
 
 
 def _series(bits: list[int]) -> list[str]:
@@ -75,14 +76,14 @@ def changes(trial: Trial, tape: Tape) -> None:
         [0] * length + [1] * length,
         [0, 1] * length,
     ]
-    trial.expect_many([_measuring(_entered(_series(each)), [], "metric.change-point") for each in drawn])
+    trial.expect_many([measuring(_entered(_series(each)), [], "metric.change-point") for each in drawn])
 
 
 def long_series(trial: Trial) -> None:
     """A series of 4,096 nodes has a change point, one of 4,097 has none."""
     for length in (4_095, 4_096, 4_097):
         bits = [0] * (length // 2) + [1] * (length - length // 2)
-        trial.expect_many([_measuring(_entered(_series(bits)), [], "metric.change-point")])
+        trial.expect_many([measuring(_entered(_series(bits)), [], "metric.change-point")])
 
 
 def _drawn_trace(tape: Tape, names: tuple[str, ...]) -> list[Any]:
@@ -108,7 +109,7 @@ def drawn(trial: Trial, tape: Tape) -> None:
     names = ("a", "b", "cc", "d")
     trace = _drawn_trace(tape, names)
     baselines = [[tape.pick(names) for _ in range(tape.below(6))] for _ in range(tape.below(4))]
-    trial.expect_many([_measuring(trace, baselines, "metric.formula")])
+    trial.expect_many([measuring(trace, baselines, "metric.formula")])
 
 
 def renamed(trial: Trial, tape: Tape) -> None:
@@ -117,7 +118,7 @@ def renamed(trial: Trial, tape: Tape) -> None:
     found = []
     for names in (("a", "b", "c"), ("zz", "y", "x"), ("b", "a", "c")):
         tape.at = at
-        asked = _measuring(_drawn_trace(tape, names), [], "metric.inert")
+        asked = measuring(_drawn_trace(tape, names), [], "metric.inert")
         found.append({name: each for name, each in asked[2]["ok"].items() if name != "usage"})
         trial.expect_many([asked])
     assert found[0] == found[1] == found[2], "the model depends on names"
@@ -133,7 +134,7 @@ def refused(trial: Trial, tape: Tape) -> None:
         spoil(tape, _entered(["a", "b"])),
     ]
     odd += [draw_value(tape), [draw_value(tape)]]
-    trial.expect_many([_measuring(each, [], "metric.refused") for each in odd])
+    trial.expect_many([measuring(each, [], "metric.refused") for each in odd])
 
 
 _DIGEST: Final = digest(1)
@@ -179,7 +180,7 @@ def forms(trial: Trial) -> None:
         others = [event, {**event, "sub": "s"}, {**event, "sub": "S"}, {**event, "odd": 1}]
         others += [{name: each for name, each in event.items() if name != absent} for absent in event]
         others += [{**event, name: each} for name in event for each in _MEMBERS]
-        trial.expect_many([_measuring([each], [], "metric.refused") for each in others])
+        trial.expect_many([measuring([each], [], "metric.refused") for each in others])
 
 
 _DRAWN: Final = {"tape": from_tape(lambda tape: tape, _TAPE)}
