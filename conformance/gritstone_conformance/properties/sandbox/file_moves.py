@@ -109,7 +109,7 @@ def appending(scene: SandboxScene) -> None:
         (("open", 2, "f", 0, 0), [1]),
         (("write", 2, "T"), [1]),
         (("write", 1, "."), [1]),
-        (("read", 2, 8), _read(b"ext firs")),
+        (("read", 2, 7), _read(b"ext fir")),
     ]
     _expect(scene, steps, {"f": b"text "}, {"f": b"Text firstsecondthird."})
 
