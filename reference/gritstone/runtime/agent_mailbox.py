@@ -23,17 +23,7 @@ from gritstone.wit.channels import load_message
 from gritstone.wit.closure_cache import Walk
 from gritstone.wit.workspace import Workspace
 
-__all__ = [
-    "Answered",
-    "Effect",
-    "acknowledge",
-    "check_message",
-    "effects",
-    "forget_answers",
-    "inject",
-    "mail",
-    "resolve",
-]
+__all__ = ["Answered", "Effect", "acknowledge", "check_message", "effects", "inject", "mail", "resolve"]
 
 _PREFIX = "effect."
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
@@ -182,22 +172,13 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
     adopt_agent_step(world, Workspace(world.objects), {}, {sender: message})
 
 
-def forget_answers(world: World, answered: Answered) -> list[MessageKey]:
-    """Forget the answers to effects that are not unread: if they are sent again, they are open. Return the mail.
-
-    Spec: :rule:`runtime.effect.open`.
-    """
-    message_keys = mail(world)
-    answered.intersection_update(message_keys)
-    return message_keys
-
-
 def effects(world: World, answered: Answered) -> list[Effect]:
     """List the open effects; forget answers that are before the cursor.
 
     Spec: :rule:`runtime.effect.open`.
     """
-    message_keys = forget_answers(world, answered)
+    message_keys = mail(world)
+    answered.intersection_update(message_keys)
     found = []
     for sender, message_id in message_keys:
         message = load_message(world.objects.load, message_id)

@@ -22,16 +22,7 @@ from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import MessageKey, PendingQuery
-from gritstone.runtime.agent_mailbox import (
-    Answered,
-    Effect,
-    acknowledge,
-    effects,
-    forget_answers,
-    inject,
-    mail,
-    resolve,
-)
+from gritstone.runtime.agent_mailbox import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
 from gritstone.runtime.collection import collect
@@ -394,8 +385,7 @@ class Runtime:
         """Acknowledge mail to the agent, up to a message. See ``agent_mailbox.acknowledge``."""
         world = self.machine.world
         await self.durably(lambda: acknowledge(world, sender, message))
-        if self._answered:
-            forget_answers(world, self._answered)
+        self._answered.intersection_update(mail(world) if self._answered else ())  # open if it is sent again
 
     def effects(self) -> list[Effect]:
         """List the open effects. See ``agent_mailbox.effects``."""
