@@ -45,6 +45,10 @@ def closed_in_any_order(trial: Trial, fmt: Format) -> None:
         counted = ok(objects=0, refs=0)
         for each in handles:
             each.expect(each.piece(bundle[:_CUT], more=True, expect=counted, rule=_HANDLES))
+        for cursor, _ in cursors:
+            for other, (its, _) in zip(handles, cursors, strict=True):
+                if cursor != its:
+                    other.old_cursor(cursor)
         for place, number in enumerate(order[:-1]):
             closed, cursor = handles[number], cursors[number][0]
             closed.expect(closed.close())
