@@ -46,9 +46,9 @@ def closed_in_any_order(trial: Trial, fmt: Format) -> None:
         for each in handles:
             each.expect(each.piece(bundle[:_CUT], more=True, expect=counted, rule=_HANDLES))
         for cursor, _ in cursors:
-            for other, (its, _) in zip(handles, cursors, strict=True):
+            for each, (its, _) in zip(handles, cursors, strict=True):
                 if cursor != its:
-                    other.old_cursor(cursor)
+                    each.old_cursor(cursor)
         for place, number in enumerate(order[:-1]):
             closed, cursor = handles[number], cursors[number][0]
             closed.expect(closed.close())
