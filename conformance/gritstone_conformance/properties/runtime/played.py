@@ -189,14 +189,14 @@ class _Play:
     # --- what is visible ----------------------------------------------------------------------------------------------
 
     def _compare(self, expected: Seen, where: str, act: Mapping[str, Any]) -> None:
-        seen = self._seen()
+        places = self._places()
+        seen = self._seen(places)
         for part in _PARTS:
             for actor, wanted, got in _differences(expected[part], seen[part]):
                 words = f"{self.scenario['name']}: after {where}: {part} of {actor}"
                 rules = ", ".join(self.scenario["rules"])
                 self.trial.remark = f"{words}: the model has {wanted}, the implementation has {got} ({rules})"
                 self.trial.fail(wanted, got, path=f"/{part}/{actor}", words=words, rule=self.scenario["rules"][0])
-        places = self._places()
         for name, place in places.items() if self.before and act["do"] != "cut" else ():  # a cut begins a new chain
             self._count_steps(name, self.before[name], place, where)
         self.before = places
@@ -222,16 +222,13 @@ class _Play:
         found = {name: targets.get(each.hex()) for name, each in self.cast.ids.items()}
         return {name: (target, self._head(name, target)) for name, target in found.items()}
 
-    def _seen(self) -> Seen:
+    def _seen(self, places: Mapping[str, _Place]) -> Seen:
         asked: list[Asked] = [
             ("runtime.ready", {"runtime": "r"}, {"ok": _ANY}),
             ("runtime.mail", {"runtime": "r"}, {"ok": _ANY}),
-            *(
-                ("grit.refs", {"store": "s", "prefix": prefix, "after": None, "limit": 4096}, {"ok": _ANY})
-                for prefix in ("heads/", "failed/")
-            ),
+            ("grit.refs", {"store": "s", "prefix": "failed/", "after": None, "limit": 4096}, {"ok": _ANY}),
         ]
-        ready, mail, heads, failed = self.trial.expect_many(asked)
+        ready, mail, failed = self.trial.expect_many(asked)
         self.choices = list(ready["choices"])
         listed: dict[str, list[Any]] = {}
         for choice in map(self._choice, self.choices):
@@ -239,13 +236,12 @@ class _Play:
         letters: dict[str, list[Any]] = {}
         for sender, message in mail["mail"]:
             letters.setdefault(self._name(sender), []).append(self._chain(bytes.fromhex(message), AGENT))
-        places = {name.removeprefix("heads/"): target for name, target in heads["refs"]}
         marks = {
             self._name(name.removeprefix("failed/")): self._mark(name.removeprefix("failed/"), target)
             for name, target in failed["refs"]
         }
         return {
-            "heads": {name: self._head(name, places.get(each.hex())) for name, each in self.cast.ids.items()},
+            "heads": {name: shown for name, (_, shown) in places.items()},
             "marks": marks,
             "ready": {actor: sorted(found, key=str) for actor, found in listed.items()},
             "mail": letters,
