@@ -9,7 +9,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, of_sandboxes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.sandbox_probes import Prediction
-from gritstone_conformance.strategies.sandbox_wasi import (
+from gritstone_conformance.strategies.wasi_descriptors import (
     OUT_OF_REACH,
     Move,
     cpu_clocks,
