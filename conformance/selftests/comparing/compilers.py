@@ -42,7 +42,8 @@ def rust_toolchains() -> list[tuple[Path, Path, bool]]:
         cargo = Path(rustc).with_name("cargo")
         libraries = _printed(rustc, "--target", _TARGET, "--print", "target-libdir")
         sources = Path(_printed(rustc, "--print", "sysroot"), "lib/rustlib/src/rust/library/std")
-        if cargo.exists() and (Path(libraries).is_dir() or sources.is_dir()):
+        builds_std = sources.is_dir() and shutil.which("wasm-ld") is not None
+        if cargo.exists() and (Path(libraries).is_dir() or builds_std):
             found.append((Path(rustc), cargo, not Path(libraries).is_dir()))
     return found
 

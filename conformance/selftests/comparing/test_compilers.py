@@ -26,7 +26,7 @@ from gritstone_conformance.replies import Refused
 from gritstone_conformance.strategies.guests import guests_dir
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey, contents_of
 from gritstone_conformance.strategies.session_guest import session_guest, session_guest_dir
-from selftests.comparing.compilers import build_c, build_rust
+from selftests.comparing.compilers import build_c, build_rust, rust_toolchains
 from selftests.paths import SELFTESTS
 from selftests.terminal import REFERENCE
 
@@ -100,6 +100,8 @@ def test_guest_of_two_files_links(hosts: list[Implementation], tmp_path: Path) -
 
 
 def test_guest_of_rust_std_makes_equal_steps(hosts: list[Implementation], tmp_path: Path) -> None:
+    if not rust_toolchains():
+        pytest.skip("needs Rust for WebAssembly: install rustc-web cargo-web rust-web-src lld")
     module = build_rust(tmp_path)
     contents = contents_of(b"s\2c\3", b"", b"c\1s\1s\4?\5", bytes(range(256)) * 4)
     grants = {"image": True, "pages": 64, "fuel": 10_000_000}
