@@ -1,7 +1,7 @@
 """Install programs that tests run and no Python package brings: ``python system_packages.py NAME...``.
 
-A program that is missing is installed with ``apt-get``, if the machine has it and the user is root. Otherwise one line says
-which packages are missing, and the tests that need them are skipped.
+A program that is missing is installed with ``apt-get``, if the machine has it and the user is root. Otherwise one line
+says which packages are missing, and the tests that need them are skipped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 
 def has_browser() -> bool:
+    """Return whether a browser for the tests of pages is there."""
     return any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")))
 
 
@@ -23,12 +24,17 @@ def has_rust() -> bool:
     """Return whether a Rust compiler has a standard library for WebAssembly, or its sources and a linker."""
     for rustc in filter(None, (shutil.which("rustc"), shutil.which("rustc", path="/usr/bin"))):
         if Path(rustc).with_name("cargo").exists():
-            target = ("--target", "wasm32-unknown-unknown", "--print", "target-libdir")
-            printed = (subprocess.run((rustc, *a), capture_output=True, text=True) for a in (target, ("--print", "sysroot")))
-            library, root = (Path(done.stdout.strip() or "/nowhere") for done in printed)
-            if library.is_dir() or ((root / "lib/rustlib/src/rust/library/std").is_dir() and shutil.which("wasm-ld")):
+            library = printed(rustc, "--target", "wasm32-unknown-unknown", "--print", "target-libdir")
+            sources = printed(rustc, "--print", "sysroot") / "lib/rustlib/src/rust/library/std"
+            if library.is_dir() or (sources.is_dir() and shutil.which("wasm-ld")):
                 return True
     return False
+
+
+def printed(*command: str) -> Path:
+    """Return the path that a command prints."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return Path(done.stdout.strip() or "/nowhere")
 
 
 # by name: whether it is there, and the packages of Debian that bring it
@@ -48,7 +54,7 @@ def install(name: str) -> None:
         if os.getuid() == 0 and shutil.which("apt-get"):
             environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
             for command in (("update",), ("install", "-y", "--no-install-recommends", *packages)):
-                subprocess.run(("apt-get", "-q", *command), env=environment, stdout=subprocess.DEVNULL)
+                subprocess.run(("apt-get", "-q", *command), check=False, env=environment, stdout=subprocess.DEVNULL)
         if not present():
             print(f"missing packages: {' '.join(packages)}; the tests that need them are skipped", flush=True)
 

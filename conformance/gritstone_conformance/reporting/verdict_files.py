@@ -24,7 +24,7 @@ from gritstone_conformance.rules import load_rules
 
 __all__ = ["differences", "load_verdicts", "verdicts_of"]
 
-_MEMBERS = ("implementation", "spec", "suite", "vectors", "profiles", "verdicts")
+_MEMBERS = ("implementation", "spec", "suite", "profiles", "verdicts")
 
 
 def verdicts_of(report: Report) -> dict[str, Any]:
@@ -38,7 +38,6 @@ def verdicts_of(report: Report) -> dict[str, Any]:
         "implementation": iut["implementation"],
         "spec": header["spec"],
         "suite": header["suite"],
-        "vectors": header["vectors"],
         "profiles": report.profiles,
         "verdicts": rule_verdicts(report.outcomes),
     }
