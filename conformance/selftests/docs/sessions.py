@@ -1,7 +1,7 @@
 """Run the recorded sessions of the documentation again, and compare or record them.
 
     python conformance/selftests/docs/sessions.py [NAME ...]        record the sessions named, or all
-    python conformance/selftests/docs/sessions.py --digest          write the digest of the vectors to all, and to README.md
+    python conformance/selftests/docs/sessions.py --digest     write the digest of the vectors to all, and to README
 
 A session is a text file in ``docs/examples/sessions``: lines that begin with ``$`` are commands, the others are what
 they print, and ``(exit code N)`` follows a command that did not exit with 0. A session runs in a fresh directory with
