@@ -310,9 +310,3 @@ class Program(Document):
         from gritstone.flow.drawing import mermaid
 
         return mermaid(self.value, trace)
-
-    def svg(self, trace: Iterable[Mapping[str, Value]] = ()) -> str:
-        """Return the graph as an SVG image. See ``drawing.svg``."""
-        from gritstone.flow.drawing import svg
-
-        return svg(self.value, trace)

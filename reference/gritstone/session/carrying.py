@@ -12,6 +12,7 @@ Spec: ``session/restore``; :rule:`grit.bundle.import-atomic`.
 from __future__ import annotations
 
 import os
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from gritstone.grit.store import Store
 __all__ = ["export_session", "load_session"]
 
 _RULE = "session.restore.elsewhere"
+_ID = re.compile("[0-9a-f]{64}")
 
 
 def export_session(store: Store, session: ObjectId, path: Path) -> None:
@@ -92,6 +94,8 @@ def _only_session(scratch: Store) -> tuple[ObjectId, ObjectId]:
         raise Missing("the bundle does not have one session", rule=_RULE, got=len(found))
     ((name, step),) = found
     digits = name.partition("/")[2]
+    if not _ID.fullmatch(digits):
+        raise Missing("the bundle does not have one session", rule=_RULE, got=name)
     if not name.startswith("archived/"):
         scratch.update_references([Change(name, step, None), Change(f"archived/{digits}", None, step)])
     return bytes.fromhex(digits), step

@@ -7,13 +7,13 @@ that. Exit codes: 0 done; 1 refused, with one line on stderr; 2 usage error.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
-from gritstone.grit.formats import FORMATS
+from gritstone.command_line import opened, run_command, say, say_block
+from gritstone.errors import Missing, Rejected
+from gritstone.grit.formats import FORMATS, Format
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.memory import MemoryEngine
@@ -25,7 +25,6 @@ from gritstone.session.views import View, describe_session, find_session, host_n
 __all__ = ["main"]
 
 _SHORT = 12
-_LONGEST = 400
 _DIGITS = frozenset("0123456789abcdef")
 _ADVICE = {
     "busy": "an ask is open, or its answer was not read yet",
@@ -39,19 +38,7 @@ _ADVICE = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except Refusal as refusal:
-        advice = _ADVICE.get(refusal.code or "")
-        return _complain(f"{refusal}; {advice}" if advice else str(refusal))
-    except (GritstoneError, OSError) as error:
-        return _complain(str(error))
-    return 0
-
-
-def _complain(text: str) -> int:
-    print(f"gritstone session: {text[:_LONGEST]}", file=sys.stderr)
-    return 1
+    return run_command("gritstone session", options.run, options, _ADVICE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,28 +72,9 @@ def _prefix(text: str) -> str:
 
 
 @contextmanager
-def _opened(directory: Path) -> Iterator[Store]:
-    """Open the store of a directory, of either format."""
-    store = None
-    for format_ in FORMATS.values():
-        try:
-            store = open_durable(directory, format_, create=False)
-            break
-        except Rejected as refusal:
-            if refusal.code != "format":
-                raise
-    if store is None:
-        raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
 def _chat(options: argparse.Namespace) -> Iterator[Chat]:
     """Start a runtime on a store, and find a session."""
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         view = find_session(store, options.session)
         with Sessions(store) as sessions:
             yield sessions.chat(view.session)
@@ -118,60 +86,79 @@ def _line(view: View) -> str:
 
 
 def _list(options: argparse.Namespace) -> None:
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         found = list_sessions(store)
     for view in found:
-        print(_line(view))
+        say(_line(view))
     if not found:
-        print("no sessions", file=sys.stderr)
+        say("no sessions", error=True)
 
 
 def _show(options: argparse.Namespace) -> None:
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         found = describe_session(store, find_session(store, options.session))
     view = found.view
-    print(f"session  {view.session.hex()}")
-    print(f"step     {view.step.hex()}")
-    print(f"state    {view.standing}, {view.phase}, {view.count} changes")
+    say(f"session  {view.session.hex()}")
+    say(f"step     {view.step.hex()}")
+    say(f"state    {view.standing}, {view.phase}, {view.count} changes")
     if found.tools:
-        print(f"tools    {', '.join(found.tools)}")
+        say(f"tools    {', '.join(found.tools)}")
     if found.ask is not None:
-        print(f"ask      {found.ask}")
-    print()
+        say_block("ask", found.ask)
+    say("")
     for role, text in (("system", found.system_prompt), ("summary", found.summary), *found.messages):
         if text:
-            print(f"{role}: {text}")
+            say_block(role, text)
 
 
 def _archive(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.archive()
-        print(f"archived {chat.session.hex()}")
+        say(f"archived {chat.session.hex()}")
 
 
 def _restore(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.restore()
-        print(f"restored {chat.session.hex()}")
+        say(f"restored {chat.session.hex()}")
 
 
 def _export(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.export(options.file)
-        print(f"exported {chat.session.hex()} to {options.file}")
+        say(f"exported {chat.session.hex()} to {options.file}")
 
 
 def _load(options: argparse.Namespace) -> None:
     if not options.dir.exists():
         _create(options.dir, options.file)
-    with _opened(options.dir) as store, Sessions(store) as sessions:
-        print(f"loaded {sessions.load(options.file).session.hex()}")
+    with opened(options.dir) as store, Sessions(store) as sessions:
+        say(f"loaded {sessions.load(options.file).session.hex()}")
 
 
 def _create(directory: Path, file: Path) -> None:
-    """Create a store for the session in a file: of its format, and with its host as the agent."""
+    """Create a store for the session in a file: of its format, and with its host as the agent.
+
+    The file is loaded into a store in memory first, so that nothing is created for a file that is refused.
+    """
+    format_, scratch = _scratch(file)
+    names = {host_name(scratch, view.session, view.step) for view in list_sessions(scratch)} - {None, ""}
+    if len(names) != 1:
+        raise Missing(f"{file} does not have one session with a named host", rule="session.restore.elsewhere")
+    agent = names.pop()
+    with Sessions(Store.open(MemoryEngine(), format_, create=True), agent=agent) as trial:
+        trial.load(file)
+    store = open_durable(directory, format_)
+    try:
+        Sessions(store, agent=agent).close()
+    finally:
+        store.close()
+
+
+def _scratch(file: Path) -> tuple[Format, Store]:
+    """Import a file into a store in memory; return its format and the store."""
     for format_ in FORMATS.values():
-        scratch = Store.open(MemoryEngine(), format_)
+        scratch = Store.open(MemoryEngine(), format_, create=True)
         try:
             with file.open("rb") as source:
                 import_bundle(scratch, source)
@@ -179,11 +166,5 @@ def _create(directory: Path, file: Path) -> None:
             if refusal.code != "format":
                 raise
             continue
-        names = {host_name(scratch, view.session, view.step) for view in list_sessions(scratch)} - {None}
-        if len(names) != 1:
-            raise Missing(f"{file} does not have one session", rule="session.restore.elsewhere")
-        store = open_durable(directory, format_)
-        Sessions(store, agent=names.pop()).close()
-        store.close()
-        return
+        return format_, scratch
     raise Missing(f"{file} has an unknown format", rule="grit.bundle.format")

@@ -52,7 +52,7 @@ def test_list_and_show(place: tuple[Path, str], capsys: pytest.CaptureFixture[st
     assert shown[5:] == [
         "system: Be brief.",
         "user: sum?",
-        "2",
+        "    2",
         "assistant: add(a=1, b=2.5)",
         "tool: add -> 3.5",
         "assistant: 3.5",
@@ -104,7 +104,7 @@ def test_open_ask_is_shown_and_keeps_the_session(tmp_path: Path, capsys: pytest.
         chat.ask("what?")
     store.close()
     session = chat.session.hex()
-    assert "ask      what?\n" in run(capsys, "show", tmp_path / "s", session)
+    assert "ask: what?\n" in run(capsys, "show", tmp_path / "s", session)
     assert "asking" in run(capsys, "list", tmp_path / "s")
     assert "an ask is open" in run(capsys, "archive", tmp_path / "s", session, code=1)
 
