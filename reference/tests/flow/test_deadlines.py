@@ -156,7 +156,7 @@ def test_second_host_keeps_the_deadline_of_the_first(store: Store, clock: Clock)
 
 
 def test_more_timers_than_one_update_has_room_for(clock: Clock) -> None:
-    store = Store.open(MemoryEngine(), FORMATS["cbor-blake3"], Limits(cas_names=64), create=True)
+    store = Store.open(MemoryEngine(), FORMATS["cbor-blake3"], limits=Limits(cas_names=64))
     with host_of(store) as host:
         flows = [host.start(waiting()) for _ in range(150)]
     for flow in flows:  # as a runtime that keeps no deadlines leaves them
