@@ -276,8 +276,8 @@ def _hello(value: Json, path: str) -> None:
     absent = sorted(_GRIT_LIMITS - value["limits"].keys())
     if "grit" in value["profiles"] and absent:
         raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, because grit is claimed", None)
-    if "sandbox" not in value["profiles"] and not value["formats"]:
-        raise ShapeProblem(f"{path}/formats", "at least one format, because sandbox is not claimed", [])
+    if "grit" in value["profiles"] and not value["formats"]:
+        raise ShapeProblem(f"{path}/formats", "at least one format, because grit is claimed", [])
 
 
 _TRAPS: Final = "unreachable|memory-bounds|table-bounds|indirect-call|divide-by-zero|unrepresentable|stack-overflow"
