@@ -258,7 +258,7 @@ _HELLO_MEMBERS: Final = _object(
             {"name": _some_text, "version": _some_text, "language": _some_text}, {"source": _some_text}
         ),
         "spec": _list(_word(_SPEC, "a spec version", 16), least=1),
-        "formats": _list(_word(_FORMAT, "a format name", 64), unique=True),
+        "formats": _list(_word(_FORMAT, "a format name", 32), unique=True),
         "profiles": _list(_word(_CLAIM, "a profile name", 64), unique=True),
         "features": _list(_word(_CLAIM, "a feature name", 64), unique=True),
         "limits": _limits,
