@@ -247,9 +247,8 @@ def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpect
     Returns:
         3 when nothing was executed, nothing is claimed or a claimed profile executed no case; else 1 or 0.
     """
-    if not executed or (
-        profiles is not None and not (profiles and executed.issuperset(name.partition(".")[0] for name in profiles))
-    ):
+    wanted = {name.partition(".")[0] for name in profiles or ()}  # of a feature that is claimed alone: its profile
+    if not executed or (profiles is not None and not (wanted and executed.issuperset(wanted))):
         return EXIT["nothing"]
     return EXIT["unexpected"] if unexpected else EXIT["fine"]
 
