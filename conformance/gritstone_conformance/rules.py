@@ -125,7 +125,8 @@ class RuleBook:
             claims: the claimed features *and formats*; a rule's ``needs`` may name either.
             level: MUST, SHOULD or MAY.
 
-        In a frozen spec version only the rules of its list count: newer rules run unscored.
+        In a frozen spec version only the rules of its list count: newer rules run unscored. A rule that
+        no case judges is not among them.
         """
         claimed = set(claims)
         return tuple(
@@ -133,6 +134,7 @@ class RuleBook:
             for rule in self.rules.values()
             if rule.profile == profile
             and rule.level == level
+            and rule.untested is None
             and claimed.issuperset(rule.needs)
             and self.scores(rule.id)
         )

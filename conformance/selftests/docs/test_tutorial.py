@@ -52,7 +52,9 @@ def test_each_example_adapter_is_used_in_a_session() -> None:
     assert adapters <= {word.strip("\"'") for word in words}
 
 
-@pytest.mark.parametrize("name", ["adapter.py", "adapter_wit.py", "adapter_runtime.py", "adapter_flow.py"])
+@pytest.mark.parametrize(
+    "name", ["adapter.py", "adapter_wit.py", "adapter_runtime.py", "adapter_pure.py", "adapter_flow.py"]
+)
 def test_final_adapters_are_short(name: str) -> None:
     assert len((EXAMPLES / name).read_text().splitlines()) < 200
 

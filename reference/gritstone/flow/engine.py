@@ -4,7 +4,7 @@ One round is one update of the store for many flows::
 
     send      one step of the agent: results, events and first cores; mail that was answered is acknowledged
     run       each flow makes its steps, until rest
-    read      flows that have ended are archived
+    read      the deadlines of timers are kept; flows that have ended are archived
     commit
     perform   tools, timers and erasures that the flows asked for; never before the commit
 
@@ -25,6 +25,7 @@ from typing import Any
 from gritstone.errors import GritstoneError, Missing, Refusal
 from gritstone.flow.begin import is_flow
 from gritstone.flow.channel import Channel
+from gritstone.flow.deadlines import Deadlines
 from gritstone.flow.orders import Order
 from gritstone.flow.performing import Performing
 from gritstone.flow.sending import Sending, archive, confirmed, send_all
@@ -87,6 +88,8 @@ class Engine:
         self._watchers: dict[ObjectId, list[Callable[[], None]]] = {}
         self._rest: list[Future[None]] = []
         self._refused: dict[int, Refusal] = {}
+        self._deadlines = Deadlines()
+        self._unkept: set[ObjectId] = set()  # flows whose deadlines no update had room for
         self._generation = -1  # of the world, when all flows were read
         self._is_closed = False
         self._is_first_look = True  # at the flows of this generation
@@ -198,7 +201,7 @@ class Engine:
         for flow in touched or ():
             self._perform(flow)
         self._answer()
-        if self._queue or self._orders or self._ended:
+        if self._queue or self._orders or self._ended or self._unkept:
             self._wake.set()
 
     def _send(self, sendings: Sequence[Sending], orders: Sequence[Order]) -> set[ObjectId]:
@@ -234,7 +237,8 @@ class Engine:
     def _read(self, sent_to: set[ObjectId]) -> set[ObjectId]:
         """Read the mail of the flows that made steps, and archive those that have ended; return the flows."""
         world = self.world
-        touched = set(sent_to)
+        touched = sent_to | self._unkept
+        self._unkept = set()
         for sender, tip in world.actor(world.agent).mail.items():
             channel = self.channels.get(sender)
             if sender != world.agent and (channel is None or channel.tip != tip):
@@ -244,6 +248,7 @@ class Engine:
             touched.update(one for one, actor in world.actors.items() if actor.head is not None)
             touched.update(self.channels)
             self._generation = world.generation
+            self._deadlines.load(world)
         for flow in touched:
             self._read_channel(flow)
         return touched | self._archive()
@@ -272,6 +277,10 @@ class Engine:
         erased = {one for one in channel.done if one in listed and listed[one].mt == "flow.erase"}
         channel.done = erased | {one for one, letter in listed.items() if not channel.is_open(letter)}
         self.channels[flow] = channel
+        if self._is_first_look:
+            channel.deadlines = {}
+        if not self._deadlines.keep(world, channel):
+            self._unkept.add(flow)
         if channel.status in TERMINAL and len(channel.done) == len(listed):
             self._ended[flow] = channel.tip
 

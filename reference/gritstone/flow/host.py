@@ -10,7 +10,7 @@ The host has one thread, in which the runtime works and coroutine functions run,
 plain functions. All methods can be called from any other thread.
 
 A kill at any moment loses nothing: a host that is opened on the same store continues every flow. A call whose answer
-was not stored is performed again, with the same key. Timers begin again.
+was not stored is performed again, with the same key. A timer keeps its deadline: time without a host counts.
 
 Spec: ``flow``.
 """

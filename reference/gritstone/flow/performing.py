@@ -15,12 +15,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from gritstone.errors import Missing, Refusal
 from gritstone.flow.calls import Bound, Call, Reply, ToolError, failure_reply, reply_of
 from gritstone.flow.channel import Channel
 from gritstone.flow.core import read_document
+from gritstone.flow.deadlines import Alarm
 from gritstone.flow.sending import Sending, packet_of, put_refs, result_packet
 from gritstone.flow.standing import payload_of
 from gritstone.flow.values import in_key_order
@@ -92,7 +93,7 @@ class Performing:
         self._free = asyncio.Semaphore(most_async)
         self._jobs: dict[tuple[ObjectId, ObjectId], _Job] = {}
         self._of_flow: dict[ObjectId, set[ObjectId]] = {}
-        self._timers: dict[ObjectId, dict[ObjectId, asyncio.TimerHandle]] = {}
+        self._timers: dict[ObjectId, dict[ObjectId, Alarm]] = {}
         self._finished: deque[tuple[_Job, Reply]] = deque()
         self._asker: Asker | None = None
         self._is_noted = False
@@ -239,14 +240,10 @@ class Performing:
 
     def _take_timer(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         timers = self._timers.setdefault(channel.flow, {})
-        if letter.content_id not in timers and not self._is_closed:
-            try:
-                timing = _document_of(asker, letter)
-            except Refusal:  # it was erased in the store
-                timing = {"ms": 0}
+        deadline_ms = channel.deadlines.get(letter.content_id)  # None if no update had room for it so far
+        if deadline_ms is not None and letter.content_id not in timers and not self._is_closed:
             sending = Sending(channel.flow, "flow.fired", packet_of({"timer": letter.content_id}), letter.message_id)
-            loop = asyncio.get_running_loop()
-            timers[letter.content_id] = loop.call_later(timing["ms"] / 1000, asker.send, sending)
+            timers[letter.content_id] = Alarm(deadline_ms, partial(asker.send, sending))
 
     def _erase(self, asker: Asker, channel: Channel, letter: Letter) -> None:
         """Erase blobs, and confirm it."""
@@ -276,13 +273,6 @@ def _cancel(job: _Job) -> None:
     if job.task is not None and not job.task.done():
         job.is_dropped = True
         job.task.cancel()
-
-
-def _document_of(asker: Asker, letter: Letter) -> Any:
-    workspace = Workspace(asker.world.objects)
-    tree = workspace.tree(letter.content_id)
-    assert tree is not None, "a packet is a tree"
-    return read_document(workspace, tree.entries["doc"])
 
 
 def _call_of(asker: Asker, flow: ObjectId, letter: Letter) -> Call:
