@@ -21,10 +21,11 @@ class Channel:
         status: its status.
         letters: its unread messages, oldest first.
         done: those of them that need nothing any more.
+        answered: those whose answer is not stored yet.
         open: what the flow waits for.
     """
 
-    __slots__ = ("done", "flow", "letters", "open", "status", "tip")
+    __slots__ = ("answered", "done", "flow", "letters", "open", "status", "tip")
 
     def __init__(self, flow: ObjectId) -> None:
         self.flow = flow
@@ -32,6 +33,7 @@ class Channel:
         self.status = ""
         self.letters: list[Letter] = []
         self.done: set[ObjectId] = set()
+        self.answered: set[ObjectId] = set()
         self.open = Open({}, frozenset())
 
     def cursor(self) -> ObjectId | None:

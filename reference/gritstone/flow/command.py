@@ -20,7 +20,7 @@ from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
 from gritstone.flow.drawing import mermaid, svg
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import write_json
+from gritstone.flow.json_form import show_json
 from gritstone.flow.program import Defects, Policy, Program, read_file
 from gritstone.flow.standing import Outcome, Status, Stored, find_flow, flows_of
 from gritstone.flow.values import Value, encode_value, in_key_order, names_of_refs
@@ -216,13 +216,13 @@ def _follow(flow: Flow, options: argparse.Namespace) -> Outcome:
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     if not options.quiet and deadline is None:
         for event in flow.watch():
-            print(write_json(event), flush=True)
+            print(show_json(event), flush=True)
     return flow.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
 def _print_outcome(outcome: Outcome) -> None:
     members = {"status": outcome.status, "output": outcome.output, "failure": outcome.failure}
-    print(write_json({name: value for name, value in members.items() if value is not None}))
+    print(show_json({name: value for name, value in members.items() if value is not None}))
     if not outcome.succeeded:
         raise _Failed(outcome.status)
 
@@ -255,7 +255,7 @@ def _found(options: argparse.Namespace) -> Iterator[Stored]:
 def _trace(options: argparse.Namespace) -> None:
     with _found(options) as stored:
         for event in stored.trace():
-            print(write_json(event))
+            print(show_json(event))
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -290,7 +290,7 @@ def _watch(options: argparse.Namespace) -> None:
         while True:
             stored = find_flow(store, options.flow)
             for event in in_key_order(stored.events_after(seen)):
-                print(write_json(event), flush=True)
+                print(show_json(event), flush=True)
             seen, status = stored.position.step_id, stored.status()
             if status.has_ended:
                 print(_line(status), file=sys.stderr)

@@ -22,10 +22,11 @@ from mcp.types import CallToolRequestParams, CallToolResult, ContentBlock, ListT
 from mcp.types import Tool as Described
 
 from gritstone.errors import Rejected
+from gritstone.exact import exact_copy
 from gritstone.flow.expressions import read_expression
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import plain
+from gritstone.flow.json_form import shown
 from gritstone.flow.limits import MOST_VALUE_BYTES
 from gritstone.flow.program import Program
 from gritstone.flow.templates import read_template
@@ -218,11 +219,11 @@ async def _carried_out(offer: _Offer, arguments: Json) -> Value:
 def _result(value: Value, *, is_error: bool = False) -> CallToolResult:
     """Return a text as it is, a map as structured content, and any other value as the member ``result`` of a map."""
     encode_value(value, MOST_VALUE_BYTES)
-    if isinstance(value, str):
-        return CallToolResult(content=[TextContent(type="text", text=value)], is_error=is_error)
-    shown = plain(value)
-    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(shown, ensure_ascii=False))]
-    structured = shown if isinstance(shown, dict) else {"result": shown}
+    sent = shown(exact_copy(value))
+    if isinstance(sent, str):
+        return CallToolResult(content=[TextContent(type="text", text=sent)], is_error=is_error)
+    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(sent, ensure_ascii=False))]
+    structured = sent if isinstance(sent, dict) else {"result": sent}
     return CallToolResult(content=content, structured_content=structured, is_error=is_error)
 
 

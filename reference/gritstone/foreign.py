@@ -1,0 +1,57 @@
+"""What functions of callers return and raise: any of them may be asynchronous, and may raise any exception.
+
+A function that returns something awaitable is asynchronous, however it was made: a coroutine function, a partial of one,
+a wrapper around one, or an object with ``__call__``. So it is called first, and its result is awaited.
+"""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+__all__ = ["awaited", "is_coroutine_function", "is_stop"]
+
+
+async def awaited(result: Any) -> Any:
+    """Return what a function has returned; if that is awaitable, what it results in."""
+    while inspect.isawaitable(result):
+        result = await result
+    return result
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """Return whether a call of a function only makes a coroutine. Other functions may be asynchronous, too."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def is_stop(error: BaseException) -> bool:
+    """Return whether an exception stops the process on behalf of its owner, and not of the function that raised it.
+
+    Signals are handled in the main thread only, within the function that runs there. So an interrupt that is raised in
+    the main thread counts as that of the owner, and so does what a handler of a signal has raised, unless it is an
+    ordinary ``Exception``.
+    """
+    if isinstance(error, Exception) or threading.current_thread() is not threading.main_thread():
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in handlers:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _code_of(handler: Any) -> CodeType | None:
+    """Return the code of a handler of a signal; None if it has none."""
+    for one in (handler, getattr(handler, "func", None), getattr(type(handler), "__call__", None)):
+        code = getattr(one, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+    return None
