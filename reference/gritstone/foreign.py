@@ -1,7 +1,7 @@
 """What functions of callers return and raise: any of them may be asynchronous, and may raise any exception.
 
-A function that returns something awaitable is asynchronous, however it was made: a coroutine function, a partial of one,
-a wrapper around one, or an object with ``__call__``. So it is called first, and its result is awaited.
+A function that returns something awaitable is asynchronous, however it was made: a coroutine function, a partial of
+one, a wrapper around one, or an object with ``__call__``. So it is called first, and its result is awaited.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def is_stop(error: BaseException) -> bool:
 
 def _code_of(handler: Any) -> CodeType | None:
     """Return the code of a handler of a signal; None if it has none."""
-    for one in (handler, getattr(handler, "func", None), getattr(type(handler), "__call__", None)):
+    for one in (handler, getattr(handler, "func", None), getattr(type(handler), "__call__", None)):  # noqa: B004
         code = getattr(one, "__code__", None)
         if isinstance(code, CodeType):
             return code

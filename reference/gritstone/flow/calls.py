@@ -1,7 +1,7 @@
 """Calls of tools: what a function gets, and what it returns.
 
-A tool is a function, and asynchronous if it returns something awaitable. It gets the arguments of the call by name. A parameter with the annotation ``Call`` gets the call
-itself, for example for its key::
+A tool is a function, and asynchronous if it returns something awaitable. It gets the arguments of the call by name. A
+parameter with the annotation ``Call`` gets the call itself, for example for its key::
 
     def refund(call: Call, order: str, amount: int):
         return payments.refund(order, amount, idempotency_key=call.key.hex())

@@ -236,7 +236,8 @@ class Engine:
         if not self.world.batch.is_empty:
             self.world.reload()
         if self.world.generation != self._generation:
-            self._touched = set()  # what was read is not stored; the next round reads all flows again
+            self._touched = set()
+            self._read_again()
 
     def _complete(self, taken: Sequence[_Taken], orders: Sequence[Order]) -> None:
         """Complete the messages and orders of a round that is stored."""
@@ -259,6 +260,8 @@ class Engine:
 
     def _send(self, sendings: Sequence[Sending], orders: Sequence[Order]) -> set[ObjectId]:
         """Send messages and acknowledge what they answer, in the batch; return the flows."""
+        if self.world.generation != self._generation:
+            self._read_again()
         self._sent_in = self.world.batch
         answered: dict[ObjectId, set[ObjectId]] = {}
         for one in sendings:
@@ -305,6 +308,16 @@ class Engine:
             self._read_channel(flow)
         self._touched = touched | self._archive()
         return self._touched
+
+    def _read_again(self) -> None:
+        """Forget what was read of a batch that was dropped; the next ``_read`` looks at all flows."""
+        self._ended.clear()
+        for flow in list(self.channels):
+            actor = self.world.actors.get(flow)
+            if actor is None or actor.head is None:
+                del self.channels[flow]
+            else:
+                self._read_channel(flow)
 
     def _read_channel(self, flow: ObjectId) -> None:
         world = self.world

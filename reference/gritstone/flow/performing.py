@@ -1,8 +1,8 @@
 """Performing what flows ask for: calls of tools, timers and erasures.
 
 A tool is called in a thread, and its result is awaited on an event loop for tools if it is awaitable. A coroutine
-function is called on that loop. Whatever a tool raises becomes the failure of its call. Two attempts of one call never run at the
-same time: the second one begins when the first has failed, and is not performed if the first succeeds.
+function is called on that loop. Whatever a tool raises becomes the failure of its call. Two attempts of one call never
+run at the same time: the second one begins when the first has failed, and is not performed if the first succeeds.
 
 Spec: ``flow/calls``, ``flow/erasing``; :rule:`flow.call.once`, :rule:`flow.erase.asked`.
 """
@@ -216,6 +216,7 @@ class Performing:
                 reply = task.result()
             except BaseException as error:  # noqa: BLE001 - it was cancelled before it began, or is of a foreign class
                 reply = Reply("dropped", {}) if job.is_dropped else failure_reply(error)
+            _discard(work)
             self._hand_over(loop, job, reply)
 
         def begin() -> None:
@@ -237,8 +238,6 @@ class Performing:
             return Reply("dropped", {}) if job.is_dropped else failure_reply(error)
         except BaseException as error:  # noqa: BLE001 - the flow reads the failure
             return failure_reply(error)
-        finally:
-            _discard(work)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, job: _Job, reply: Reply) -> None:
         """Pass a reply on to the event loop of the host; in any thread."""
@@ -319,7 +318,6 @@ class Performing:
         asker.runtime.forget()
         channel.done.add(letter.message_id)
         asker.send(Sending(channel.flow, "flow.erased", packet_of({"request": letter.content_id}), letter.message_id))
-
 
     def _look_again(self, asker: Asker, flow: ObjectId) -> None:
         """Look at the messages of a flow again after a delay."""

@@ -1,8 +1,9 @@
 """Values, their one encoding, and documents.
 
 A value is None, a boolean, an integer, a text, a ``Ref``, a list or a dictionary with texts as keys. A value of a
-subclass is written as the value that it contains. Values are never changed after they are made. The encoding is deterministic CBOR (RFC 8949, section 4.2.1) without floats and tags;
-``decode_value`` accepts exactly the bytes that ``encode_value`` writes.
+subclass is written as the value that it contains. Values are never changed after they are made. The encoding is
+deterministic CBOR (RFC 8949, section 4.2.1) without floats and tags; ``decode_value`` accepts exactly the bytes that
+``encode_value`` writes.
 
 Spec: :rule:`flow.value.canonical`, :rule:`flow.value.injective`, :rule:`flow.value.limits`.
 """
@@ -157,11 +158,11 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
     parts = _Parts(_NO_LIMIT if most is None else most)
     try:
         _write(value, 0, parts)
-        data = b"".join(parts)
-        if most is not None and len(data) > most:
-            raise _Unfit(_TOO_LONG)
     except _Unfit as unfit:
         raise unfit.refusal(most) from None
+    data = b"".join(parts)
+    if most is not None and len(data) > most:
+        raise _Unfit(_TOO_LONG).refusal(most)
     return data
 
 
