@@ -6,6 +6,7 @@ one, a wrapper around one, or an object with ``__call__``. So it is called first
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import signal
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-__all__ = ["awaited", "is_coroutine_function", "is_stop"]
+__all__ = ["awaited", "is_coroutine_function", "is_stop", "parameters_of", "text_of"]
 
 
 async def awaited(result: Any) -> Any:
@@ -28,14 +29,43 @@ def is_coroutine_function(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a function, with annotations that are evaluated if that is possible.
+
+    Raises:
+        TypeError, ValueError: the function has no signature.
+    """
+    try:
+        found = inspect.signature(function, eval_str=True)
+    except Exception:  # noqa: BLE001 - an annotation can be any expression
+        found = inspect.signature(function)
+    return [
+        one.replace(annotation=one.annotation.__origin__) if hasattr(one.annotation, "__metadata__") else one
+        for one in found.parameters.values()
+    ]
+
+
+def text_of(error: BaseException, most: int) -> str:
+    """Return the class and the text of an exception in at most ``most`` characters, without lone surrogates."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001 - the text is that of a foreign class
+        text = type(error).__name__
+    return text[:most].encode("utf-8", "replace").decode()
+
+
 def is_stop(error: BaseException) -> bool:
-    """Return whether an exception stops the process on behalf of its owner, and not of the function that raised it.
+    """Return whether an exception ends the work on behalf of its owner, and not of the function that raised it.
 
     Signals are handled in the main thread only, within the function that runs there. So an interrupt that is raised in
     the main thread counts as that of the owner, and so does what a handler of a signal has raised, unless it is an
-    ordinary ``Exception``.
+    ordinary ``Exception``. The cancellation of a task is that of its owner if it was asked for.
     """
-    if isinstance(error, Exception) or threading.current_thread() is not threading.main_thread():
+    if isinstance(error, Exception):
+        return False
+    if isinstance(error, asyncio.CancelledError):
+        return _is_cancelled()
+    if threading.current_thread() is not threading.main_thread():
         return False
     if isinstance(error, KeyboardInterrupt):
         return True
@@ -46,6 +76,14 @@ def is_stop(error: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 def _code_of(handler: Any) -> CodeType | None:

@@ -14,7 +14,6 @@ Spec: ``flow/calls``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -25,7 +24,7 @@ from gritstone.exact import exact
 from gritstone.flow.forms import is_name
 from gritstone.flow.shapes import RESULTS
 from gritstone.flow.values import Ref, Value, decode_value, encode_value
-from gritstone.foreign import is_coroutine_function
+from gritstone.foreign import is_coroutine_function, parameters_of, text_of
 from gritstone.grit.objects import ObjectId
 
 __all__ = ["PENDING", "Bound", "Call", "Reply", "Result", "ToolError", "bind", "failure_reply", "reply_of", "unusable"]
@@ -180,21 +179,14 @@ def bind(function: Callable[..., Any]) -> Bound:
     if not callable(function):
         raise TypeError(f"a tool is a function, got {type(function).__name__}")
     makes_coroutine = is_coroutine_function(function)
-    for name, parameter in _parameters(function).items():
-        if parameter.annotation in (Call, "Call"):
-            return Bound(function, makes_coroutine, name, parameter.kind is inspect.Parameter.POSITIONAL_ONLY)
-    return Bound(function, makes_coroutine, None)
-
-
-def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of a function, with annotations that are evaluated if possible; none if it has no such."""
     try:
-        return inspect.signature(function, eval_str=True).parameters
-    except Exception:  # noqa: BLE001 - an annotation can be any expression
-        try:
-            return inspect.signature(function).parameters
-        except (TypeError, ValueError):
-            return {}
+        parameters = parameters_of(function)
+    except (TypeError, ValueError):
+        parameters = []
+    for one in parameters:
+        if one.annotation in (Call, "Call"):
+            return Bound(function, makes_coroutine, one.name, one.kind is one.POSITIONAL_ONLY)
+    return Bound(function, makes_coroutine, None)
 
 
 def reply_of(value: object) -> Reply:
@@ -226,7 +218,7 @@ def _problem(members: dict[str, Value], refs: object) -> str | None:
 
 def failure_reply(error: BaseException) -> Reply:
     """Return the reply for an exception that a tool has raised, of whatever class."""
-    text = _text_of(error)
+    text = text_of(error, _MOST_TEXT)
     try:
         return _failure_reply(error, text)
     except BaseException:  # noqa: BLE001 - the exception is of a foreign class, whose members may raise, too
@@ -247,20 +239,7 @@ def _failure_reply(error: BaseException, text: str) -> Reply:
 
 def unusable(text: str) -> Reply:
     """Return the reply for a result that cannot be stored."""
-    return Reply("error", _error("value", retry=False), text=_storable(text))
-
-
-def _text_of(error: BaseException) -> str:
-    """Return the type and the text of an exception, cut, and without lone surrogates."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except BaseException:  # noqa: BLE001 - the text is that of a foreign class
-        text = type(error).__name__
-    return _storable(text)
-
-
-def _storable(text: str) -> str:
-    return text[:_MOST_TEXT].encode("utf-8", "replace").decode()
+    return Reply("error", _error("value", retry=False), text=text[:_MOST_TEXT].encode("utf-8", "replace").decode())
 
 
 def _class_of(kind: object, default: str) -> str:
