@@ -11,10 +11,11 @@ import inspect
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import CodeType
 from typing import Any
 
-__all__ = ["awaited", "is_coroutine_function", "is_stop", "parameters_of", "text_of"]
+__all__ = ["awaited", "described_by", "is_coroutine_function", "is_stop", "parameters_of", "text_of"]
 
 
 async def awaited(result: Any) -> Any:
@@ -27,6 +28,13 @@ async def awaited(result: Any) -> Any:
 def is_coroutine_function(function: Callable[..., Any]) -> bool:
     """Return whether a call of a function only makes a coroutine. Other functions may be asynchronous, too."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def described_by(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function whose name and docstring describe a function: that within partials."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -31,7 +31,7 @@ from gritstone.flow.limits import MOST_VALUE_BYTES
 from gritstone.flow.program import Program
 from gritstone.flow.templates import read_template
 from gritstone.flow.values import Ref, Value, encode_value
-from gritstone.foreign import awaited, is_coroutine_function, is_stop, parameters_of, text_of
+from gritstone.foreign import awaited, described_by, is_coroutine_function, is_stop, parameters_of, text_of
 
 __all__ = ["flow_server", "tool_server"]
 
@@ -176,7 +176,7 @@ def _offer_of(function: Callable[..., Any]) -> _Offer:
     parameters = parameters_of(function)
     properties = {one.name: _schema_of(one.annotation) for one in parameters if one.kind is not one.VAR_KEYWORD}
     required = [one.name for one in parameters if one.default is one.empty and one.name in properties]
-    lines = (inspect.getdoc(function) or "").splitlines()
+    lines = (inspect.getdoc(described_by(function)) or "").splitlines()
     schema = {"type": "object", "properties": properties, "required": required}
     return _Offer(function, schema, lines[0] if lines else None)
 
