@@ -23,11 +23,12 @@ class Channel:
         status: its status.
         letters: its unread messages, oldest first.
         done: those of them that need nothing any more.
+        answered: those whose answer is not stored yet.
         open: what the flow waits for.
         deadlines: the deadlines of the open timers, by packet; see ``deadlines``.
     """
 
-    __slots__ = ("deadlines", "done", "flow", "letters", "open", "status", "tip")
+    __slots__ = ("answered", "deadlines", "done", "flow", "letters", "open", "status", "tip")
 
     def __init__(self, flow: ObjectId) -> None:
         self.flow = flow
@@ -35,6 +36,7 @@ class Channel:
         self.status = ""
         self.letters: list[Letter] = []
         self.done: set[ObjectId] = set()
+        self.answered: set[ObjectId] = set()
         self.open = Open({}, frozenset())
         self.deadlines: Mapping[ObjectId, int] = {}
 

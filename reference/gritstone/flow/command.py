@@ -21,7 +21,7 @@ from gritstone.errors import Missing
 from gritstone.flow.drawing import mermaid
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import write_json
+from gritstone.flow.json_form import show_json
 from gritstone.flow.program import Defects, Policy, Program, read_file
 from gritstone.flow.standing import Outcome, Status, Stored, find_flow, flows_of
 from gritstone.flow.values import Value, encode_value, in_key_order, names_of_refs
@@ -186,13 +186,13 @@ def _follow(flow: Flow, options: argparse.Namespace) -> Outcome:
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     if not options.quiet and deadline is None:
         for event in flow.watch():
-            say(write_json(event))
+            say(show_json(event))
     return flow.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
 def _print_outcome(outcome: Outcome) -> None:
     members = {"status": outcome.status, "output": outcome.output, "failure": outcome.failure}
-    say(write_json({name: value for name, value in members.items() if value is not None}))
+    say(show_json({name: value for name, value in members.items() if value is not None}))
     if not outcome.succeeded:
         raise Failed(outcome.status)
 
@@ -225,7 +225,7 @@ def _found(options: argparse.Namespace) -> Iterator[Stored]:
 def _trace(options: argparse.Namespace) -> None:
     with _found(options) as stored:
         for event in stored.trace():
-            say(write_json(event))
+            say(show_json(event))
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -261,7 +261,7 @@ def _watch(options: argparse.Namespace) -> None:
         while True:
             stored = find_flow(store, options.flow)
             for event in in_key_order(stored.events_after(seen)):
-                say(write_json(event))
+                say(show_json(event))
             seen, status = stored.position.step_id, stored.status()
             if status.has_ended:
                 say(_line(status), error=True)

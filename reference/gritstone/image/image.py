@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, Unpack
 
+from gritstone.exact import exact
 from gritstone.grit.export import export_bundle
 from gritstone.grit.objects import Blob, Message
 from gritstone.grit.store import Store
@@ -259,7 +260,7 @@ class Image(Reading):
 
     def set_quota(self, principal: Actor, quota: Quota) -> Outcome:
         """Set the limits of a principal."""
-        return self.request(principal.message("image.quota", str(quota)))
+        return self.request(principal.message("image.quota", str(exact(quota))))
 
     def destroy(self, actor: Actor) -> Outcome:
         """Remove an actor for ever; it fails with ``rejected/busy`` while there is unread mail to it or from it."""

@@ -5,7 +5,7 @@ Spec: ``session/prepare``, ``session/commit``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ __all__ = [
     "Call",
     "Calls",
     "Final",
+    "Model",
     "Outcome",
     "Response",
     "Retry",
@@ -63,6 +64,10 @@ class Turn:
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     force_json: bool
+
+
+Model: TypeAlias = Callable[[Turn], Response | Awaitable[Response]]
+"""A function that returns the response to a turn, or something awaitable that results in it."""
 
 
 @dataclass(frozen=True, slots=True)

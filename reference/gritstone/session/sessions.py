@@ -37,10 +37,10 @@ from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
 from gritstone.session.guest import SESSIONS
 from gritstone.session.json_text import Json
-from gritstone.session.outcomes import Answer, Response, Turn
+from gritstone.session.outcomes import Answer, Model
 from gritstone.session.residency import Residency
 from gritstone.session.serving import serve
-from gritstone.session.tools import Tool, describe
+from gritstone.session.tools import Tool, describe, written
 from gritstone.session.usage import Limits
 from gritstone.session.views import agent_name
 from gritstone.wasm.documents import Manifest, manifest_blob
@@ -139,7 +139,7 @@ class Sessions:
             "nonce": workspace.put(Blob({"ct": "b"}, nonce or secrets.token_bytes(_NONCE_BYTES))),
         }
         if settings:
-            entries["config"] = workspace.put(json_blob(settings))
+            entries["config"] = workspace.put(json_blob(written(settings)))
         if listed := describe(tools):
             entries["tools"] = workspace.put(json_blob(listed))
         core = workspace.put(Tree({"session": workspace.put(Tree(entries)), **self._code(workspace)}))
@@ -183,7 +183,7 @@ class Sessions:
         self._connection.tidy()
         return archived
 
-    def serve(self, *, model: Callable[[Turn], Response], tools: Iterable[Tool] = ()) -> Iterator[Answer]:
+    def serve(self, *, model: Model, tools: Iterable[Tool] = ()) -> Iterator[Answer]:
         """Call the model and the tools for all open asks, and yield the answers.
 
         An answer is acknowledged when the next one is requested. If the process ends earlier, the next ``serve`` yields
@@ -191,9 +191,11 @@ class Sessions:
         a tool is called again for it.
 
         Args:
-            model: returns the response to a turn. If it raises, the exception passes through, and the effect stays
-                open for the next ``serve``. An exception with a true attribute ``is_final`` makes the ask fail instead.
-            tools: the functions of the tools. If one raises, the model reads the text of the error.
+            model: returns the response to a turn, or something awaitable that results in it. If it raises, the
+                exception passes through, and the effect stays open for the next ``serve``. An exception with a true
+                attribute ``is_final`` makes the ask fail instead.
+            tools: the functions of the tools, synchronous or asynchronous. If one raises, the model reads the text of
+                the error.
         """
         return serve(self._connection, model, {tool.name: tool for tool in tools})
 

@@ -19,6 +19,12 @@ from gritstone.session import Call, Calls, Final, SessionRefused, Sessions, Tool
 
 from .conversing import ADD, NONCE, TOOLS, Clock, add, lookup, module, scripted
 
+KINDS = "null, a boolean, a number, a text, a list or a dictionary"
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
+
 
 @pytest.fixture(params=sorted(FORMATS))
 def store(request: pytest.FixtureRequest) -> Store:
@@ -244,7 +250,7 @@ def test_numbers_of_calls_keep_their_spelling(sessions: Sessions) -> None:
     chat = sessions.open(tools=TOOLS)
     row = {"action": "call_tool", "tool": "add", "input": {"a": 1e300, "b": 10**30}}
     assert chat.commit(chat.prepare("sum?"), row) == Calls([Call("1.0", "add", {"a": 1e300, "b": 10**30})])
-    with pytest.raises(ValueError, match="Out of range"):
+    with pytest.raises(ValueError, match="inf is not a number of JSON: expected a finite number"):
         chat.result("1.0", float("inf"))
     with pytest.raises(TypeError):
         chat.result("1.0", {1: 2})
@@ -273,11 +279,20 @@ def test_interrupted_turn_is_resumed(sessions: Sessions) -> None:
 @pytest.mark.parametrize(
     ("value", "content"),
     [
-        (object(), "TypeError: object cannot be written as JSON"),
+        (object(), f"TypeError: object cannot be written as JSON: expected {KINDS}"),
+        ({"a": [1, {2}]}, f"TypeError: set cannot be written as JSON at a[1]: expected {KINDS}"),
+        ({"a": {"b": float("nan")}}, "ValueError: nan is not a number of JSON at a.b: expected a finite number"),
+        ([10**40], "ValueError: an integer is too long at [0]: expected at most 32 characters"),
+        (["\ud800"], "ValueError: a text has an unpaired surrogate at [0]: expected Unicode scalar values"),
+        (
+            nested(33),
+            f"ValueError: the value is nested too deeply at {'[0]' * 32}: expected at most 32 lists and objects",
+        ),
+        ({"a": {1: 2}}, "TypeError: a member of an object has a name that is not a text but int at a: expected a text"),
         ("x" * (4 << 20), None),
-        ("x" * 4194305, "exhausted/size"),
+        ("x" * 4194305, "ValueError: the value has 4194305 bytes: expected at most 4194304"),
     ],
-    ids=["no-json", "largest", "too-large"],
+    ids=["no-json", "set", "nan", "digits", "surrogate", "deep", "name", "largest", "too-large"],
 )
 def test_results_that_cannot_be_stored_are_reported_to_the_model(
     sessions: Sessions, value: object, content: str | None

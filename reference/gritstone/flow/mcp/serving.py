@@ -3,7 +3,7 @@
 A client of ``flow_server`` starts flows and gets their outcome. It chooses the input, and nothing else: which tools a
 flow calls and with which arguments is decided by the program and the policy of the host.
 
-Arguments are data. In particular, an object with the member ``$ref`` is a map and never a ref.
+Arguments and results are data. In particular, an object with the member ``$ref`` is a map and never a ref.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, get_origin
 
 from anyio import to_thread
 from mcp.server.lowlevel import Server
@@ -22,14 +22,16 @@ from mcp.types import CallToolRequestParams, CallToolResult, ContentBlock, ListT
 from mcp.types import Tool as Described
 
 from gritstone.errors import Rejected
+from gritstone.exact import exact_copy
 from gritstone.flow.expressions import read_expression
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import plain
+from gritstone.flow.json_form import shown
 from gritstone.flow.limits import MOST_VALUE_BYTES
 from gritstone.flow.program import Program
 from gritstone.flow.templates import read_template
 from gritstone.flow.values import Ref, Value, encode_value
+from gritstone.foreign import awaited, described_by, is_coroutine_function, is_stop, parameters_of, text_of
 
 __all__ = ["flow_server", "tool_server"]
 
@@ -45,7 +47,7 @@ class _Offer:
     """One tool of a server.
 
     Attributes:
-        run: is called with the arguments by name, in a thread unless it is asynchronous.
+        run: is called with the arguments by name, in a thread unless it is a coroutine function.
         schema: the JSON schema of the arguments.
         description: a text for the model.
     """
@@ -171,11 +173,10 @@ def _inputs(program: Value) -> list[str]:
 
 
 def _offer_of(function: Callable[..., Any]) -> _Offer:
-    hints = get_type_hints(function)
-    parameters = inspect.signature(function).parameters.values()
-    properties = {one.name: _schema_of(hints.get(one.name)) for one in parameters if one.kind is not one.VAR_KEYWORD}
+    parameters = parameters_of(function)
+    properties = {one.name: _schema_of(one.annotation) for one in parameters if one.kind is not one.VAR_KEYWORD}
     required = [one.name for one in parameters if one.default is one.empty and one.name in properties]
-    lines = (inspect.getdoc(function) or "").splitlines()
+    lines = (inspect.getdoc(described_by(function)) or "").splitlines()
     schema = {"type": "object", "properties": properties, "required": required}
     return _Offer(function, schema, lines[0] if lines else None)
 
@@ -201,8 +202,10 @@ def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
             return _result(await _carried_out(offer, params.arguments or {}))
         except _Failed as failed:
             return _result(failed.value, is_error=True)
-        except Exception as error:  # noqa: BLE001 - the error of a tool is a result that the client reads
-            return _error(f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if is_stop(error):
+                raise
+            return _error(text_of(error, _MOST_ERROR))  # the error of a tool is a result that the client reads
 
     return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -210,19 +213,30 @@ def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
 async def _carried_out(offer: _Offer, arguments: Json) -> Value:
     encode_value(arguments, MOST_VALUE_BYTES)
     inspect.signature(offer.run).bind(**arguments)
-    if inspect.iscoroutinefunction(offer.run):
-        return await offer.run(**arguments)
-    return await to_thread.run_sync(partial(offer.run, **arguments), abandon_on_cancel=True)
+    if is_coroutine_function(offer.run):
+        return await awaited(offer.run(**arguments))
+    result, error = await to_thread.run_sync(partial(_tried, offer.run, arguments), abandon_on_cancel=True)
+    if error is not None:
+        raise error
+    return await awaited(result)
+
+
+def _tried(run: Callable[..., Any], arguments: Json) -> tuple[Any, BaseException | None]:
+    """Return the result of a function, or what it raised; some exceptions cannot leave a thread otherwise."""
+    try:
+        return run(**arguments), None
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller
+        return None, error
 
 
 def _result(value: Value, *, is_error: bool = False) -> CallToolResult:
     """Return a text as it is, a map as structured content, and any other value as the member ``result`` of a map."""
     encode_value(value, MOST_VALUE_BYTES)
-    if isinstance(value, str):
-        return CallToolResult(content=[TextContent(type="text", text=value)], is_error=is_error)
-    shown = plain(value)
-    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(shown, ensure_ascii=False))]
-    structured = shown if isinstance(shown, dict) else {"result": shown}
+    sent = shown(exact_copy(value))
+    if isinstance(sent, str):
+        return CallToolResult(content=[TextContent(type="text", text=sent)], is_error=is_error)
+    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(sent, ensure_ascii=False))]
+    structured = sent if isinstance(sent, dict) else {"result": sent}
     return CallToolResult(content=content, structured_content=structured, is_error=is_error)
 
 

@@ -12,11 +12,12 @@ The shape has no mark for a failed call, so its result begins with ``error:``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gritstone.session.json_text import Json, NoJson, parse, spell
-from gritstone.session.outcomes import Response, Turn
-from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, typed_errors
+from gritstone.session.outcomes import Model, Response, Turn
+from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, respond
 from gritstone.session.providers.shapes import (
     call_name,
     calls_row,
@@ -34,20 +35,15 @@ __all__ = ["chat", "chat_request", "chat_response"]
 _ENDS = ("stop", "tool_calls", "function_call")
 
 
-def chat(create: Callable[..., object], **options: Any) -> Callable[[Turn], Response]:
+def chat(create: Callable[..., object], **options: Any) -> Model:
     """Return a model that calls a client.
 
     Args:
-        create: sends a request and returns the reply, such as ``OpenAI().chat.completions.create``.
+        create: sends a request and returns the reply, such as ``OpenAI().chat.completions.create``; it may be
+            asynchronous.
         options: further members of each request; ``model`` is required by the services.
     """
-
-    def model(turn: Turn) -> Response:
-        with typed_errors():
-            reply = create(**chat_request(turn, **options))
-        return chat_response(reply)
-
-    return model
+    return lambda turn: respond(partial(create, **chat_request(turn, **options)), chat_response)
 
 
 def chat_request(turn: Turn, **options: Any) -> dict[str, Any]:

@@ -16,12 +16,15 @@ Nothing of a session is lost by any of them. The same turn can be sent again.
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gritstone.errors import GritstoneError
+from gritstone.foreign import awaited
+from gritstone.session.outcomes import Response
 
 __all__ = [
     "MalformedReply",
@@ -32,6 +35,7 @@ __all__ = [
     "ServerFailed",
     "StoppedEarly",
     "Unreachable",
+    "respond",
     "typed_errors",
 ]
 
@@ -128,6 +132,19 @@ def typed_errors() -> Iterator[None]:
         if found is None:
             raise
         raise found from error
+
+
+def respond(send: Callable[[], object], read: Callable[[object], Response]) -> Response | Coroutine[Any, Any, Response]:
+    """Send a request, and read the reply. If that is awaitable, return what awaits and reads it."""
+    with typed_errors():
+        reply = send()
+    return _respond_later(reply, read) if inspect.isawaitable(reply) else read(reply)
+
+
+async def _respond_later(reply: object, read: Callable[[object], Response]) -> Response:
+    with typed_errors():
+        found = await awaited(reply)
+    return read(found)
 
 
 def _typed(error: Exception) -> ProviderFailed | None:

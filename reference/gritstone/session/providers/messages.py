@@ -13,11 +13,12 @@ The services accept no empty block of text, so an empty message is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gritstone.session.json_text import Json, spell
-from gritstone.session.outcomes import Response, Turn
-from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, typed_errors
+from gritstone.session.outcomes import Model, Response, Turn
+from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, respond
 from gritstone.session.providers.shapes import (
     call_name,
     calls_row,
@@ -34,20 +35,15 @@ __all__ = ["blocks", "blocks_request", "blocks_response"]
 _ENDS = ("end_turn", "stop_sequence", "tool_use")
 
 
-def blocks(create: Callable[..., object], **options: Any) -> Callable[[Turn], Response]:
+def blocks(create: Callable[..., object], **options: Any) -> Model:
     """Return a model that calls a client.
 
     Args:
-        create: sends a request and returns the reply, such as ``Anthropic().messages.create``.
+        create: sends a request and returns the reply, such as ``Anthropic().messages.create``; it may be
+            asynchronous.
         options: further members of each request; ``model`` and ``max_tokens`` are required by the services.
     """
-
-    def model(turn: Turn) -> Response:
-        with typed_errors():
-            reply = create(**blocks_request(turn, **options))
-        return blocks_response(reply)
-
-    return model
+    return lambda turn: respond(partial(create, **blocks_request(turn, **options)), blocks_response)
 
 
 def blocks_request(turn: Turn, **options: Any) -> dict[str, Any]:
