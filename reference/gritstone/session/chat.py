@@ -32,7 +32,7 @@ from gritstone.session.outcomes import (
     check_refused,
     outcome_of,
 )
-from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob
+from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob, with_schemas
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Chat", "response_blob", "turn_of"]
@@ -215,7 +215,7 @@ class Chat:
         retries = 0
         while True:
             try:
-                outcome = self.commit(turn, model(turn))
+                outcome = self.commit(turn, model(with_schemas(turn, functions)))
             except SessionRefused as refusal:
                 if refusal.kind not in _UNUSABLE or retries >= most_retries:
                     raise

@@ -6,7 +6,7 @@ Spec: ``session/prepare``, ``session/commit``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gritstone.errors import GritstoneError
@@ -55,6 +55,7 @@ class Turn:
         messages: the messages for the model.
         tools: the tools of the session.
         force_json: whether a final text has to be JSON.
+        schemas: the JSON Schemas of the arguments of tools whose functions are known, by the name of the tool.
     """
 
     turn_id: ObjectId
@@ -63,6 +64,7 @@ class Turn:
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     force_json: bool
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
