@@ -96,7 +96,7 @@ def _adapter_of(function: Callable[..., Any], name: str) -> tuple[TypeAdapter[di
     if any(one.kind in _UNNAMED for one in parameters):
         raise ValueError(f"{name}: a parameter cannot be passed by name")
     try:
-        adapter = TypeAdapter(_collector(parameters, hints))
+        adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(_collector(parameters, hints))
         schema = _with_items(adapter.json_schema(schema_generator=_schemas()))
         _json(schema)
     except (PydanticUserError, SchemaError, NameError, TypeError, ValueError) as error:
@@ -105,15 +105,15 @@ def _adapter_of(function: Callable[..., Any], name: str) -> tuple[TypeAdapter[di
     return adapter, schema
 
 
-def _collector(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
+def _collector(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
     """Return a function with the same parameters that returns its arguments."""
 
     def arguments(**given: Any) -> dict[str, Any]:
         return given
 
-    kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD: inspect.Parameter.KEYWORD_ONLY}
+    var, keyword = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     named = [
-        one.replace(kind=kinds.get(one.kind, one.kind), annotation=hints.get(one.name, Any)) for one in parameters
+        one.replace(kind=var if one.kind is var else keyword, annotation=hints.get(one.name, Any)) for one in parameters
     ]
     arguments.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     arguments.__annotations__ = {one.name: one.annotation for one in named}

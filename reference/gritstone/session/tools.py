@@ -34,7 +34,7 @@ class Tool:
         name: the name of the tool.
         description: the first line of the docstring of the function.
         params: name, type and requirement of each parameter.
-        schema: the JSON Schema of the arguments, for the service of the model. The session itself knows ``params`` only.
+        schema: the JSON Schema of the arguments, for the service of the model. The session knows ``params`` only.
     """
 
     def __init__(self, function: Callable[..., Any], *, name: str | None = None) -> None:
@@ -48,7 +48,7 @@ class Tool:
             ValueError: a session does not accept such a tool, or an annotation has no JSON Schema.
         """
         self._function = function
-        self.name: str = name or getattr(function, "__name__", "")
+        self.name = str(name or getattr(function, "__name__", ""))
         self._signature = Signature(function, self.name)
         self.description = self._signature.description
         self.schema = self._signature.schema

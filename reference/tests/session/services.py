@@ -1,4 +1,4 @@
-"""The two usual services: their replies, and their published clients in front of a local server that checks requests."""
+"""The two usual services: their replies, and their published clients for a local server that checks requests."""
 
 from __future__ import annotations
 

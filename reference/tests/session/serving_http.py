@@ -26,7 +26,7 @@ class Scripted:
     url: str = ""
     replies: list[Any] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
-    check: Callable[[Any], str | None] = lambda body: None  # noqa: E731
+    check: Callable[[Any], str | None] = lambda body: None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -37,31 +38,34 @@ def _of_chat(body: dict[str, Any]) -> Iterator[str]:
         yield "a system message is not at the beginning"
     if talk and talk[-1]["role"] == "assistant":
         yield "the last message is of the assistant"
-    open_calls: list[str] = []
+    yield from _of_pairs(messages)
     for one in messages:
         calls = one.get("tool_calls")
-        if one["role"] == "tool":
-            if one["tool_call_id"] not in open_calls:
-                yield "a message of a tool does not follow its call"
-            open_calls = [call for call in open_calls if call != one["tool_call_id"]]
-        elif open_calls:
-            yield f"calls without a result: {open_calls}"
-        if calls is not None:
-            open_calls = [call["id"] for call in calls]
         if calls == [] or not (_is_text(one["content"]) or (calls and one["content"] is None)):
             yield f"a message without content: {one}"
-    if open_calls:
-        yield f"calls without a result: {open_calls}"
     if "response_format" in body and not any("json" in (one["content"] or "").lower() for one in messages):
         yield "messages must contain the word 'json'"
     if "tools" in body:
         yield from _of_tools([tool["function"] for tool in body["tools"]], "parameters")
 
 
+def _of_pairs(messages: list[dict[str, Any]]) -> Iterator[str]:
+    waiting: list[str] = []
+    for one in messages:
+        if one["role"] == "tool" and one["tool_call_id"] in waiting:
+            waiting.remove(one["tool_call_id"])
+            continue
+        if one["role"] == "tool" or waiting:
+            yield f"calls and their results do not follow each other: {waiting}"
+        waiting = [call["id"] for call in one.get("tool_calls", ())]
+    if waiting:
+        yield f"calls without a result: {waiting}"
+
+
 def _of_roles(roles: list[str]) -> Iterator[str]:
     if not roles or roles[0] != "user":
         yield "the first message is not of the user"
-    if any(one == other == "user" for one, other in zip(roles, roles[1:], strict=False)):
+    if any(one == other == "user" for one, other in pairwise(roles)):
         yield "two messages of the user follow each other"
 
 
@@ -97,29 +101,29 @@ def _arrays(schema: Any) -> Iterator[dict[str, Any]]:
 
 def _of_blocks(body: dict[str, Any]) -> Iterator[str]:
     messages = body["messages"]
+    blocks = [block for one in messages for block in one["content"]]
     yield from _of_roles([one["role"] for one in messages])
     if messages and messages[-1]["role"] != "user":
         yield "the last message is of the assistant"
-    if "system" in body and not _is_text(body["system"]):
-        yield "system: text content blocks must be non-empty"
+    if not all(one["content"] for one in messages):
+        yield "a message without content"
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
+    texts += [block["content"] for block in blocks if block["type"] == "tool_result"]
+    if not all(map(_is_text, [*texts, body.get("system", "x")])):
+        yield "text content blocks must contain non-whitespace text"
+    yield from _of_uses(messages)
+    if body.get("thinking", {}).get("type") == "enabled" and messages[-1]["content"][0]["type"] == "tool_result":
+        yield "a final assistant message must start with a thinking block"
+    if "tools" in body:
+        yield from _of_tools(body["tools"], "input_schema")
+    elif any(block["type"] == "tool_use" for block in blocks):
+        yield "requests which include tool_use blocks must define tools"
+
+
+def _of_uses(messages: list[dict[str, Any]]) -> Iterator[str]:
     wanted: list[str] = []
-    for one in messages:
-        blocks = one["content"]
+    for blocks in (*(one["content"] for one in messages), []):
         results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
-        if not blocks:
-            yield "a message without content"
         if sorted(results) != sorted(wanted) or any(block["type"] != "tool_result" for block in blocks[: len(wanted)]):
             yield "tool_use ids were found without tool_result blocks immediately after"
         wanted = [block["id"] for block in blocks if block["type"] == "tool_use"]
-        texts = [block["text"] for block in blocks if block["type"] == "text"]
-        texts += [block["content"] for block in blocks if block["type"] == "tool_result"]
-        if not all(map(_is_text, texts)):
-            yield "text content blocks must contain non-whitespace text"
-        if results and body.get("thinking", {}).get("type") == "enabled" and one is messages[-1]:
-            yield "a final assistant message must start with a thinking block"
-    if wanted:
-        yield "tool_use ids were found without tool_result blocks immediately after"
-    if "tools" in body:
-        yield from _of_tools(body["tools"], "input_schema")
-    elif any(block["type"] == "tool_use" for one in messages for block in one["content"]):
-        yield "requests which include tool_use blocks must define tools"

@@ -6,8 +6,8 @@
     assistant with calls      {"role", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}
     tool                      {"role", "tool_call_id", "content"}
 
-The shape has no mark for a failed call, so its result begins with ``error:``. Neighbours of one role become one message,
-because some services accept only user and assistant by turns.
+The shape has no mark for a failed call, so its result begins with ``error:``. Neighbours of one role become one
+message, because some services accept only user and assistant by turns.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from gritstone.session.providers.shapes import (
     described,
     member,
     messages_of,
-    retry_row,
     only,
+    retry_row,
     value_of,
 )
 

@@ -7,8 +7,8 @@
     assistant with calls      blocks {"type": "tool_use", "id", "name", "input"}
     tool                      blocks {"type": "tool_result", "tool_use_id", "content", "is_error"}, of a user message
 
-The services require the blocks of the model's thinking back until a turn ends, and a session has no place for them. So the
-option ``thinking`` of the type ``enabled`` is left out of requests with results of tools.
+The services require the blocks of the model's thinking back until a turn ends, and a session has no place for them. So
+the option ``thinking`` of the type ``enabled`` is left out of requests that end with results of tools.
 """
 
 from __future__ import annotations
