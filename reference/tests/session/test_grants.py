@@ -47,11 +47,11 @@ def forged_file(path: Path, forge: Forge, *, guest: bytes | None = None) -> Obje
         assert step is not None
         workspace = Workspace(Objects(store.format, store.limits, store.get))
         position = position_of(workspace, step)
-        parts = {"core": dict(position.core), "inbox": dict(position.inbox), "outbox": dict(position.outbox)}
+        parts: dict[str, Any] = {name: dict(getattr(position, name)) for name in ("core", "inbox", "outbox")}
         forge(workspace, parts)
-        boxes = [workspace.put(Mailbox(MappingProxyType(parts[name]))) for name in ("inbox", "outbox")]
+        inbox, outbox = (workspace.put(Mailbox(MappingProxyType(parts[name]))) for name in ("inbox", "outbox"))
         core = workspace.put(Tree(parts["core"]))
-        forged = workspace.put(Step(position.step.previous, chat.session, *boxes, core))
+        forged = workspace.put(Step(position.step.previous, chat.session, inbox, outbox, core))
         workspace.keep(store)
         store.update_references([Change(archived, step, forged)])
         chat.export(path)
