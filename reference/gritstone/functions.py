@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Signature"]
 
 _UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+_KEY = re.compile("[a-zA-Z0-9_.-]{1,64}")
 _MOST_EXACT = 2**53
 _VALUES = ("const", "default", "enum", "examples")
 _BY_NAME = ("$defs", "patternProperties", "properties")
@@ -164,6 +166,9 @@ def _below(name: str, value: Any) -> Any:
     if name in _VALUES:
         return value
     if name in _BY_NAME:
+        for key in value if name == "properties" else ():
+            if _KEY.fullmatch(key) is None:
+                raise ValueError(f"services of models do not accept the name {key!r}: expected {_KEY.pattern}")
         return {key: _with_items(one) for key, one in value.items()}
     return [_with_items(one) for one in value] if isinstance(value, list) else _with_items(value)
 

@@ -183,11 +183,11 @@ def test_functions_without_a_schema_are_refused(function: Any) -> None:
         Signature(function, "tool")
 
 
-@pytest.mark.parametrize(
-    "annotation",
-    [Unknown, list[Unknown], Callable[[], int], Iterable[int], type, Literal["\ud800"], 3, "3 +"],
-    ids=repr,
-)
+Spaced = TypedDict("Spaced", {"a b": int})
+WITHOUT = [Unknown, list[Unknown], Callable[[], int], Iterable[int], type, Literal["\ud800"], 3, "3 +", list[Spaced]]
+
+
+@pytest.mark.parametrize("annotation", WITHOUT, ids=ascii)
 def test_annotations_without_a_schema_are_refused(annotation: Any) -> None:
     with pytest.raises(ValueError, match=r"^function: an annotation [^\n]+$"):
         of(annotation)

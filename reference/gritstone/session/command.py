@@ -7,6 +7,7 @@ that. Exit codes: 0 done; 1 refused, with one line on stderr; 2 usage error.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from gritstone.wasm.documents import Manifest
 __all__ = ["main"]
 
 _SHORT = 12
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal acts on them
 _LONGEST = 400
 _DIGITS = frozenset("0123456789abcdef")
 _ADVICE = {
@@ -149,7 +151,7 @@ def _show(options: argparse.Namespace) -> None:
     print()
     for role, text in (("system", found.system_prompt), ("summary", found.summary), *found.messages):
         if text:
-            print(f"{role}: {text}")
+            print(f"{role}: {_CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)}")
 
 
 def _archive(options: argparse.Namespace) -> None:
