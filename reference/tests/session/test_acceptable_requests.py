@@ -38,31 +38,29 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
         found.client.close()
 
 
-@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
-def test_blank_reply_of_another_model_does_not_end_a_conversation(
-    service: Service, sessions: Sessions, blank: str
-) -> None:
-    chat = sessions.open(system=blank)
-    chat.run("a", model=scripted(blank))
-    chat.run(blank, model=scripted("ends with a blank "))
-    service.server.replies += [service.reply("b"), service.reply("c ")]
-    assert chat.run("b", model=service.model) == "b"
-    chat.ask("c")
-    assert [one.text for one in sessions.serve(model=service.model)] == ["c "]
+def test_blank_reply_of_another_model_does_not_end_a_conversation(service: Service, sessions: Sessions) -> None:
+    for blank in BLANKS:
+        chat = sessions.open(system=blank)
+        chat.run("a", model=scripted(blank))
+        chat.run(blank, model=scripted("ends with a blank "))
+        service.server.replies += [service.reply("b"), service.reply("c ")]
+        assert chat.run("b", model=service.model) == "b"
+        chat.ask("c")
+        assert [one.text for one in sessions.serve(model=service.model)] == ["c "]
 
 
-@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
-def test_blank_prompt_is_not_sent_and_leaves_nothing_open(service: Service, sessions: Sessions, blank: str) -> None:
-    chat = sessions.open()
-    chat.ask(blank)
-    (answer,) = sessions.serve(model=service.model)
-    assert (answer.action, answer.text) == ("failed", "EmptyPrompt: the prompt has no text")
-    chat.archive()
-    chat.restore()
-    root = chat.state()["root"]
-    with pytest.raises(EmptyPrompt):
-        chat.run(blank, model=service.model)
-    assert chat.state()["root"] == root
+def test_blank_prompt_is_not_sent_and_leaves_nothing_open(service: Service, sessions: Sessions) -> None:
+    for blank in BLANKS:
+        chat = sessions.open()
+        chat.ask(blank)
+        (answer,) = sessions.serve(model=service.model)
+        assert (answer.action, answer.text) == ("failed", "EmptyPrompt: the prompt has no text")
+        chat.archive()
+        chat.restore()
+        root = chat.state()["root"]
+        with pytest.raises(EmptyPrompt):
+            chat.run(blank, model=service.model)
+        assert chat.state()["root"] == root
     assert service.server.requests == []
 
 
