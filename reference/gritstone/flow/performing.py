@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from gritstone.errors import Exhausted, Missing, Refusal
 from gritstone.flow.calls import Bound, Call, Reply, ToolError, failure_reply, reply_of, unusable

@@ -23,6 +23,8 @@ from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.objects import ObjectId, Step
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
+from gritstone.session.grants import check_grants
+from gritstone.wasm.documents import Manifest
 
 __all__ = ["export_session", "load_session"]
 
@@ -55,20 +57,29 @@ def export_session(store: Store, session: ObjectId, path: Path) -> None:
     part.replace(path)
 
 
-def load_session(store: Store, path: Path) -> ObjectId:
+def load_session(store: Store, path: Path, granted: Manifest) -> ObjectId:
     """Import an exported session, which is archived then; return its id. Loading a file twice has no effect.
+
+    The file contains the code of the session. Loading runs none of it.
+
+    Args:
+        store: the store.
+        path: the file.
+        granted: the most that the code may grant itself.
 
     Raises:
         Malformed: the file is not a bundle.
         Invalid: it is damaged.
         Missing: it does not have one session.
-        Rejected: the store has another state of the session (code ``conflict``), or another format (code ``format``).
+        Rejected: the store has another state of the session (code ``conflict``), or another format (code ``format``);
+            or the session grants itself more (code ``grants``).
         OSError: the file cannot be read.
     """
     scratch = Store.open(MemoryEngine(), store.format, limits=store.limits)
     with path.open("rb") as file:
         import_bundle(scratch, file)
     session, step = _only_session(scratch)
+    check_grants(scratch, session, step, granted)
     archived, moved = f"archived/{session.hex()}", f"moved/{session.hex()}"
     with store.snapshot() as snapshot:
         gone, present = snapshot.target(moved), snapshot.target(archived)

@@ -33,7 +33,7 @@ from gritstone.session.outcomes import (
     check_refused,
     outcome_of,
 )
-from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob, written
+from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob, with_schemas, written
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Chat", "response_blob", "turn_of"]
@@ -213,7 +213,7 @@ class Chat:
         retries = 0
         while True:
             try:
-                outcome = self.commit(turn, self._connection.finish(model(turn)))
+                outcome = self.commit(turn, self._connection.finish(model(with_schemas(turn, functions))))
             except SessionRefused as refusal:
                 if refusal.kind not in _UNUSABLE or retries >= most_retries:
                     raise

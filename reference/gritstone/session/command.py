@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gritstone.command_line import opened, run_command, say, say_block
@@ -19,19 +20,22 @@ from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
 from gritstone.session.chat import Chat
+from gritstone.session.grants import SESSION_GRANTS
 from gritstone.session.sessions import Sessions
 from gritstone.session.views import View, describe_session, find_session, host_name, list_sessions
+from gritstone.wasm.documents import Manifest
 
 __all__ = ["main"]
 
 _SHORT = 12
 _DIGITS = frozenset("0123456789abcdef")
 _ADVICE = {
-    "busy": "an ask is open, or its answer was not read yet",
+    "busy": "an ask is open, or its answer was not read yet; serve it, or abandon it with chat.abandon()",
     "sessions": "too many sessions are live, and none of them can be archived",
     "live": "it is live already",
     "moved": "it was exported; load its file to bring it back",
     "closed": "it was closed",
+    "grants": "a file contains code; read the page on sessions before you grant it more",
 }
 
 
@@ -47,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *words: str) -> None:
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *words: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(run=run)
         one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
@@ -55,13 +59,18 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("session", type=_prefix, metavar="SESSION", help="the id, or its first digits")
         if "file" in words:
             one.add_argument("file", type=Path, metavar="FILE", help="the file of the session")
+        return one
 
     add("list", _list, "list the sessions of a store")
     add("show", _show, "show the conversation of a session", "session")
     add("archive", _archive, "put a live session aside", "session")
     add("restore", _restore, "make an archived session live", "session")
     add("export", _export, "move an archived session into a file", "session", "file")
-    add("load", _load, "import a session from a file; it is archived then", "file")
+    load = add("load", _load, "import a session, with its code, from a file; it is archived then", "file")
+    for name, unit in (("fuel", "units of a step or query"), ("pages", "pages of 64 KiB of memory")):
+        most = getattr(SESSION_GRANTS, name)
+        text = f"the most {unit} that its code may grant itself (default: {most})"
+        load.add_argument(f"--{name}", type=int, default=most, metavar="N", help=text)
     return parser
 
 
@@ -130,13 +139,14 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _load(options: argparse.Namespace) -> None:
+    grants = replace(SESSION_GRANTS, fuel=options.fuel, pages=options.pages)
     if not options.dir.exists():
-        _create(options.dir, options.file)
+        _create(options.dir, options.file, grants)
     with opened(options.dir) as store, Sessions(store) as sessions:
-        say(f"loaded {sessions.load(options.file).session.hex()}")
+        say(f"loaded {sessions.load(options.file, grants=grants).session.hex()}")
 
 
-def _create(directory: Path, file: Path) -> None:
+def _create(directory: Path, file: Path, grants: Manifest) -> None:
     """Create a store for the session in a file: of its format, and with its host as the agent.
 
     The file is loaded into a store in memory first, so that nothing is created for a file that is refused.
@@ -147,7 +157,7 @@ def _create(directory: Path, file: Path) -> None:
         raise Missing(f"{file} does not have one session with a named host", rule="session.restore.elsewhere")
     agent = names.pop()
     with Sessions(Store.open(MemoryEngine(), format_, create=True), agent=agent) as trial:
-        trial.load(file)
+        trial.load(file, grants=grants)
     store = open_durable(directory, format_)
     try:
         Sessions(store, agent=agent).close()

@@ -23,7 +23,7 @@ from gritstone.session.channel import answer_effect, open_effects, settle
 from gritstone.session.chat import response_blob, turn_of
 from gritstone.session.connection import Connection
 from gritstone.session.outcomes import Answer, Call, Model
-from gritstone.session.tools import Tool, call_tool, error_blob, loads
+from gritstone.session.tools import Tool, call_tool, error_blob, loads, with_schemas
 
 __all__ = ["serve"]
 
@@ -75,7 +75,7 @@ def _carry_out(connection: Connection, letter: Letter, model: Model, functions: 
         ok, blob = call_tool(functions, Call(value["call"], value["tool"], value["input"]), connection.finish)
         return ("effect.ok" if ok else "effect.failed"), blob
     try:
-        response = connection.finish(model(turn_of(letter.content_id, letter.data)))
+        response = connection.finish(model(with_schemas(turn_of(letter.content_id, letter.data), functions)))
     except Exception as error:
         if not getattr(error, "is_final", False):
             raise

@@ -35,6 +35,7 @@ from gritstone.session.channel import check_reply, take_reply
 from gritstone.session.chat import Chat
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
+from gritstone.session.grants import SESSION_GRANTS
 from gritstone.session.guest import SESSIONS
 from gritstone.session.json_text import Json
 from gritstone.session.outcomes import Answer, Model
@@ -52,7 +53,6 @@ __all__ = ["Sessions"]
 
 _NONCE_BYTES = 32
 _AGENT = "sessions"
-_MANIFEST = Manifest(fuel=10_000_000_000, pages=1024, send="reply")  # enough for the largest turns
 
 
 class Sessions:
@@ -159,7 +159,7 @@ class Sessions:
         node = workspace.put(Blob({"ct": "s"}, b"wasm:code/session.wasm"))
         module = workspace.put(Blob({"ct": "application/wasm"}, self.guest))
         code = workspace.put(Tree({"session.wasm": module}))
-        manifest = workspace.put(Tree({"manifest": workspace.put(manifest_blob(_MANIFEST))}))
+        manifest = workspace.put(Tree({"manifest": workspace.put(manifest_blob(SESSION_GRANTS))}))
         return {"code": code, "wasm": manifest, "wit": node, "wit_query": node}
 
     def chat(self, session: ObjectId) -> Chat:
@@ -199,11 +199,18 @@ class Sessions:
         """
         return serve(self._connection, model, {tool.name: tool for tool in tools})
 
-    def load(self, path: str | Path) -> Chat:
+    def load(self, path: str | Path, *, grants: Manifest = SESSION_GRANTS) -> Chat:
         """Import an exported session, which is archived then; ``restore`` makes it live.
+
+        The file contains the code of the session, its history and its prompts. Loading runs none of the code.
+
+        Args:
+            path: the file.
+            grants: the most that the code may grant itself; by default what a module of a new session has here.
 
         Raises:
             Missing: the bundle does not have one session.
-            Rejected: the store has another state of the session (code ``conflict``).
+            Rejected: the store has another state of the session (code ``conflict``); or the session grants itself more
+                than that (code ``grants``).
         """
-        return Chat(self._connection, load_session(self.store, Path(path)))
+        return Chat(self._connection, load_session(self.store, Path(path), grants))

@@ -5,21 +5,22 @@ Spec: :ref:`session-tools`.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_origin
+from dataclasses import replace
+from typing import Any
 
 from gritstone.errors import Malformed
 from gritstone.exact import exact, exact_members
-from gritstone.foreign import described_by, is_stop, parameters_of, text_of
+from gritstone.foreign import described_by, is_stop, text_of
+from gritstone.functions import Signature
 from gritstone.grit.objects import Blob
 from gritstone.session.json_text import Json, Spelled, Written, spell
-from gritstone.session.outcomes import Call
+from gritstone.session.outcomes import Call, Turn
 
-__all__ = ["Tool", "call_tool", "describe", "error_blob", "loads", "plain", "value_blob", "written"]
+__all__ = ["Tool", "call_tool", "describe", "error_blob", "loads", "plain", "value_blob", "with_schemas", "written"]
 
 _NAME = re.compile("[a-z][a-z0-9_-]{0,63}")
 _MOST_DESCRIPTION = 1024  # bytes
@@ -31,15 +32,7 @@ _LONGEST_PLACE = 200  # characters
 _KINDS = "null, a boolean, a number, a text, a list or a dictionary"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
-_TYPES: Mapping[type, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    list: "array",
-    tuple: "array",
-    dict: "object",
-}
+_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 
 
 class Tool:
@@ -49,6 +42,7 @@ class Tool:
         name: the name of the tool.
         description: the first line of the docstring of the function.
         params: name, type and requirement of each parameter.
+        schema: the JSON Schema of the arguments, for the service of the model. The session knows ``params`` only.
     """
 
     def __init__(self, function: Callable[..., Any], *, name: str | None = None) -> None:
@@ -59,44 +53,61 @@ class Tool:
             name: the name of the tool; by default that of the function.
 
         Raises:
-            ValueError: a session does not accept such a tool.
+            ValueError: a session does not accept such a tool, or an annotation has no JSON Schema.
         """
         self._function = function
         described = described_by(function)
         self.name: str = name or str(getattr(described, "__name__", type(described).__name__))
-        lines = (inspect.getdoc(described) or "").splitlines()
-        self.description = lines[0] if lines else ""
-        parameters = parameters_of(function)
+        self._signature = Signature(function, self.name)
+        self.description = self._signature.description
+        self.schema = self._signature.schema
+        required = self.schema.get("required", ())
         self.params: list[dict[str, Json]] = [
-            {"name": one.name, "required": one.default is one.empty, "type": _type_of(one.annotation)}
-            for one in parameters
+            {"name": one, "required": one in required, "type": _type_of(value, self.schema)}
+            for one, value in self.schema["properties"].items()
         ]
-        self._check(parameters)
+        self._check()
 
-    def _check(self, parameters: Iterable[inspect.Parameter]) -> None:
+    def _check(self) -> None:
         for name in (self.name, *(str(one["name"]) for one in self.params)):
             if _NAME.fullmatch(name) is None:
                 raise ValueError(f"invalid name {name!r} in a tool: expected {_NAME.pattern}")
-        if any(one.kind in (one.POSITIONAL_ONLY, one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters):
-            raise ValueError(f"{self.name}: a parameter cannot be passed by name")
+        if self.schema.get("additionalProperties") is not False:
+            raise ValueError(f"{self.name}: a parameter has no name of its own")
         if len(self.description.encode()) > _MOST_DESCRIPTION:
             raise ValueError(f"{self.name}: the first line of the docstring has more than {_MOST_DESCRIPTION} bytes")
 
     def __call__(self, **arguments: Any) -> Any:
-        """Call the function; return what it returns, which may be awaitable."""
-        return self._function(**arguments)
+        """Call the function; return what it returns, which may be awaitable.
+
+        Args:
+            arguments: values of JSON. They become values of the types of the parameters.
+
+        Raises:
+            ValueError: they do not fit the schema; the function was not called.
+        """
+        return self._function(**self._signature.read(arguments))
 
 
-def _type_of(hint: Any) -> str:
-    """Return the type of a parameter; ``any`` for annotations that are not one of the types of JSON."""
-    kind = get_origin(hint) or hint
-    return _TYPES.get(kind, "any") if isinstance(kind, type) else "any"
+def _type_of(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+    """Return the type of a session for a JSON Schema: ``any`` if it permits more than one of the types."""
+    while "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    found = schema.get("type")
+    return found if found in _TYPES else "any"
 
 
 def describe(tools: Iterable[Tool]) -> list[Json]:
     """Return the list of tools as a session keeps it."""
     listed = [{"description": tool.description, "name": tool.name, "params": tool.params} for tool in tools]
     return sorted(listed, key=lambda tool: str(tool["name"]))
+
+
+def with_schemas(turn: Turn, functions: Mapping[str, Tool]) -> Turn:
+    """Return a turn with the schemas of the tools whose parameters are those that the session knows."""
+    listed = {tool["name"]: tool["params"] for tool in turn.tools}
+    known = {name: tool.schema for name, tool in functions.items() if listed.get(name) == tool.params}
+    return replace(turn, schemas=known)
 
 
 def plain(value: Json) -> Any:

@@ -218,7 +218,12 @@ def test_a_function_is_described_by_its_signature() -> None:
     described = asyncio.run(main())
     assert described.description == "Add two integers."
     integer = {"type": "integer"}
-    expected = {"type": "object", "properties": {"a": integer, "b": integer}, "required": ["a"]}
+    expected = {
+        "type": "object",
+        "properties": {"a": integer, "b": {**integer, "default": 1}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     assert described.input_schema == expected
 
 

@@ -59,6 +59,16 @@ def test_list_and_show(place: tuple[Path, str], capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_show_does_not_send_controls_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(LmdbEngine(tmp_path, create=True), FORMATS["cbor-blake3"], create=True)
+    with Sessions(store) as sessions:
+        chat = sessions.open(system="a\x1b]0;title\x07b")
+        chat.run("é\x9b31m", model=scripted("\r\tdone\n"))
+    store.close()
+    shown = run(capsys, "show", tmp_path, chat.session.hex())
+    assert "system: a\\u001b]0;title\\u0007b\nuser: é\\u009b31m\nassistant: \\r\\tdone\n" in shown
+
+
 def test_session_is_carried_to_a_new_store_and_back(
     place: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,51 @@ def test_tools_that_no_session_accepts_are_refused() -> None:
             Tool(tool, name="tool")
     with pytest.raises(ValueError, match="'Add' in a tool"):
         Tool(add, name="Add")
+
+
+def test_function_of_any_names_is_no_tool() -> None:
+    def of_anything(**words: int) -> None: ...
+
+    with pytest.raises(ValueError, match="no name of its own"):
+        Tool(of_anything)
+
+
+def watched(*responses: Any) -> tuple[Callable[[Turn], Any], list[Turn]]:
+    """Return a scripted model, and the turns that it receives."""
+    seen: list[Turn] = []
+    respond = scripted(*responses)
+
+    def model(turn: Turn) -> Any:
+        seen.append(turn)
+        return respond(turn)
+
+    return model, seen
+
+
+def test_arguments_that_do_not_fit_do_not_reach_the_function(sessions: Sessions) -> None:
+    reached: list[Any] = []
+
+    def note(words: list[str], at: date | None = None) -> str:
+        reached.append((words, at))
+        return "noted"
+
+    tools = [Tool(note)]
+    calls = [{"words": [1]}, {"words": ["a"], "at": "soon"}, {"words": ["a"], "at": "2026-01-02"}]
+    row = {"action": "call_tools", "calls": [{"tool": "note", "input": one} for one in calls]}
+    model, seen = watched(row, "done")
+    assert sessions.open(tools=tools).run("q", model=model, tools=tools) == "done"
+    assert reached == [(["a"], date(2026, 1, 2))]
+    first, second, third = [one["content"] for one in seen[1].messages if one["role"] == "tool"]
+    assert (third, seen[0].schemas["note"]) == ("noted", tools[0].schema)
+    assert first == "ValueError: the arguments of note do not fit: words.0: Input should be a valid string"
+    assert second.startswith("ValueError: the arguments of note do not fit: at: ")
+
+
+def test_schemas_of_other_functions_are_not_sent(sessions: Sessions) -> None:
+    chat = sessions.open(tools=[Tool(lookup, name="add")])
+    model, seen = watched("done")
+    chat.run("q", model=model, tools=[Tool(add)])
+    assert seen[0].schemas == {}
 
 
 def test_numbers_of_calls_keep_their_spelling(sessions: Sessions) -> None:

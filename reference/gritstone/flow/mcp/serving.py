@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, get_origin
+from typing import Any, Final, TypeAlias
 
 from anyio import to_thread
 from mcp.server.lowlevel import Server
@@ -31,14 +31,14 @@ from gritstone.flow.limits import MOST_VALUE_BYTES
 from gritstone.flow.program import Program
 from gritstone.flow.templates import read_template
 from gritstone.flow.values import Ref, Value, encode_value
-from gritstone.foreign import awaited, described_by, is_coroutine_function, is_stop, parameters_of, text_of
+from gritstone.foreign import awaited, is_coroutine_function, is_stop, text_of
+from gritstone.functions import Signature
 
 __all__ = ["flow_server", "tool_server"]
 
 Json: TypeAlias = dict[str, Any]
 
 _MOST_ERROR: Final = 4_096  # characters
-_TYPES: Mapping[Any, str] = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
 _STATUS: Final = "flow_status"
 
 
@@ -50,11 +50,13 @@ class _Offer:
         run: is called with the arguments by name, in a thread unless it is a coroutine function.
         schema: the JSON schema of the arguments.
         description: a text for the model.
+        read: returns the arguments for the function from those of a call; raises ``ValueError`` if they do not fit.
     """
 
     run: Callable[..., Any]
     schema: Json
     description: str | None = None
+    read: Callable[[Json], Json] = dict
 
 
 class _Failed(Exception):  # noqa: N818 - a result, not an error of this program
@@ -72,10 +74,14 @@ def tool_server(name: str, tools: Mapping[str, Callable[..., Any]]) -> Server[An
         name: the name of the server.
         tools: functions, synchronous or asynchronous, whose parameters can be passed by name.
 
-    The first line of the docstring of a function describes it. A function that raises has an error with the text of the
-    exception as its result.
+    The first line of the docstring of a function describes it. Its annotations become the JSON Schema of the arguments,
+    which are validated before the call. A function that raises has an error with the text of the exception as its
+    result.
+
+    Raises:
+        ValueError: a parameter cannot be passed by name, or an annotation has no JSON Schema.
     """
-    return _server(name, {tool: _offer_of(function) for tool, function in tools.items()})
+    return _server(name, {tool: _offer_of(tool, function) for tool, function in tools.items()})
 
 
 def flow_server(
@@ -172,18 +178,9 @@ def _inputs(program: Value) -> list[str]:
     return sorted({one.path[0] for one in variables if one.space == "input"})
 
 
-def _offer_of(function: Callable[..., Any]) -> _Offer:
-    parameters = parameters_of(function)
-    properties = {one.name: _schema_of(one.annotation) for one in parameters if one.kind is not one.VAR_KEYWORD}
-    required = [one.name for one in parameters if one.default is one.empty and one.name in properties]
-    lines = (inspect.getdoc(described_by(function)) or "").splitlines()
-    schema = {"type": "object", "properties": properties, "required": required}
-    return _Offer(function, schema, lines[0] if lines else None)
-
-
-def _schema_of(hint: Any) -> Json:
-    kind = _TYPES.get(get_origin(hint) or hint)
-    return {} if kind is None else {"type": kind}
+def _offer_of(tool: str, function: Callable[..., Any]) -> _Offer:
+    signature = Signature(function, tool)
+    return _Offer(function, signature.schema, signature.description or None, signature.read)
 
 
 def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
@@ -213,6 +210,7 @@ def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
 async def _carried_out(offer: _Offer, arguments: Json) -> Value:
     encode_value(arguments, MOST_VALUE_BYTES)
     inspect.signature(offer.run).bind(**arguments)
+    arguments = offer.read(arguments)
     if is_coroutine_function(offer.run):
         return await awaited(offer.run(**arguments))
     result, error = await to_thread.run_sync(partial(_tried, offer.run, arguments), abandon_on_cancel=True)

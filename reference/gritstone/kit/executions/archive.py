@@ -24,7 +24,8 @@ from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.kit.executions.sandbox import Sandbox
-from gritstone.wasm.cores import is_wasm_actor
+from gritstone.wasm.cores import is_wasm_actor, manifest_of
+from gritstone.wasm.documents import Manifest
 from gritstone.wasm.handoff import adopt_actor, release_actor
 from gritstone.wasm.signature import read_references, sign_bundle, verify_bundle
 from gritstone.wit.objects import Objects
@@ -97,8 +98,10 @@ def _replace(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def load_actor(sandbox: Sandbox, path: Path, keys: Collection[bytes] | None) -> tuple[ObjectId, tuple[Unread, ...]]:
-    """Import the bundle of an actor; see ``load``."""
+def load_actor(
+    sandbox: Sandbox, path: Path, keys: Collection[bytes] | None, granted: Manifest | None
+) -> tuple[ObjectId, tuple[Unread, ...]]:
+    """Import the bundle of an actor; see ``load``. It may have at most the fuel and pages of ``granted``."""
     store = sandbox.store
     source = io.BytesIO(path.read_bytes())  # check and import the same bytes, even if the file is changed meanwhile
     if keys is not None:
@@ -111,7 +114,7 @@ def load_actor(sandbox: Sandbox, path: Path, keys: Collection[bytes] | None) -> 
     if len(actors) != 1 or not all(map(_ACTOR.fullmatch, actors)) or spaces - {"unread"} not in ({"heads"}, {"moved"}):
         raise Rejected("a bundle of something else than one actor", rule=_RULE, got=sorted(names)[:4])
     (label,) = actors
-    unread = _read_mail(_scratch(store, source), names, label)
+    unread = _read_mail(_scratch(store, source), names, label, granted)
     source.seek(0)
     import_bundle(store, source)
     name = f"unread/{label}"
@@ -131,12 +134,16 @@ def _scratch(store: Store, source: BinaryIO) -> Workspace:
     return Workspace(Objects(scratch.format, scratch.limits, scratch.get))
 
 
-def _read_mail(workspace: Workspace, names: Mapping[str, ObjectId], label: str) -> tuple[Unread, ...]:
-    """Read the unread messages of an actor, oldest first."""
+def _read_mail(
+    workspace: Workspace, names: Mapping[str, ObjectId], label: str, granted: Manifest | None
+) -> tuple[Unread, ...]:
+    """Check an actor; read its unread messages, oldest first."""
     place = names.get(f"heads/{label}") or names[f"moved/{label}"]
     position = load_position(workspace, place, bytes.fromhex(label))
     if not is_wasm_actor(workspace, position.core):
         raise Rejected("no step of code that runs here", rule=_RULE, got=place.hex())
+    if granted is not None:
+        _check_amounts(manifest_of(workspace, position.core), granted)
     read = set(position.inbox.values())
     found: list[Unread] = []
     at = names.get(f"unread/{label}")
@@ -148,3 +155,16 @@ def _read_mail(workspace: Workspace, names: Mapping[str, ObjectId], label: str) 
         found.append((value.data, dict(message.headers)))
         at = message.previous
     return tuple(reversed(found))
+
+
+def _check_amounts(manifest: Manifest, granted: Manifest) -> None:
+    for name in ("fuel", "pages"):
+        got, most = getattr(manifest, name), getattr(granted, name)
+        if got > most:
+            raise Rejected(
+                f"the file grants itself too much: {name}",
+                rule="wasm.manifest.deny",
+                code="grants",
+                got=got,
+                expected=f"at most {most}",
+            )

@@ -16,7 +16,7 @@ from pathlib import Path
 from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
 from gritstone.kit.executions.archive import Unread, load_actor, save_actor
-from gritstone.kit.executions.environment import mount_name
+from gritstone.kit.executions.environment import Environment, mount_name
 from gritstone.kit.executions.folders import Diff, compare_files, list_files, read_file, read_files, write_folder
 from gritstone.kit.executions.outcomes import OutOfFuel, Result, failed
 from gritstone.kit.executions.sandbox import Delivery, Sandbox
@@ -320,27 +320,35 @@ def load(
     sandbox: Sandbox | None = None,
     keys: Collection[bytes] | None = None,
     on_timeout: str = "raise",
+    limits: Environment | None = None,
 ) -> Execution:
     """Create an execution from a file that ``save`` wrote. Loading runs none of its code.
+
+    The file contains the code and its grants. The code reaches nothing outside of the sandbox, whatever they are.
 
     Args:
         path: the file.
         sandbox: the sandbox to load into; None for a new one in memory.
         keys: trusted public keys; None to accept a file without a signature. The signature is in ``<path>.sig``.
         on_timeout: as for ``Environment``.
+        limits: the most memory and fuel for one call that the file may grant itself. None for those of
+            ``Environment()``, and for no limit if a trusted key has signed the file.
 
     Raises:
         OSError: a file cannot be read.
         Malformed: the file is not a bundle.
         Invalid: the file is damaged.
         Rejected: the signature is invalid (code ``signature``); or the file has another format, or other contents; or
-            the execution is at another step here (code ``conflict``).
+            the execution is at another step here (code ``conflict``); or it grants itself more memory or fuel than the
+            limits (code ``grants``).
         Exhausted: the file is too large.
 
     Spec: :rule:`wasm.sign.trust`, :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
     """
     sandbox = sandbox or Sandbox()
-    actor, unread = load_actor(sandbox, Path(path), keys)
+    if limits is None and keys is None:
+        limits = Environment()
+    actor, unread = load_actor(sandbox, Path(path), keys, None if limits is None else limits.manifest())
     return Execution(sandbox, actor, on_timeout, unread)
 
 

@@ -10,6 +10,8 @@
       MalformedReply   the reply is not of its shape
       StoppedEarly     the model did not finish, for example because its text was too long   (is_final)
       ModelRefused     the model, or a filter, refused to respond                            (is_final)
+      EmptyReply       the model finished without a text and without a call                  (is_final)
+      EmptyPrompt      nothing was sent, because the prompt has no text                      (is_final)
 
 Nothing of a session is lost by any of them. The same turn can be sent again.
 """
@@ -27,6 +29,8 @@ from gritstone.foreign import awaited
 from gritstone.session.outcomes import Response
 
 __all__ = [
+    "EmptyPrompt",
+    "EmptyReply",
     "MalformedReply",
     "ModelRefused",
     "ProviderFailed",
@@ -115,6 +119,18 @@ class ModelRefused(ProviderFailed):
     def __init__(self, text: str) -> None:
         super().__init__(f"the model refused: {text}")
         self.text = text
+
+
+class EmptyReply(ProviderFailed):
+    """The model finished its response, which has neither a visible character nor a call of a tool."""
+
+    is_final = True
+
+
+class EmptyPrompt(ProviderFailed):
+    """The prompt has no visible character. No service accepts that, so nothing was sent."""
+
+    is_final = True
 
 
 @contextmanager
