@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
+from gritstone.files import replacing
 from gritstone.flow.drawing import mermaid, svg
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
@@ -280,7 +281,8 @@ def _graph(options: argparse.Namespace) -> None:
     if options.output is None:
         sys.stdout.write(text)
     else:
-        options.output.write_text(text, "utf-8")
+        with replacing(options.output, private=False) as part:
+            part.file.write(text.encode())
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, Unpack
 
+from gritstone.files import replacing
 from gritstone.grit.export import export_bundle
 from gritstone.grit.objects import Blob, Message
 from gritstone.grit.store import Store
@@ -317,9 +318,13 @@ class Image(Reading):
         return Image(store)
 
     def export(self, path: str | Path) -> None:
-        """Write a bundle of all references, which ``gritstone audit`` checks."""
-        with self.store.snapshot() as snapshot, Path(path).open("wb") as file:
-            file.writelines(export_bundle(snapshot))
+        """Write a bundle of all references, which ``gritstone audit`` checks.
+
+        Raises:
+            OSError: the file cannot be written; the earlier one stays.
+        """
+        with self.store.snapshot() as snapshot, replacing(path) as part:
+            part.file.writelines(export_bundle(snapshot))
 
 
 def _check_name(name: str) -> None:
