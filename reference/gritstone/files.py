@@ -95,7 +95,11 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
     Raises:
         OSError: the medium failed.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it may be written, but not listed, so it cannot be opened
+        os.sync()
+        return
     try:
         os.fsync(descriptor)
     finally:

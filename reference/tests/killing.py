@@ -73,7 +73,7 @@ def run_in_small_file_system(folder: Path, size: str, script: str, *arguments: s
 
     The test is skipped if this system does not permit mounts.
     """
-    mounted = f'mount -t tmpfs -o size={size} tmpfs "$1" && exec "$2" -c "$3" "$1" "$@"'
+    mounted = f'd=$1 p=$2 s=$3 && shift 3 && mount -t tmpfs -o size={size} tmpfs "$d" && exec "$p" -c "$s" "$d" "$@"'
     command = ["unshare", "-rm", "sh", "-c", mounted, "sh", str(folder), sys.executable, script, *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -130,12 +130,11 @@ def _named(text: str) -> tuple[str, Path]:
 
 @contextmanager
 def _opened(directory: Path, *, create: bool = False) -> Iterator[Store]:
-    """Open the store of a directory, of either format."""
+    """Open the store of a directory, of either format; create it in a folder that is absent, or has no files."""
     store = None
-    is_new = create and not directory.exists()
     for format_ in FORMATS.values():
         try:
-            store = open_durable(directory, format_, create=is_new)
+            store = open_durable(directory, format_, create=create)
             break
         except Rejected as refusal:
             if refusal.code != "format":

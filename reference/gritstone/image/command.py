@@ -93,7 +93,7 @@ def _add_reading(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_operations(add: Callable[..., argparse.ArgumentParser]) -> None:
-    _add_new(add("new", _new, "create an actor; creates the store if the folder does not exist"))
+    _add_new(add("new", _new, "create an actor; creates the store if the folder is absent or empty"))
     run = add("run", _run, "let an actor run a program", "actor")
     run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the program, one operation a line")
     run.add_argument("-e", dest="text", action="append", metavar="LINE", help="a line of the program; repeatable")
@@ -121,7 +121,7 @@ def _add_worlds(add: Callable[..., argparse.ArgumentParser]) -> None:
     rollback.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork = add("fork", _fork, "begin another image from an earlier world")
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
-    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
+    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, absent or empty")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
@@ -172,9 +172,8 @@ def _limit(text: str) -> tuple[str, int]:
 
 @contextmanager
 def _opened(directory: Path, *, create: bool = False) -> Iterator[Image]:
-    """Open the image of a directory, of either format."""
-    is_new = create and not directory.exists()
-    store = _store(directory, is_new=is_new)
+    """Open the image of a directory, of either format; create it in a folder that is absent, or has no files."""
+    store = _store(directory, create=create)
     try:
         with Image(store) as image:
             yield image
@@ -182,10 +181,10 @@ def _opened(directory: Path, *, create: bool = False) -> Iterator[Image]:
         store.close()
 
 
-def _store(directory: Path, *, is_new: bool) -> Store:
+def _store(directory: Path, *, create: bool) -> Store:
     for format_ in FORMATS.values():
         try:
-            return open_durable(directory, format_, create=is_new)
+            return open_durable(directory, format_, create=create)
         except Rejected as refusal:
             if refusal.code != "format":
                 raise
@@ -391,8 +390,8 @@ def _rollback(options: argparse.Namespace) -> None:
 
 
 def _fork(options: argparse.Namespace) -> None:
-    if options.to.exists():
-        raise ValueError(f"{options.to} exists already")
+    if options.to.exists() and options.to.samefile(options.dir):
+        raise ValueError(f"{options.to} is the store of the image itself")
     with _opened(options.dir) as image:
         image.world(options.seq)
         store = open_durable(options.to, image.store.format)

@@ -20,7 +20,7 @@ from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
 from gritstone.session.chat import Chat
 from gritstone.session.sessions import Sessions
-from gritstone.session.views import View, describe_session, find_session, host_name, list_sessions
+from gritstone.session.views import View, agent_name, describe_session, find_session, host_name, list_sessions
 
 __all__ = ["main"]
 
@@ -162,10 +162,21 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _load(options: argparse.Namespace) -> None:
-    if not options.dir.exists():
+    if not _has_agent(options.dir):
         _create(options.dir, options.file)
     with _opened(options.dir) as store, Sessions(store) as sessions:
         print(f"loaded {sessions.load(options.file).session.hex()}")
+
+
+def _has_agent(directory: Path) -> bool:
+    """Return whether a directory has a store with an agent, so whether the creation of a store there is complete."""
+    try:
+        with _opened(directory) as store:
+            return agent_name(store) is not None
+    except Missing as refusal:
+        if refusal.code is not None:  # it is damaged
+            raise
+        return False
 
 
 def _create(directory: Path, file: Path) -> None:
