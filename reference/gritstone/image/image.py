@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, Unpack
 
+from gritstone.errors import Rejected
 from gritstone.files import replacing
 from gritstone.grit.export import export_bundle
 from gritstone.grit.objects import Blob, Message
@@ -103,11 +104,21 @@ class Image(Reading):
         super().__init__(Runtime(store, Laws(IMAGES, Guests()), Config(agent or agent_name(store) or _AGENT)))
         self._loop = asyncio.new_event_loop()
         try:
-            if not is_image(self.runtime.machine.world):
-                self._wait(self._service.start())
+            self._begin()
         except BaseException:
             self._loop.close()
             raise
+
+    def _begin(self) -> None:
+        """Make the store an image, unless it is one; another process may do the same at the same time."""
+        if is_image(self.runtime.machine.world):
+            return
+        try:
+            self._wait(self._service.start())
+        except Rejected:
+            self._fresh()
+            if not is_image(self.runtime.machine.world):
+                raise
 
     def __enter__(self) -> Image:
         """Return this object."""
