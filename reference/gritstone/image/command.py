@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
-from gritstone.errors import GritstoneError, Missing, Rejected
+from gritstone.errors import Exhausted, GritstoneError, Missing, Rejected
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.store import Store
@@ -30,6 +30,7 @@ from gritstone.image.worlds import fold
 __all__ = ["main"]
 
 _LONGEST = 400
+_MOST_PATHS = 1_000
 _NOTHING = bytes(32)
 
 
@@ -88,6 +89,9 @@ def _add_reading(add: Callable[..., argparse.ArgumentParser]) -> None:
     show = add("show", _show, "show the rights and the state of an actor, or one of its programs", "actor")
     show.add_argument("mt", nargs="?", metavar="TYPE", help="the type of message whose program is printed")
     show.add_argument("--at", type=_number, metavar="N", help="show the state after operation N")
+    show.add_argument(
+        "--most", type=_number, default=_MOST_PATHS, metavar="N", help="visit up to N paths (default: %(default)s)"
+    )
     log = add("log", _log, "list the operations of an image, failed ones too")
     log.add_argument("--after", type=_number, default=-1, metavar="N", help="only those after operation N")
 
@@ -259,8 +263,11 @@ def _show(options: argparse.Namespace) -> None:
             (view,) = [one for one in image.list() if one.actor == actor]
             for line in view_lines(image, view):
                 print(line)
-        for path, data in image.items(actor, at=options.at):
-            print(item_line(path, data))
+        try:
+            for path, data in image.items(actor, at=options.at, most=options.most):
+                print(item_line(path, data))
+        except Exhausted:
+            print(f"only the first {options.most} paths are shown; --most N shows more", file=sys.stderr)
 
 
 def _log(options: argparse.Namespace) -> None:
