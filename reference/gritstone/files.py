@@ -83,9 +83,9 @@ def replacing(path: str | os.PathLike[str], *, private: bool = True) -> Iterator
             yield part
             part.sync()
             os.replace(name, target)
-        except BaseException:
-            name.unlink(missing_ok=True)
-            raise
+        finally:
+            if _is_at(name, file.fileno()):
+                name.unlink()
     sync_folder(target.parent)
 
 
