@@ -38,7 +38,7 @@ def fill(free):
     "Leave a number of bytes free."
     room = os.statvfs(place)
     with filler.open("ab") as file:
-        os.posix_fallocate(file.fileno(), file.tell(), room.f_bavail * room.f_frsize - free)
+        os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room.f_bavail * room.f_frsize - free)
 
 def attempt():
     try:

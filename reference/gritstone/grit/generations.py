@@ -106,7 +106,7 @@ def mode_of(path: Path) -> int:
 
 
 def reserve_lock(path: Path, mode: int) -> None:
-    """Give the lock file of a data file its space on the medium, before LMDB maps it.
+    """Reserve the space of the lock file of a data file on the medium, before LMDB maps it.
 
     LMDB only sets its size. If the medium is full, the first access to the map ends the process by ``SIGBUS``. A file
     that has its space is not opened, because the end of that would release the locks of this process.

@@ -342,7 +342,7 @@ class LmdbEngine(Engine):
         return environment
 
     def _reserve_lock(self, path: Path) -> None:
-        """Give a lock file its space; on a full medium, that of the reserve.
+        """Reserve the space of a lock file; on a full medium, take it from the reserve.
 
         Raises:
             Exhausted: the medium is full, and the reserve is empty.
