@@ -95,19 +95,19 @@ def opened(directory: Path, *, create: bool = False) -> Iterator[Store]:
 
     Args:
         directory: the folder.
-        create: whether to create the store if there is no folder.
+        create: whether to create the store in a folder that is absent, or has no files.
     """
-    store = _store(directory, is_new=create and not directory.exists())
+    store = _store(directory, create=create)
     try:
         yield store
     finally:
         store.close()
 
 
-def _store(directory: Path, *, is_new: bool) -> Store:
+def _store(directory: Path, *, create: bool) -> Store:
     for format_ in FORMATS.values():
         try:
-            return open_durable(directory, format_, create=is_new)
+            return open_durable(directory, format_, create=create)
         except Rejected as refusal:
             if refusal.code != "format":
                 raise

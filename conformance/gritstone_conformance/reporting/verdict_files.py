@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import DataError, SuiteError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import load_rules
@@ -80,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         found = verdicts_of(read_report(options.report))
         if options.write is not None:
-            options.write.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_file(options.write, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
             print(f"{options.write}: {len(found['verdicts'])} rules")
             return 0
         return _check(options.check, found, options.report)

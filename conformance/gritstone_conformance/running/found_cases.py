@@ -17,6 +17,7 @@ from typing import Final
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence
@@ -75,9 +76,7 @@ def file_of(case: Case) -> VectorFile:
 def save(case: Case, home: Path) -> str:
     """Write a found case below ``home``; return its path relative to ``home``."""
     file = file_of(case)
-    target = home / "found" / file.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(file.to_text(), encoding="utf-8")
+    write_file(home / "found" / file.path, file.to_text())
     return f"found/{file.path}"
 
 

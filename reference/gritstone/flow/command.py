@@ -18,6 +18,7 @@ from typing import Any
 
 from gritstone.command_line import Failed, opened, run_command, say
 from gritstone.errors import Missing
+from gritstone.files import replacing
 from gritstone.flow.drawing import mermaid
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
@@ -251,7 +252,8 @@ def _graph(options: argparse.Namespace) -> None:
         for line in text.splitlines():
             say(line)
     else:
-        options.output.write_text(text, "utf-8")
+        with replacing(options.output, private=False) as part:
+            part.file.write(text.encode())
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from gritstone.command_line import Failed, opened, run_command, say
-from gritstone.errors import GritstoneError
+from gritstone.errors import Exhausted, GritstoneError
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.image.actors import Actor, Parts, Quota
 from gritstone.image.builder import Program
@@ -27,6 +27,7 @@ from gritstone.image.worlds import fold
 
 __all__ = ["main"]
 
+_MOST_PATHS = 1_000
 _NOTHING = bytes(32)
 
 
@@ -72,12 +73,15 @@ def _add_reading(add: Callable[..., argparse.ArgumentParser]) -> None:
     show = add("show", _show, "show the rights and the state of an actor, or one of its programs", "actor")
     show.add_argument("mt", nargs="?", metavar="TYPE", help="the type of message whose program is printed")
     show.add_argument("--at", type=_number, metavar="N", help="show the state after operation N")
+    show.add_argument(
+        "--most", type=_number, default=_MOST_PATHS, metavar="N", help="visit up to N paths (default: %(default)s)"
+    )
     log = add("log", _log, "list the operations of an image, failed ones too")
     log.add_argument("--after", type=_number, default=-1, metavar="N", help="only those after operation N")
 
 
 def _add_operations(add: Callable[..., argparse.ArgumentParser]) -> None:
-    _add_new(add("new", _new, "create an actor; creates the store if the folder does not exist"))
+    _add_new(add("new", _new, "create an actor; creates the store if the folder is absent or empty"))
     run = add("run", _run, "let an actor run a program", "actor")
     run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the program, one operation a line")
     run.add_argument("-e", dest="text", action="append", metavar="LINE", help="a line of the program; repeatable")
@@ -105,7 +109,7 @@ def _add_worlds(add: Callable[..., argparse.ArgumentParser]) -> None:
     rollback.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork = add("fork", _fork, "begin another image from an earlier world")
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
-    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
+    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, absent or empty")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
@@ -156,7 +160,7 @@ def _limit(text: str) -> tuple[str, int]:
 
 @contextmanager
 def _opened(directory: Path, *, create: bool = False) -> Iterator[Image]:
-    """Open the image of a directory, of either format."""
+    """Open the image of a directory, of either format; create it in a folder that is absent, or has no files."""
     with opened(directory, create=create) as store, Image(store) as image:
         yield image
 
@@ -230,8 +234,11 @@ def _show(options: argparse.Namespace) -> None:
             (view,) = [one for one in image.list() if one.actor == actor]
             for line in view_lines(image, view):
                 say(line)
-        for path, data in image.items(actor, at=options.at):
-            say(item_line(path, data))
+        try:
+            for path, data in image.items(actor, at=options.at, most=options.most):
+                say(item_line(path, data))
+        except Exhausted:
+            say(f"only the first {options.most} paths are shown; --most N shows more", error=True)
 
 
 def _log(options: argparse.Namespace) -> None:
@@ -361,8 +368,8 @@ def _rollback(options: argparse.Namespace) -> None:
 
 
 def _fork(options: argparse.Namespace) -> None:
-    if options.to.exists():
-        raise ValueError(f"{options.to} exists already")
+    if options.to.exists() and options.to.samefile(options.dir):
+        raise ValueError(f"{options.to} is the store of the image itself")
     with _opened(options.dir) as image:
         image.world(options.seq)
         store = open_durable(options.to, image.store.format)

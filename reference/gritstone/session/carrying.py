@@ -2,7 +2,7 @@
 
 ::
 
-    export    archived/S -> none    moved/S none -> s     then the file, complete or not at all
+    export    archived/S -> none    moved/S none -> s     after the bytes are durable, and before the file has its name
     load      archived/S none -> s                        with the objects, in one update
               moved/S -> none                             if the session had left this store before
 
@@ -11,13 +11,13 @@ Spec: ``session/restore``; :rule:`grit.bundle.import-atomic`.
 
 from __future__ import annotations
 
-import os
 import re
 from io import BytesIO
 from pathlib import Path
 
 from gritstone.errors import Missing, Rejected
-from gritstone.grit.export import export_bundle
+from gritstone.files import replacing
+from gritstone.grit.export import export_bundle, export_references
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.objects import ObjectId, Step
@@ -35,26 +35,25 @@ _ID = re.compile("[0-9a-f]{64}")
 def export_session(store: Store, session: ObjectId, path: Path) -> None:
     """Move an archived session into a file. It can be exported again, as long as it does not come back.
 
+    The bytes are durable before the store records that the session moved; the file has its name after that.
+
     Raises:
         Missing: the session is not archived.
         Rejected: another process changed it in the meantime (code ``conflict``).
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; the earlier one stays.
     """
     digits = session.hex()
     archived, moved = f"archived/{digits}", f"moved/{digits}"
-    with store.snapshot() as snapshot:
-        step, gone = snapshot.target(archived), snapshot.target(moved)
-    if gone is None and step is None:
-        raise Missing("the session is not archived", rule="session.restore.guard", got=digits)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with replacing(path) as part:
+        with store.snapshot() as snapshot:
+            step, gone = snapshot.target(archived), snapshot.target(moved)
+            target = step if gone is None else gone
+            if target is None:
+                raise Missing("the session is not archived", rule="session.restore.guard", got=digits)
+            part.file.writelines(export_references(snapshot, [(moved, target)]))
+        part.sync()
         if gone is None:
             store.update_references([Change(archived, step, None), Change(moved, None, step)])
-        with store.snapshot() as snapshot:
-            file.writelines(export_bundle(snapshot, [moved]))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def load_session(store: Store, path: Path, granted: Manifest) -> ObjectId:

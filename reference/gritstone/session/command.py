@@ -22,7 +22,7 @@ from gritstone.grit.store import Store
 from gritstone.session.chat import Chat
 from gritstone.session.grants import SESSION_GRANTS
 from gritstone.session.sessions import Sessions
-from gritstone.session.views import View, describe_session, find_session, host_name, list_sessions
+from gritstone.session.views import View, agent_name, describe_session, find_session, host_name, list_sessions
 from gritstone.wasm.documents import Manifest
 
 __all__ = ["main"]
@@ -140,10 +140,21 @@ def _export(options: argparse.Namespace) -> None:
 
 def _load(options: argparse.Namespace) -> None:
     grants = replace(SESSION_GRANTS, fuel=options.fuel, pages=options.pages)
-    if not options.dir.exists():
+    if not _has_agent(options.dir):
         _create(options.dir, options.file, grants)
     with opened(options.dir) as store, Sessions(store) as sessions:
         say(f"loaded {sessions.load(options.file, grants=grants).session.hex()}")
+
+
+def _has_agent(directory: Path) -> bool:
+    """Return whether a directory has a store with an agent, so whether the creation of a store there is complete."""
+    try:
+        with opened(directory) as store:
+            return agent_name(store) is not None
+    except Missing as refusal:
+        if refusal.code is not None:  # it is damaged
+            raise
+        return False
 
 
 def _create(directory: Path, file: Path, grants: Manifest) -> None:
@@ -158,7 +169,7 @@ def _create(directory: Path, file: Path, grants: Manifest) -> None:
     agent = names.pop()
     with Sessions(Store.open(MemoryEngine(), format_, create=True), agent=agent) as trial:
         trial.load(file, grants=grants)
-    store = open_durable(directory, format_)
+    store = open_durable(directory, format_, create=True)
     try:
         Sessions(store, agent=agent).close()
     finally:

@@ -270,16 +270,18 @@ class Execution:
 
         Args:
             path: the file; an existing one is replaced.
-            move: whether the execution moves away, and can no longer run here.
+            move: whether the execution moves away, and can no longer run here. One that has moved can be saved again
+                with this, for example after the process was killed during the first time.
             secret: an Ed25519 secret of 32 bytes, to sign the file in ``<path>.sig``.
 
         Raises:
-            Rejected: the execution is not here.
-            OSError: the file system reported an error.
+            Rejected: the execution is not here; or it made a step meanwhile (code ``conflict``).
+            OSError: the file system reported an error. The existing file is as it was.
 
         Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
         """
-        self._check_here()
+        if not (move and self.sandbox.has_moved(self._actor)):
+            self._check_here()
         save_actor(self.sandbox, self._actor, self.unread, Path(path), move=move, secret=secret)
 
 
