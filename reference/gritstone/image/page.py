@@ -7,12 +7,9 @@ with a token that only the starter of the page sees. ``loopback`` has the server
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +19,9 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from gritstone.errors import Refusal, StorageError
 from gritstone.image.desk import Desk
@@ -32,33 +30,22 @@ from gritstone.image.passkeys import Denied, Passkeys
 from gritstone.image.tools import call_tool, desk_tools
 from gritstone.image.views import Outcome
 
-__all__ = ["page_app", "page_policy", "serve_page"]
+__all__ = ["POLICY", "page_app", "serve_page"]
 
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
 _MOST_BYTES: Final = 131_072
 _MOST_DEPTH: Final = 16
 _MOST_ERROR: Final = 4_096  # characters
 _REFUSED: Final = (ClientDisconnect, Denied, HTTPException, Refusal, StorageError, TypeError, ValueError)
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_TEXT: Final = files("gritstone.image").joinpath("page.html").read_text("utf-8")
-
-
-def page_policy() -> str:
-    """Return the content security policy of the page: its own script and style, and nothing else."""
-
-    def source(tag: str) -> str:
-        text = _TEXT.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
-        return f"{tag}-src 'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-    fixed = "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return f"default-src 'none'; {source('script')}; {source('style')}; {fixed}; require-trusted-types-for 'script'"
 
 
 def page_app(desk: Desk, passkeys: Passkeys) -> Starlette:
     """Return the application: the page, and what it calls."""
     tools, turn = desk_tools(desk), anyio.Lock()
-
-    async def show(_: Request) -> Response:
-        return HTMLResponse(_TEXT)
 
     async def call(request: Request) -> Response:
         session, body = _session(request), await _body(request)
@@ -76,12 +63,12 @@ def page_app(desk: Desk, passkeys: Passkeys) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", show),
             Route("/call", call, methods=["POST"]),
             answer("/begin", lambda _, body: passkeys.begin()),
             answer("/register", lambda _, body: passkeys.register(body.get("token"), body.get("response"))),
             answer("/signin", lambda _, body: passkeys.sign_in(body.get("response"))),
             answer("/signout", lambda session, _: passkeys.sign_out(session)),
+            Mount("/", StaticFiles(packages=[("gritstone.image", "web")], html=True)),
         ],
         exception_handlers=dict.fromkeys(_REFUSED, _refuse),
     )
@@ -145,6 +132,6 @@ def serve_page(desk: Desk, file: Path, port: int, started: Callable[[str], None]
     sockets = listen(port)
     origin = origin_of(sockets)
     passkeys = Passkeys(file, desk.principal.id, desk.image.name(desk.principal.id), origin)
-    server = local_server(page_app(desk, passkeys), origin, page_policy())
+    server = local_server(page_app(desk, passkeys), origin, POLICY)
     started(f"{origin}/#token={passkeys.token}")
     server.run(sockets)

@@ -1,22 +1,4 @@
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Workspace</title>
-<style>
-body { font: 16px/1.4 system-ui; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
-textarea, pre { width: 100%; box-sizing: border-box; font: 14px/1.4 monospace; overflow-wrap: anywhere; white-space: pre-wrap }
-</style>
-<h1>Workspace of <span id="who"></span></h1>
-<p><button id="register" hidden>Register a passkey</button> <button id="signin">Sign in</button> <button id="signout" hidden>Sign out</button> <output id="state">signed out</output></p>
-<main id="work" hidden>
-<label>Program, one operation a line<textarea id="program" rows="8"></textarea></label>
-<p><button id="run">Run</button> <label>Install as <input id="type" size="12"></label> <button id="install">Install</button></p>
-<pre id="result"></pre>
-<h2>Actors</h2><pre id="list"></pre>
-<h2>Operations</h2><pre id="log"></pre>
-</main>
-<script>
+'use strict'
 const at = id => document.getElementById(id)
 const token = () => new URLSearchParams(location.hash.slice(1)).get('token')
 const session = () => sessionStorage.getItem('session')
@@ -73,4 +55,3 @@ guarded(async () => {
   at('who').textContent = (await ask('/begin')).name
   if (session()) { enter(session()); await show() }
 })()
-</script>
