@@ -56,11 +56,11 @@ class Served:
         page: the same without the token.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: str = "0") -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.run("new", "world", "alice", "--may", "spawn")
-        self.serve()
+        self.serve(port)
 
     def run(self, *words: str) -> str:
         """Run a command of images and return what it prints."""
@@ -163,6 +163,18 @@ def test_a_person_with_a_passkey_works_and_comes_back_after_a_kill(browser: Brow
     wait(tab, "at('state').value === 'signed out' && at('work').hidden")
     assert tab.ask("sessionStorage.length + document.cookie.length") == 0
     served.end(signal.SIGTERM)
+
+
+def test_the_page_works_at_port_80(browser: Browser, tmp_path: Path) -> None:
+    made, tab = Served(tmp_path / "world", "80"), open_tab(browser)
+    try:
+        if not made.address:
+            pytest.skip("needs port 80")
+        assert made.page == "http://localhost/"
+        register(tab, made)
+        enter(tab)
+    finally:
+        made.end()
 
 
 def test_two_pages_and_other_ports_do_not_meet(browser: Browser, served: Served, tmp_path: Path) -> None:

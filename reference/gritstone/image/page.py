@@ -86,11 +86,12 @@ async def _body(request: Request) -> Mapping[str, Any]:
         HTTPException: it is too long.
         ValueError: it is not a JSON object, or nested too deeply.
     """
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _MOST_BYTES:
-            raise HTTPException(413, f"the body is longer than {_MOST_BYTES} bytes")
+    data, size = bytearray(), 0
+    async for piece in request.stream():  # to its end: a client that still sends may not read the answer
+        size += len(piece)
+        data += piece if size <= _MOST_BYTES else b""
+    if size > _MOST_BYTES:
+        raise HTTPException(413, f"the body has {size} bytes, expected at most {_MOST_BYTES}")
     text = data.decode()
     brackets = (one for one in _STRING.sub("", text) if one in "[]{}")
     if max(accumulate(1 if one in "[{" else -1 for one in brackets), default=0) > _MOST_DEPTH:

@@ -385,7 +385,9 @@ def test_a_connection_ends_though_it_sends_slowly(served: Served, monkeypatch: p
         (b'"\\\n' + b"[" * 100_000, 400),
         (b'{"a":"' + b"[" * 1000 + b'\\""}', 200),
         (b'{"a":' + b"[" * 15 + b"]" * 15 + b"}", 200),
-        (b"x" * 131_073, 413),
+        (b" " * 131_070 + b"{}", 200),
+        (b" " * 131_071 + b"{}", 413),
+        (b"x" * 5_000_000, 413),
     ],
 )
 def test_bad_bodies_are_errors_of_one_line(
