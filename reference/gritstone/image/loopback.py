@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from contextlib import ExitStack
 from typing import Final
@@ -62,30 +63,23 @@ def _bound(port: int) -> list[socket.socket]:
     with ExitStack() as stack:
         bound: list[socket.socket] = []
         for family, address in _ADDRESSES:
-            number = _port(bound) if bound else port
             try:
-                bound.append(stack.enter_context(socket.create_server((address, number), family=family)))
+                bound.append(stack.enter_context(socket.create_server((address, port), family=family)))
             except OSError as error:
                 if error.errno in _ABSENT and (bound or family == socket.AF_INET):
                     continue
-                text = f"port {number} of {address} is not available, and {HOST} needs it: {_reason(error)}"
+                text = (
+                    f"port {port} of {address} is not available, and {HOST} needs it: {os.strerror(error.errno or 0)}"
+                )
                 raise OSError(error.errno, text) from None
+            port = bound[0].getsockname()[1]
         stack.pop_all()
         return bound
 
 
-def _reason(error: OSError) -> str:
-    return "it is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
-
-
-def _port(sockets: list[socket.socket]) -> int:
-    port: int = sockets[0].getsockname()[1]
-    return port
-
-
 def origin_of(sockets: list[socket.socket]) -> str:
     """Return the origin of a server; as in browsers, port 80 is omitted."""
-    port = _port(sockets)
+    port = sockets[0].getsockname()[1]
     return f"http://{HOST}" + (f":{port}" if port != 80 else "")
 
 

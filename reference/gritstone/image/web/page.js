@@ -13,6 +13,7 @@ async function ask(path, body = {}) {
 function enter(begun) {
   if (begun) sessionStorage.setItem('session', begun)
   else sessionStorage.removeItem('session')
+  for (const id of ['result', 'list', 'log']) at(id).textContent = ''
   for (const id of ['work', 'signout']) at(id).hidden = !begun
   at('signin').hidden = !!begun
   at('state').value = begun ? 'signed in' : 'signed out'
@@ -41,7 +42,7 @@ async function signOut() {
 }
 async function call(tool, named) {
   try { at('result').textContent = JSON.stringify(await ask('/call', {tool, arguments: named})) }
-  catch (error) { at('result').textContent = error.message }
+  catch (error) { at(session() ? 'result' : 'state').textContent = error.message }
   if (session()) await show()
 }
 const guarded = work => async () => { try { await work() } catch (error) { at('state').value = error.message } }
@@ -50,8 +51,9 @@ at('signin').onclick = guarded(signIn)
 at('signout').onclick = guarded(signOut)
 at('run').onclick = guarded(() => call('run', {program: at('program').value}))
 at('install').onclick = guarded(() => call('install', {mt: at('type').value, program: at('program').value}))
+onhashchange = () => { at('register').hidden = !token() }
 guarded(async () => {
-  at('register').hidden = !token()
+  onhashchange()
   at('who').textContent = (await ask('/begin')).name
   if (session()) { enter(session()); await show() }
 })()
