@@ -23,9 +23,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HOST", "listen", "local_server", "origin_of"]
+__all__ = ["listen", "local_server", "origin_of"]
 
-HOST: Final = "localhost"
+_HOST: Final = "localhost"
 _ADDRESSES: Final = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _ABSENT: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _ATTEMPTS: Final = 16
@@ -69,7 +69,7 @@ def _bound(port: int) -> list[socket.socket]:
                 if error.errno in _ABSENT and (bound or family == socket.AF_INET):
                     continue
                 text = (
-                    f"port {port} of {address} is not available, and {HOST} needs it: {os.strerror(error.errno or 0)}"
+                    f"port {port} of {address} is not available, and {_HOST} needs it: {os.strerror(error.errno or 0)}"
                 )
                 raise OSError(error.errno, text) from None
             port = bound[0].getsockname()[1]
@@ -80,7 +80,7 @@ def _bound(port: int) -> list[socket.socket]:
 def origin_of(sockets: list[socket.socket]) -> str:
     """Return the origin of a server; as in browsers, port 80 is omitted."""
     port = sockets[0].getsockname()[1]
-    return f"http://{HOST}" + (f":{port}" if port != 80 else "")
+    return f"http://{_HOST}" + (f":{port}" if port != 80 else "")
 
 
 def local_server(app: ASGIApp, origin: str, policy: str) -> uvicorn.Server:

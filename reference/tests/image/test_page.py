@@ -464,11 +464,19 @@ def test_a_port_that_is_in_use_is_an_error_of_the_command(world: str, capsys: py
         main(["page", world, "alice", "--port", "65536"])
 
 
-def test_the_command_removes_a_passkey(world: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_removes_a_passkey_which_a_fork_does_not_have(
+    world: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["new", world, "alice"])
     owner = bytes.fromhex(capsys.readouterr().out.split()[-1])
     passkeys = Passkeys(Path(world, "passkeys.sqlite"), owner, "alice", "http://localhost:1")
     passkeys.register(passkeys.token, Authenticator().created(passkeys.begin()))
-    for text in ("removed the passkey\n", "there is no passkey\n"):
-        assert main(["page", world, "alice", "--remove-passkey"]) == 0
+    main(["fork", world, "1", f"{world}-2"])
+    capsys.readouterr()
+    for folder, text in (
+        (f"{world}-2", "there is no passkey\n"),
+        (world, "removed the passkey\n"),
+        (world, "there is no passkey\n"),
+    ):
+        assert main(["page", folder, "alice", "--remove-passkey"]) == 0
         assert capsys.readouterr().out == text
