@@ -49,7 +49,6 @@ def page_app(desk: Desk, passkeys: Passkeys) -> Starlette:
 
     async def call(request: Request) -> Response:
         session, body = _session(request), await _body(request)
-        passkeys.check(session)
         async with turn:  # the image is used by one thread at a time
             passkeys.check(session)
             found = await to_thread.run_sync(call_tool, tools, body.get("tool"), body.get("arguments"))
@@ -113,8 +112,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
         text = f"{error.kind}/{error.code}: {text}"
     elif isinstance(error, StorageError):
         status = 500
-    line = " ".join(text.split())[:_MOST_ERROR].encode("utf-8", "replace").decode()
-    return JSONResponse({"error": line}, status, headers)
+    return JSONResponse({"error": " ".join(text.split())[:_MOST_ERROR]}, status, headers)
 
 
 def serve_page(desk: Desk, file: Path, port: int, started: Callable[[str], None]) -> None:
