@@ -28,6 +28,8 @@ from gritstone.image.worlds import fold
 __all__ = ["main"]
 
 _MOST_PATHS = 1_000
+_MOST_PORT = 65_535
+_PASSKEYS = "passkeys.sqlite"
 _NOTHING = bytes(32)
 
 
@@ -63,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_worlds(commands.add)
     commands.add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
     page = commands.add("page", _page, "serve a page on this machine, on which a person with a passkey works", "actor")
-    page.add_argument("--port", type=_number, default=0, metavar="N", help="the port (default: any)")
+    page.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: any)")
+    page.add_argument("--remove-passkey", action="store_true", help="remove the passkey, and serve nothing")
     return parser
 
 
@@ -137,6 +140,12 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
         raise argparse.ArgumentTypeError(f"invalid number {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if _number(text) > _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"invalid port {text}: expected 0 to {_MOST_PORT}")
     return int(text)
 
 
@@ -257,10 +266,15 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _page(options: argparse.Namespace) -> None:
     from gritstone.image.page import serve_page
+    from gritstone.image.passkeys import remove_key
 
+    file = options.dir / _PASSKEYS
     with _opened(options.dir) as image:
         desk = Desk(image, image.actor(options.actor))
-        serve_page(desk, options.port, say)
+        if options.remove_passkey:
+            say("removed the passkey" if remove_key(file, desk.principal.id) else "there is no passkey")
+        else:
+            serve_page(desk, file, options.port, say)
 
 
 def _export(options: argparse.Namespace) -> None:
