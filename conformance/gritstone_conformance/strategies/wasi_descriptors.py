@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gritstone_conformance.strategies.probes import number, zero
+from gritstone_conformance.strategies.probes import number
 from gritstone_conformance.strategies.sandbox_abi import DATA
 from gritstone_conformance.strategies.sandbox_probes import Build
 from gritstone_conformance.strategies.wasi_probe import (
@@ -21,7 +21,6 @@ from gritstone_conformance.strategies.wasi_probe import (
     PATHS,
     PLACE,
     RESULT,
-    RIGHTS,
     SIZE,
     TABLE,
     TEXTS,
@@ -74,18 +73,18 @@ def _moved(probe: WasiProbe, kind: str | int, first: Any, *more: Any) -> list[An
     descriptor = ("i32.load", slot)
     if kind == "open":
         path, flags, mode = more
-        fails = probe.call("path_open", FOLDER, 0, *probe.text(path), flags, RIGHTS, RIGHTS, mode, slot)
+        fails = probe.open_to_change(path, flags, mode, _SLOTS + 4 * first)
         return [("i32.store", slot, number(99)), probe.number(("i32.eqz", fails))]
     if kind == "write":
-        fails = probe.call("fd_write", descriptor, VECTOR, 1, SIZE)
-        return [*probe.buffer(*probe.text(more[0])), probe.number(("i32.eqz", fails))]
+        write = ("drop", probe.through("fd_write", descriptor))
+        return [*probe.buffer(*probe.text(more[0])), write, probe.number(probe.succeeds())]
     if kind == "read":
         return [
-            ("i32.store", number(SIZE), zero),
             ("i64.store", number(BUFFER), number(0, "i64")),
             *probe.buffer(BUFFER, more[0]),
-            probe.number(("i32.eqz", probe.call("fd_read", descriptor, VECTOR, 1, SIZE))),
-            probe.number(("i32.load", number(SIZE))),
+            ("i32.store", number(COUNT), probe.through("fd_read", descriptor)),
+            probe.number(probe.succeeds()),
+            probe.number(("i32.load", number(COUNT))),
             probe.word(("i64.load", number(BUFFER))),
         ]
     if kind == "seek":
