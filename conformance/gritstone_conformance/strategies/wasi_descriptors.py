@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gritstone_conformance.strategies.probes import number
-from gritstone_conformance.strategies.sandbox_abi import DATA
 from gritstone_conformance.strategies.sandbox_probes import Build
+from gritstone_conformance.strategies.wasi_files import FILE_STEPS, SLOTS, file_step
 from gritstone_conformance.strategies.wasi_probe import (
     BUFFER,
     COUNT,
@@ -42,7 +42,6 @@ __all__ = [
 Move = tuple[str | int, ...]
 """One step of :func:`moving`."""
 
-_SLOTS: Final = DATA + 512
 _CHANGES: Final = ("path_open", "fd_read", "fd_write", "fd_seek", "fd_close", "path_unlink_file", "path_rename")
 
 
@@ -53,27 +52,31 @@ def moving(moves: Sequence[Move]) -> Build:
         moves: a descriptor is stated as a slot, which ``open`` fills and ``close`` does not empty. After ``seek`` the
             probe also emits the place, and after ``read`` the size and the first 8 bytes. A step is
             ``("open", slot, path, flags, mode)``, ``("write", slot, text)``, ``("read", slot, size)``,
-            ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)`` or
-            ``("remove", path)``.
+            ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)``,
+            ``("remove", path)``, or a kind of :data:`FILE_STEPS` with its arguments.
     """
+    more = [name for kind, *_ in moves for name in FILE_STEPS.get(str(kind), ((), None))[0]]
 
     def build(abi: str) -> bytes:
-        probe = WasiProbe(*_CHANGES)
+        probe = WasiProbe(*dict.fromkeys([*_CHANGES, *more]))
         return probe.made([each for move in moves for each in _moved(probe, *move)])
 
     return build
 
 
-def _moved(probe: WasiProbe, kind: str | int, first: Any, *more: Any) -> list[Any]:
+def _moved(probe: WasiProbe, kind: str | int, *arguments: Any) -> list[Any]:
+    if kind in FILE_STEPS:
+        return file_step(probe, str(kind), *arguments)
+    first, *more = arguments
     if kind in ("rename", "remove"):
         paths = [each for path in (first, *more) for each in (FOLDER, *probe.text(path))]
         name = "path_rename" if kind == "rename" else "path_unlink_file"
         return [probe.number(("i32.eqz", probe.call(name, *paths)))]
-    slot = number(_SLOTS + 4 * first)
+    slot = number(SLOTS + 4 * first)
     descriptor = ("i32.load", slot)
     if kind == "open":
         path, flags, mode = more
-        fails = probe.open_to_change(path, flags, mode, _SLOTS + 4 * first)
+        fails = probe.open_to_change(path, flags, mode, SLOTS + 4 * first)
         return [("i32.store", slot, number(99)), probe.number(("i32.eqz", fails))]
     if kind == "write":
         write = ("drop", probe.through("fd_write", descriptor))

@@ -2,7 +2,7 @@
 
 Each descriptor has the rights that it was opened with. A function that needs another one returns an error number.
 
-Spec: :rule:`sandbox.files.kept`, :rule:`sandbox.files.held`, :rule:`sandbox.files.described`,
+Spec: :rule:`sandbox.files.kept`, :rule:`sandbox.files.held`, :rule:`sandbox.files.functions`,
 :rule:`sandbox.files.folder`, :rule:`sandbox.grant.misused`, :rule:`sandbox.stop.blocked`.
 """
 
@@ -287,7 +287,7 @@ class DescriptorCalls:
         write(guest, at, self.stat(self.descriptor(number, Right.STAT).node))
 
     def stat(self, node: Node | Stream) -> bytes:
-        """Return what WASI tells of a file, a folder or a stream."""
+        """Return the description of a file, a folder or a stream."""
         serial, links, size = 0, 1, 0
         times: Times = (None, None)
         if not isinstance(node, Stream):

@@ -1,6 +1,6 @@
 """The functions of WASI that find files and folders by their paths: ``path_*``, and ``fd_readdir``.
 
-Spec: :rule:`sandbox.files.kept`, :rule:`sandbox.files.described`, :rule:`sandbox.files.inside`.
+Spec: :rule:`sandbox.files.kept`, :rule:`sandbox.files.functions`, :rule:`sandbox.files.inside`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ OPEN = {"path_open": "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)"}
 UNLINK = {"path_unlink_file": "(param i32 i32 i32) (result i32)"}
 RENAME = {"path_rename": "(param i32 i32 i32 i32 i32 i32) (result i32)"}
 EXIT = {"proc_exit": "(param i32)"}
-RIGHTS = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6  # to read, seek, tell and write
+RIGHTS = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6  # to read, to write, and to move in a file
 
 PRINT = "(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))"
 """Prints the range that is stored at addresses 0 and 4."""
