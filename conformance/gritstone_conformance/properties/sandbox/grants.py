@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.strategies.sandbox_abi import write_words
 from gritstone_conformance.strategies.sandbox_probes import Prediction, every_word, predict
 from gritstone_conformance.strategies.sandbox_wasi import (
@@ -276,9 +276,16 @@ def inside(scene: SandboxScene) -> None:
         scene.run(build, grants=grants)
     _look(folder, canary, scene)
     for path in (absolute, "../canary", out):
-        scene.trial.observe("sandbox.run", _request(scene, {"files": {path: to_base64(b"x")}}))
+        _look_at_names(scene, scene.trial.observe("sandbox.run", _request(scene, {"files": {path: to_base64(b"x")}})))
     _look(folder, canary, scene)
     _with_files(scene, reading(["a"]), _read(b"inside"), before, before)
+
+
+def _look_at_names(scene: SandboxScene, reply: Reply) -> None:
+    """Report paths that lead outside, in the reply to a run that granted a file outside."""
+    names = [*reply.value.get("files", {})] if isinstance(reply, Ok) else []
+    if any({"", ".", ".."} & {*name.split("/")} for name in names):
+        scene.trial.fail("no path that leads outside", [*names], path="/ok/files", words="a path leads outside")
 
 
 def _look_at_words(scene: SandboxScene, paths: list[str], out: str, grants: dict[str, Json]) -> None:
