@@ -168,7 +168,15 @@ def test_files_are_written_appended_renamed_and_removed(sandbox: Sandbox, comman
 
 BAD_PATHS = {
     **dict.fromkeys(["../a", "/a", "..", "d/../../a"], 76),
-    **{"a/../b": 44, "missing/a": 44, "": 44, "a\0b": 28, "x" * 256: 37, "f/b": 54, "f/": 54, "a/": 31, "d": 31},
+    "a/../b": 44,
+    "missing/a": 44,
+    "": 44,
+    "a\0b": 28,
+    "x" * 256: 37,
+    "f/b": 54,
+    "f/": 54,
+    "a/": 31,
+    "d": 31,
 }
 
 
