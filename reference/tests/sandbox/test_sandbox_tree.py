@@ -69,7 +69,7 @@ def test_renaming_that_posix_forbids_is_refused(old: str, new: str, number: Errn
 def test_path_that_would_be_too_long_is_refused() -> None:
     tree = Tree({}, ("x",))
     folder = tree.root
-    for _ in range(15):
+    for _ in range(16):
         made = tree.create(tree.place(folder, "n" * 255), is_folder=True)
         assert isinstance(made, Folder)
         folder = made
