@@ -245,6 +245,11 @@ class Subject:
         pid = self._ready().channel.pid
         return procfs.cpu_seconds(pid) if pid is not None else None
 
+    def queued_seconds(self) -> float | None:
+        """Return the seconds during which it waited for a processor so far, or None if they cannot be read."""
+        pid = self._ready().channel.pid
+        return procfs.queued_seconds(pid) if pid is not None else None
+
     def leader(self) -> int | None:
         """Return the id of the leader of the process group, or None for a connection."""
         return self._ready().channel.pid

@@ -246,3 +246,7 @@ class ObservedSubject:
     def cpu_seconds(self) -> float | None:
         """Return the seconds of processor time used so far."""
         return self.subject.cpu_seconds()
+
+    def queued_seconds(self) -> float | None:
+        """Return the seconds during which it waited for a processor so far."""
+        return self.subject.queued_seconds()

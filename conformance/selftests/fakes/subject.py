@@ -67,6 +67,9 @@ class FakeSubject:
     def cpu_seconds(self) -> float | None:
         return None
 
+    def queued_seconds(self) -> float | None:
+        return None
+
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         return self.ask_many([(op, args)])[0]
 

@@ -119,7 +119,6 @@ def _grown(trial: Trial, work: Callable[[], None], *, settled: bool) -> int | No
     if not is_reset or before is None or after is None:
         trial.remark = "memory could not be read"
         return None
-    trial.remark = f"{max(after - before, 0) >> 10} KiB"
     return after - before
 
 
