@@ -5,9 +5,7 @@ Each planted fault is an entry of ``mutants/``; the cases are those that once re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
-from itertools import combinations
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +18,11 @@ from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.reporting.conclusions import closing_lines
-from gritstone_conformance.reporting.messages import smallest_of_each
-from gritstone_conformance.results.dependencies import DEPENDENCIES, linked, root_causes
+from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.outcomes import Divergent, Outcome
+from gritstone_conformance.results.repeated_replies import linked
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.attribution import attributed_rule
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes.runs import run as run_fake
@@ -56,15 +54,6 @@ def test_planted_fault_is_reported_under_its_rule(run: Run, fault: str, case: st
     assert code == 1, out
     outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
     assert {outcome.rule for outcome in outcomes if outcome.verdict == "fail"} == {rule}, out
-
-
-def test_rules_that_depend_on_a_missing_mark_name_its_rule(run: Run) -> None:
-    run(*verify(mutant("a-failure-leaves-no-mark"), "-k", "runtime/fail/*-framed", "--quiet"))
-    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
-    failures = {outcome.rule: outcome.depends_on for outcome in outcomes if outcome.verdict == "fail"}
-    assert len(failures) > 2
-    assert failures.pop("runtime.fail.mark") is None
-    assert set(failures.values()) == {"runtime.fail.mark"}
 
 
 def test_encoder_that_keeps_the_header_order_returns_valid_ids(run: Run) -> None:
@@ -153,52 +142,57 @@ def test_passing_case_runs_no_control() -> None:
     assert found["grit/tree/x"].verdict == "pass"
 
 
-def causes(rules: Iterable[str]) -> dict[str, str]:
-    return root_causes((rule.split(".")[0], rule) for rule in rules)
+def again(name: str, rule: str, steps: int, **members: Json) -> Outcome:
+    told = Divergent(steps - 1, "grit.get", "/bytes", "AA", "BB", steps, {"store": "s", "id": "0f"})
+    return failed(name, rule=rule, divergence=replace(told, **members))
 
 
-@pytest.mark.rule("suite.report.depends")
-def test_failure_names_the_failed_rule_it_depends_on() -> None:
-    base, above = failed(), failed("runtime/route/x", rule="runtime.route.sent")
-    both = linked((above, base))
-    assert [outcome.depends_on for outcome in both] == ["grit.tree.key-order", None]
+@pytest.mark.rule("suite.report.follows")
+def test_failure_with_the_same_reply_names_the_rule_of_the_smallest_case() -> None:
+    small, large = again("grit/blob/x", "grit.blob.any", 2), again("grit/tree/x", "grit.tree.key-order", 3)
+    both = linked((large, small))
+    assert [outcome.may_follow_from for outcome in both] == ["grit.blob.any", None]
     assert [outcome.verdict for outcome in both] == ["fail", "fail"]
-    assert [outcome.depends_on for outcome in linked((above,))] == [None]
-    assert smallest_of_each(both) == [both[1], both[0]]
     lines = closing_lines(HEADER, both, judge_run(both, BOOK, ("grit",), ()), "r.jsonl")
-    assert "fix grit.tree.key-order first: 1 failed rule depends on it: runtime.route.sent" in lines
-    assert "2 rules fail (1 depends on another failed rule), 0 errors" in lines[-1]
+    assert lines[-1].startswith("2 rules fail, 0 errors")
+    assert Outcome.from_json(both[0].to_json()) == both[0]
+    shown = Teller(BOOK, {}, HEADER, Path(), 100).block(both[0], {})
+    assert "  may follow   from grit.blob.any, which failed with the same reply to the same request" in shown
+    assert "grit.blob.any" not in shown[0]
 
 
-def test_chain_of_dependencies_ends_at_its_lowest_rule() -> None:
-    chain = ["runtime.collect.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
-    assert causes(chain) == {
-        "runtime.collect.seen": "wit.proposal.valid",
-        "runtime.fail.mark": "wit.proposal.valid",
-    }
-    assert causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
-    assert causes(["runtime.release.resume", "runtime.receipt.form"]) == {
-        "runtime.release.resume": "runtime.receipt.form"
-    }
+@pytest.mark.rule("suite.report.follows")
+@pytest.mark.parametrize(
+    "members",
+    [{"args": {"store": "s", "id": "10"}}, {"got": "CC"}, {"path": "/other"}, {"op": "grit.put"}, {"expected": "DD"}],
+    ids=str,
+)
+def test_failure_with_another_request_or_reply_follows_from_nothing(members: dict[str, Json]) -> None:
+    small, large = again("grit/blob/x", "grit.blob.any", 2), again("grit/tree/x", "grit.tree.key-order", 3, **members)
+    assert [outcome.may_follow_from for outcome in linked((large, small))] == [None, None]
 
 
-def test_failure_in_a_higher_profile_is_not_a_cause() -> None:
-    failures = [("runtime", "runtime.collect.seen"), ("runtime", "wit.proposal.valid")]
-    assert root_causes(failures) == {}
-    assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.collect.seen": "wit.proposal.valid"}
+@pytest.mark.rule("suite.report.follows")
+def test_arguments_that_were_cut_are_no_evidence() -> None:
+    cut = {"args": {"bytes": "AA…9999 characters…BB"}}
+    small, large = (
+        again("grit/blob/x", "grit.blob.any", 2, **cut),
+        again("grit/tree/x", "grit.tree.key-order", 3, **cut),
+    )
+    assert [outcome.may_follow_from for outcome in linked((large, small))] == [None, None]
 
 
-def test_every_glob_of_the_dependencies_matches_a_rule() -> None:
-    rules = load_rules().rules
-    for bases, above in DEPENDENCIES:
-        for glob in (*bases, *above):
-            assert any(fnmatchcase(rule, glob) for rule in rules), glob
-        levels = {rules[rule].level for rule in rules for glob in bases if fnmatchcase(rule, glob)}
-        assert levels == {"MUST"}, bases
+@pytest.mark.rule("suite.report.follows")
+def test_independent_faults_are_not_said_to_follow(run: Run) -> None:
+    run(*verify(mutant("a-failure-leaves-no-mark"), "-k", "runtime/fail/*-framed", "--quiet"))
+    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
+    failures = [outcome for outcome in outcomes if outcome.verdict == "fail"]
+    assert len({outcome.rule for outcome in failures}) > 2
+    for outcome in failures:
+        same = {each.rule for each in failures if _wrong_reply(each) == _wrong_reply(outcome)}
+        assert outcome.may_follow_from in {None, *same} - {outcome.rule}
 
 
-def test_rule_dependencies_have_no_cycle_of_two() -> None:
-    bases = [
-        rule for rule in load_rules().rules for globs, _ in DEPENDENCIES if any(fnmatchcase(rule, g) for g in globs)
-    ]
-    assert all(len(causes(pair)) < 2 for pair in combinations(bases, 2))
+def _wrong_reply(outcome: Outcome) -> Json:
+    told = outcome.divergence
+    return None if told is None else [told.op, told.args, told.path, told.expected, told.got]
