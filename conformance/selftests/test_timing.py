@@ -34,7 +34,7 @@ time.sleep(60)
 class Machine(FlowHost):
     """A model of flows on a machine that other programs use, with a processor time of its own.
 
-    Each check needs the given processor time for each node, and each second check waits for a processor for 30 ms.
+    Each check needs the given processor time for each node, and each second check waits for a processor for 150 ms.
     """
 
     def __init__(self, seconds: float, power: int) -> None:
@@ -55,7 +55,7 @@ class Machine(FlowHost):
             self._used += self._seconds * len(args["program"]) ** self._power
             if self._asked % 2 == 0:
                 began = time.perf_counter()
-                time.sleep(0.03)
+                time.sleep(0.15)
                 self._queued += time.perf_counter() - began
         return super().ask_many(requests)
 

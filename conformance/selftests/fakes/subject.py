@@ -95,6 +95,9 @@ class FakeSubject:
                     break
         return answers
 
+    def unsent(self, op: str) -> SubjectFault | None:
+        return None
+
     def spawn(self) -> FakeSubject:
         return FakeSubject(self.answer, self.claims)
 
