@@ -36,6 +36,7 @@ class Difference:
         got: the actual value there (or the whole reply).
         signature: stable text that groups failures, free of ids and indexes.
         message: the message of a refusal, for display; never compared.
+        whole: the whole ``ok`` object of the reply, to find the violated rule; never compared.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Difference:
     got: Json
     signature: str
     message: str | None = field(default=None, compare=False)
+    whole: Json = field(default=None, compare=False, repr=False)
 
 
 def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
@@ -71,9 +73,11 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
     Spec: :rule:`suite.message.refusal`.
     """
     found = _compare(expect, reply, bindings)
-    if found is None or not isinstance(reply, Refused):
-        return found
-    return replace(found, message=reply.message)
+    if found is None:
+        return None
+    if isinstance(reply, Refused):
+        return replace(found, message=reply.message)
+    return replace(found, whole=reply.value) if isinstance(reply, Ok) else found
 
 
 def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:

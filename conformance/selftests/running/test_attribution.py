@@ -12,19 +12,22 @@ import pytest
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.cases import CaseStep
-from gritstone_conformance.judge import Difference
+from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.relying import relying
-from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.replies import Json, Ok, Refused
 from gritstone_conformance.reporting.conclusions import closing_lines
 from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
 from gritstone_conformance.results.repeated_replies import linked
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.running.attribution import attributed_rule
+from gritstone_conformance.running.attribution import attributed_rule, rule_alone
 from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fakes.runs import run as run_fake
 from selftests.fakes.subject import Answer, FakeSubject
 from selftests.reporting.test_messages import BOOK, HEADER, failed
@@ -45,6 +48,9 @@ PLANTED = (
     ("a-receipt-is-queued-behind-nothing", "runtime/receipt/sent-cbor", "runtime.receipt.form"),
     ("a-failure-leaves-no-mark", "runtime/fail/bad-steps-cbor", "runtime.fail.mark"),
     ("a-tombstone-of-a-bundle-erases", "grit/erase/not-over-bytes-framed", "grit.bundle.no-erase"),
+    ("flow-a-cycle-is-no-defect", "flow/check/graphs", "flow.check.defects"),
+    ("flow-a-guard-without-an-exit-holds", "flow/check/graphs", "flow.check.guard"),
+    ("limit-is-one-late", "harness/hello/later-offers", "grit.object.size-limit"),
 )
 
 
@@ -196,3 +202,79 @@ def test_independent_faults_are_not_said_to_follow(run: Run) -> None:
 def _wrong_reply(outcome: Outcome) -> Json:
     told = outcome.divergence
     return None if told is None else [told.op, told.args, told.path, told.expected, told.got]
+
+
+def checked(rule: str, wanted: list[list[str]], got: Json) -> str:
+    step = CaseStep("flow.check", {}, {"ok": {"defects": wanted}})
+    reply = Ok({"defects": got}) if isinstance(got, list) else got
+    difference = compare(step.expect, reply, {})
+    assert difference is not None
+    found = attributed_rule(rule, step, difference)
+    assert attributed_rule(found, step, difference) == found, "the attribution is final"
+    return found
+
+
+def test_defect_that_is_missing_decides_which_rule_is_violated() -> None:
+    guard, cycle, shape = ["a", "guard"], ["b", "cycle"], ["", "shape"]
+    assert checked("flow.check.guard", [guard, cycle], [guard]) == "flow.check.defects"
+    assert checked("flow.check.guard", [cycle], []) == "flow.check.defects"
+    assert checked("flow.check.guard", [guard, cycle], [cycle]) == "flow.check.guard"
+    assert checked("flow.check.guard", [guard, cycle], []) == "flow.check.guard"
+    assert checked("flow.check.defects", [cycle], [guard, cycle]) == "flow.check.guard"
+    assert checked("flow.check.total", [cycle], [cycle, cycle]) == "flow.check.defects"
+    assert checked("flow.check.defects", [cycle], Refused("invalid")) == "flow.check.total"
+    assert checked("flow.check.closed", [shape], []) == "flow.check.closed", "a narrower rule than the list"
+
+
+def alone(rule: str, op: str, data: bytes, expect: dict[str, Json], reply: Answer) -> str:
+    step = CaseStep(op, {"format": "framed-sha256", "bytes": encode_bytes(data)}, expect)
+    difference = compare(expect, reply, {})
+    assert difference is not None
+    return rule_alone(rule, step, difference, Limits(object_bytes=1 << 20))
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_rule_on_earlier_requests_is_not_blamed_without_any() -> None:
+    later, large, blob = "harness.hello.in-force", bytes((1 << 20) + 1), FRAMED_SHA256.encode(Blob((), b"x"))
+    exhausted, done = {"refused": "exhausted"}, {"ok": {"id": "0" * 64}}
+    assert alone(later, "grit.id", large, exhausted, Ok({"id": "1" * 64})) == "grit.object.size-limit"
+    assert alone(later, "grit.id", blob, done, Ok({"id": "1" * 64})) == "grit.id.whole"
+    assert alone(later, "grit.decode", b"tree 1\0", {"refused": "malformed"}, Ok({})) != later
+    assert alone("harness.frame.limit", "grit.id", blob, done, Ok({"id": "1" * 64})) == "harness.frame.limit"
+    assert alone(later, "grit.put", blob, done, Ok({"id": "1" * 64})) == later
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_shrunk_case_violates_the_rule_of_its_failure() -> None:
+    """Without the first request the second one has another fault, with the same signature."""
+    asked: list[str] = []
+
+    def answer(op: str, args: dict[str, Json]) -> Answer:
+        asked.append(op)
+        if op == "ping":
+            return Ok({})
+        places = "ac" if "ping" in asked[-2:] else "zb"
+        return Ok({"defects": [[places[0], "cycle"], [places[1], "guard"]]})
+
+    def body(trial: Trial) -> None:
+        trial.expect("ping", {}, {"ok": {}})
+        trial.expect("flow.check", {}, {"ok": {"defects": [["a", "cycle"], ["b", "guard"]]}})
+
+    checks = Property("grit/tree/x", ("flow.check.guard",), body)
+    outcome = run_fake(FakeSubject(answer), properties=[checks])["grit/tree/x"]
+    assert outcome.divergence is not None
+    assert (outcome.rule, outcome.divergence.steps) == ("flow.check.guard", 2)
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_saved_case_fails_by_the_rule_of_the_failure(tmp_path: Path) -> None:
+    def body(trial: Trial) -> None:
+        with relying(trial, lambda: None, "nothing", rule="grit.blob.any"):
+            trial.expect("grit.id", {"n": 1}, {"ok": {"id": 2}}, rule="grit.id.whole")
+
+    item = Property("grit/tree/x", ("a.b.c",), body)
+    outcome = run_fake(FakeSubject(lambda op, args: Ok({"id": 1})), properties=[item], home=tmp_path)["grit/tree/x"]
+    assert outcome.rule == "grit.blob.any"
+    (case,) = read_vector_file(tmp_path / str(outcome.found)).cases
+    again = run_fake(FakeSubject(lambda op, args: Ok({"id": 1})), [case])[case.name]
+    assert (again.verdict, again.rule) == ("fail", outcome.rule)
