@@ -74,6 +74,16 @@ def test_flow_that_waits_for_a_processor_is_not_slow() -> None:
 
 
 @pytest.mark.rule("suite.verdict.busy")
+def test_work_is_not_the_time_that_passes() -> None:
+    machine = Machine(0.0, 1)
+    watch = Stopwatch(Trial(machine, RULE))
+    time.sleep(0.05)
+    assert watch.worked_s() == 0.0
+    machine._used += 0.02
+    assert watch.worked_s() == pytest.approx(0.02)
+
+
+@pytest.mark.rule("suite.verdict.busy")
 def test_work_that_grows_with_the_square_is_reported() -> None:
     with pytest.raises(Divergence, match="the time grows faster than the program"):
         ways.linear(Trial(Machine(1e-9, 2), RULE))
