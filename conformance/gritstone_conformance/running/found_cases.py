@@ -32,11 +32,14 @@ def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
     """Return the case to save for a failed property, named after the first 8 hex digits of its identity."""
     topic = item.name.split("/")[1]
     rules = tuple(dict.fromkeys((divergence.rule, *item.rules)))
+    steps = divergence.steps
+    if steps and steps[-1].rule not in (None, divergence.rule):  # the case fails by the rule of the failure
+        steps = (*steps[:-1], replace(steps[-1], rule=None))
     unnamed = Case(
         name=f"{item.profile}/{topic}/found",
         rules=rules,
         requires=item.requires,
-        steps=divergence.steps,
+        steps=steps,
         comment=f"shrunk; was: {divergence.difference.signature}",
         origin={"by": "shrunk", "from": item.name, "seed": seed},
         judge="exact" if divergence.replayable else "history",
