@@ -49,7 +49,7 @@ class Machine(FlowHost):
     def queued_seconds(self) -> float | None:
         return self._queued
 
-    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:  # type: ignore[override]
+    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
         self._asked += 1
         for _, args in requests:
             self._used += self._seconds * len(args["program"]) ** self._power
