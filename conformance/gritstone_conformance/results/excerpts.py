@@ -27,6 +27,7 @@ __all__ = [
     "show_difference",
     "show_first_byte",
     "show_request",
+    "show_request_lines",
     "show_sides",
     "show_value",
     "sized_bytes",
@@ -45,7 +46,7 @@ _LEAD: Final = 12  # characters, or bytes, before the first one that differs
 _APART: Final = 8  # bytes that are shown from the first one that differs
 _UNCUT: Final = 1 << 30
 _CONTENT: Final = 360  # characters of the content of bytes, which a report does not cut again
-_LEAST: Final = 12  # characters of each long argument
+_LEAST: Final = 24  # characters of each long argument
 _SIZED: Final = re.compile(r"([0-9]+ bytes?)(?:  (.*))?", re.DOTALL)
 _FRAMED: Final = re.compile(rb"(?:blob|tree|message|mailbox|step) [0-9]+\0|gritstone bundle ")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -108,9 +109,23 @@ def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
             plain.append(shown if name in ("format", "store") else f"{name} {shown}")
         else:
             long.append(f"{name} {show_value(value, width)}")
-    head = [op, ", ".join(plain)]
+    head = [op, *filter(None, [", ".join(plain)])]
     shared = _shared([printable(text, 4 * width) for text in long], width - len("  ".join(head)))
     return cut_middle(printable("  ".join([*head, *shared]), 4 * width), width)
+
+
+def show_request_lines(op: str, args: Mapping[str, Json], width: int) -> list[tuple[str, str]]:
+    """Return labels with texts: a request, then each of its documents and modules if they do not fit in its line."""
+    line = show_request(op, args, _UNCUT)
+    own = {name: value for name, value in args.items() if name not in _BYTES_ARGS and _is_sized(value)}
+    if len(line) <= width or not own:
+        return [("", show_request(op, args, width))]
+    rest = {name: value for name, value in args.items() if name not in own}
+    return [("", show_request(op, rest, width)), *((name, show_value(value, width)) for name, value in own.items())]
+
+
+def _is_sized(value: Json) -> bool:
+    return isinstance(value, str) and _SIZED.fullmatch(value) is not None
 
 
 def _shared(texts: Sequence[str], room: int) -> list[str]:
@@ -127,8 +142,18 @@ def show_value(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
     """Return a JSON value in one line, ids shortened to their first digits."""
     if isinstance(value, str):
         return cut_middle(printable(short_ids(value, digits), 8 * width), width)
-    text = json.dumps(_with_short_ids(value, digits), ensure_ascii=False, separators=(",", ":"))
+    text = _spelled_json(_with_short_ids(value, digits))
     return cut_middle(printable(text, max(len(text), 1)), width)
+
+
+def _spelled_json(value: Json) -> str:
+    """Return a value as JSON without blanks; texts that spell bytes are in angle brackets, without escapes."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_spelled_json(key)}:{_spelled_json(its)}" for key, its in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spelled_json, value)) + "]"
+    sized = _SIZED.fullmatch(value) if isinstance(value, str) else None
+    return json.dumps(value, ensure_ascii=False) if sized is None else f"<{' '.join(filter(None, sized.groups()))}>"
 
 
 def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
