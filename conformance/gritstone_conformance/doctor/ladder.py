@@ -34,7 +34,7 @@ from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_line
-from gritstone_conformance.results.excerpts import show_difference, show_request
+from gritstone_conformance.results.excerpts import show_difference, show_request, show_request_lines
 from gritstone_conformance.running.readable import readable_answer, readable_args
 from gritstone_conformance.text import printable, unfolded
 
@@ -224,13 +224,13 @@ def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lac
     place = difference.path
     expected, got = (readable_answer(step.op, place, side) for side in (difference.expected, difference.got))
     sides = _outcomes(difference) or show_difference(place, expected, got, 100)
-    seen = [f"{label:<9} {text}" for label, text in sides]
+    (_, request), *documents = show_request_lines(step.op, readable_args(step.op, step.args), 100)
+    seen = [f"{label:<9} {text}" for label, text in (*documents, *sides)]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
     advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:
         advice = "`error` means that the adapter failed or rejected the arguments: see its message"
-    first = f"{rung.name} BAD: {show_request(step.op, readable_args(step.op, step.args), 100)}"
-    return first, *seen, f"advice    {advice}", *_rule_line(step.rule)
+    return f"{rung.name} BAD: {request}", *seen, f"advice    {advice}", *_rule_line(step.rule)
 
 
 def _outcomes(difference: Difference) -> list[tuple[str, str]]:

@@ -278,7 +278,7 @@ class Teller:
 
     @staticmethod
     def _labelled(label: str, text: str) -> list[str]:
-        return [f"  {label:<12} {text}"]
+        return [f"  {label:<12} {text}".rstrip()]
 
 
 def edit_words(case: Case) -> str:
