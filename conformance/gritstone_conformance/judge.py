@@ -19,7 +19,7 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.text import printable
 
-__all__ = ["Difference", "answer_of", "compare", "difference_of", "expectation_of", "substitute"]
+__all__ = ["Difference", "answer_of", "compare", "difference_of", "expectation_of", "reported", "substitute"]
 
 _ANY: Final[Json] = {"$": "any"}
 _LONGEST_PATH: Final = 400  # characters in a signature
@@ -204,6 +204,15 @@ def answer_of(reply: Reply) -> Json:
             return {"unsupported": feature}
         case Trouble(message=message):
             return {"error": message}
+
+
+def reported(reply: Reply) -> Json:
+    """Return a reply as a property reports it: as :func:`answer_of`, and an error as text.
+
+    A difference whose actual value is an error in the form of an expectation is a fault of the adapter. A property that
+    finds a reply wrong whatever its class reports a violated rule instead.
+    """
+    return f"error: {reply.message}" if isinstance(reply, Trouble) else answer_of(reply)
 
 
 def _general(path: str) -> str:

@@ -17,7 +17,7 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["fits", "violation"]
+__all__ = ["definition", "fits", "violation"]
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _Result = TypeVar("_Result")
@@ -54,6 +54,23 @@ def fits(schema: str, part: str, document: Json) -> bool:
         DataError: the bundled schemas cannot be read.
     """
     return _apply(_validator(schema, part).is_valid, document)
+
+
+@cache
+def definition(schema: str, part: str | None = None) -> Json:
+    """Return a definition of a schema, whose references are absolute; True, which permits all values, if there is none.
+
+    Args:
+        schema: the schema's short name, or an absolute reference.
+        part: the name of a definition under its ``$defs``; None for the whole schema.
+
+    Raises:
+        DataError: the bundled schemas cannot be read.
+    """
+    urn, mark, place = schema.partition("#/$defs/")
+    content = _contents().get(urn if urn in _contents() else _urn(urn), True)
+    name = place if mark else part
+    return content if name is None else content.get("$defs", {}).get(name, True)
 
 
 def _apply(check: Callable[[Json], _Result], document: Json) -> _Result:

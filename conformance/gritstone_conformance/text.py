@@ -14,7 +14,7 @@ import re
 import sys
 from typing import Final, TextIO
 
-__all__ = ["counted", "hex_bytes", "json_plain", "plain", "printable", "say", "unfolded"]
+__all__ = ["counted", "hex_bytes", "json_plain", "plain", "printable", "quoted", "say", "unfolded"]
 
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
@@ -46,6 +46,11 @@ def printable(text: str | bytes, limit: int = 200) -> str:
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
     shown = _UNSAFE.sub(_escape, text[:limit])
     return shown + "…" if len(text) > limit else shown
+
+
+def quoted(text: str | bytes, limit: int = 200) -> str:
+    """Return ``text`` as :func:`printable`, in double quotes."""
+    return f'"{printable(text, limit)}"'
 
 
 def plain(text: str) -> str:

@@ -123,7 +123,7 @@ class Breaker:
         return self._answered[op] < self._broken[op] * _REPLIES_FOR_ONE
 
     def _give_up(self, more: set[str] | tuple[()], why: str, fault: SubjectFault | None) -> None:
-        """Give up the operations at fault; if there are none, stop."""
+        """Exclude the operations at fault from the run; if there are none, stop."""
         found = {op for op in self._broken if self._is_frequent(op)}.union(more) - self.given_up
         if not found:
             self._stop(why, fault)

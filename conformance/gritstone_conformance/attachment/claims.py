@@ -18,7 +18,7 @@ from gritstone_conformance.attachment.reply_shapes import MAY_BE_UNLIMITED, REPL
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Claims, Json
-from gritstone_conformance.text import printable
+from gritstone_conformance.text import printable, quoted
 
 __all__ = [
     "FEATURES",
@@ -372,7 +372,7 @@ def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
                 continue
             noted += 1
             near = difflib.get_close_matches(name, list(names), 1, 0.0) if noted <= _MOST_NOTES else [""]
-            yield f"unknown {word} {printable(name, 80)!r}; the nearest known one is {near[0]!r}"
+            yield f"unknown {word} {quoted(name, 80)}; the nearest known one is {quoted(near[0])}"
 
 
 def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:

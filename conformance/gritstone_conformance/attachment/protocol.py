@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported
-from gritstone_conformance.text import hex_bytes, printable
+from gritstone_conformance.text import hex_bytes, printable, quoted
 
 __all__ = ["MAX_INTEGER", "ProtocolFault", "RawArgs", "encode_request", "parse_json", "parse_reply"]
 
@@ -90,7 +90,7 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ProtocolFault("harness.json.plain", f"member {printable(twice)!r} occurs twice")
+        raise ProtocolFault("harness.json.plain", f"member {quoted(twice)} occurs twice")
     return members
 
 
@@ -146,7 +146,7 @@ def _unreadable(line: bytes, reason: str, first: bool) -> ProtocolFault:
     if not bare:
         return ProtocolFault("harness.frame.line", "a blank line")
     if first and not bare.startswith(b"{"):  # a line that opens an object is a malformed reply, not a banner
-        noise = f"{len(line) + 1} bytes before the first reply, {hex_bytes(line)}  {printable(line)!r}"
+        noise = f"{len(line) + 1} bytes before the first reply, {hex_bytes(line)}  {quoted(line)}"
         return ProtocolFault("harness.frame.stdout-clean", noise)
     if line.startswith(_BOM):
         reason = "it starts with a byte order mark"
@@ -194,7 +194,7 @@ def _parse_answer(value: dict[str, Json], line: bytes) -> Reply:
         raise _off_form(" and ".join(given) or "no answer", line)
     unknown = sorted(value.keys() - _ANSWERS - {"seq", "x"})
     if unknown:
-        raise _off_form(f"unknown member {printable(unknown[0])!r}", line)
+        raise _off_form(f"unknown member {quoted(unknown[0])}", line)
     answer = value[given[0]]
     if not isinstance(answer, dict) or not isinstance(value.get("x", {}), dict):
         raise _off_form(f"{given[0]} or x is not an object", line)
@@ -217,7 +217,7 @@ def _parse_refusal(answer: dict[str, Json], line: bytes) -> Refused:
     _check_texts(answer, {"class"}, {"code", "rule", "message"}, line)
     kind = answer["class"]
     if kind not in REFUSAL_CLASSES:
-        raise ProtocolFault("harness.reply.class-closed", f"class {printable(kind)!r}: {printable(line)}")
+        raise ProtocolFault("harness.reply.class-closed", f"class {quoted(kind)}: {printable(line)}")
     return Refused(kind, answer.get("code"), answer.get("rule"), answer.get("message"))
 
 
@@ -229,4 +229,4 @@ def _check_texts(answer: Mapping[str, Json], required: set[str], optional: set[s
         ("not text: member", wrong),
     ):
         if names:
-            raise _off_form(f"{problem} {printable(names[0])!r}", line)
+            raise _off_form(f"{problem} {quoted(names[0])}", line)

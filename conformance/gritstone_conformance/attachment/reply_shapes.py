@@ -9,6 +9,7 @@ There are two kinds of problem: *spelling*, bytes or an id that are not written 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class ShapeProblem(Exception):  # noqa: N818 - a finding about a reply
 
     def __str__(self) -> str:
         """Return the path, the expected shape and the value in one line."""
-        return f"{self.path or '/'}: expected {self.expected}, got {printable(repr(self.got), 80)}"
+        got = printable(json.dumps(self.got, ensure_ascii=False), 80)
+        return f"{self.path or '/'}: expected {self.expected}, got {got}"
 
 
 Form: TypeAlias = Callable[[Json, str], None]

@@ -25,6 +25,7 @@ from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import difference_of, expectation_of
 from gritstone_conformance.replies import Json, Ok, Reply, WrongShape
 from gritstone_conformance.running.outcome_builder import excerpt
+from gritstone_conformance.running.readable import readable_answer, readable_args
 
 __all__ = ["CaseTranscript", "Entry", "Parting", "Reel", "Transcript", "entry_of", "partings"]
 
@@ -263,7 +264,7 @@ def _parting(
 ) -> tuple[str, int, int, str, Json, str, tuple[Json, Json], tuple[str, str], bool] | None:
     kinds = (_kind(mine.answer), _kind(theirs.answer))
     if mine.key != theirs.key:
-        args = excerpt(mine.args), excerpt(theirs.args)
+        args = excerpt(readable_args(mine.op, mine.args)), excerpt(readable_args(theirs.op, theirs.args))
         return case, example, step, mine.op, args[0], "", args, kinds, True
     if _is_without_place(mine) or _is_without_place(theirs):
         mine, theirs = _without_place(mine), _without_place(theirs)
@@ -271,8 +272,9 @@ def _parting(
     if mine.op == "hello" or found is None:
         return None
     path, *answers = ("", mine.answer, theirs.answer) if kinds[0] != kinds[1] else found
-    where, both = str(excerpt(path.removeprefix("/ok"))), (excerpt(answers[0]), excerpt(answers[1]))
-    return case, example, step, mine.op, excerpt(mine.args), where, both, kinds, False
+    one, other = (excerpt(readable_answer(mine.op, path, answer)) for answer in answers)
+    where, args = str(excerpt(path.removeprefix("/ok"))), excerpt(readable_args(mine.op, mine.args))
+    return case, example, step, mine.op, args, where, (one, other), kinds, False
 
 
 def _is_without_place(entry: Entry) -> bool:

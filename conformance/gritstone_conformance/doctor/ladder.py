@@ -34,7 +34,8 @@ from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_line
-from gritstone_conformance.results.excerpts import show_difference, show_request
+from gritstone_conformance.results.excerpts import show_difference, show_request, show_request_lines
+from gritstone_conformance.running.readable import readable_answer, readable_args
 from gritstone_conformance.text import printable, unfolded
 
 __all__ = ["ADVICE", "GRACE", "BadRungError", "UnaskedRung", "climb"]
@@ -222,14 +223,16 @@ def _ask(subject: Subject, rung: Rung) -> str:
 
 
 def _difference_lines(rung: Rung, step: CaseStep, difference: Difference, *, lacking: bool) -> Sequence[str]:
-    sides = _outcomes(difference) or show_difference(difference.path, difference.expected, difference.got, 100)
-    seen = [f"{label:<9} {text}" for label, text in sides]
+    place = difference.path
+    expected, got = (readable_answer(step.op, place, side) for side in (difference.expected, difference.got))
+    sides = _outcomes(difference) or show_difference(place, expected, got, 100)
+    (_, request), *documents = show_request_lines(step.op, readable_args(step.op, step.args), 100)
+    seen = [f"{label:<9} {text}" for label, text in (*documents, *sides)]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
     advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:
         advice = "`error` means that the adapter failed or rejected the arguments: see its message"
-    first = f"{rung.name} BAD: {show_request(step.op, step.args, 100)}"
-    return first, *seen, f"advice    {advice}", *_rule_line(step.rule)
+    return f"{rung.name} BAD: {request}", *seen, f"advice    {advice}", *_rule_line(step.rule)
 
 
 def _outcomes(difference: Difference) -> list[tuple[str, str]]:
@@ -250,7 +253,7 @@ def _guarded(name: str, ask: Callable[[], _T], step: CaseStep | None = None, sil
     try:
         return ask()
     except SubjectFault as fault:
-        asked = () if step is None else (f"asked     {show_request(step.op, step.args, 100)}",)
+        asked = () if step is None else (f"asked     {show_request(step.op, readable_args(step.op, step.args), 100)}",)
         advice = _advice(fault.cause, fault.rule)
         if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
             advice = ("advice    a line may be as long as `frame_bytes`: check the limit of your line reader",)

@@ -17,7 +17,7 @@ from typing import Final
 from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.cases import Case
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.excerpts import cut_middle, show_difference, show_request, show_value
+from gritstone_conformance.results.excerpts import cut_middle, show_difference, show_request_lines, show_value
 from gritstone_conformance.results.expectations import Expectation, Stale, blamed_rule
 from gritstone_conformance.results.outcomes import CUTS, Outcome
 from gritstone_conformance.rules import RuleBook
@@ -233,7 +233,9 @@ class Teller:
         assert divergence is not None
         room = self._width - 15
         place = f"step {divergence.step + 1} of {divergence.steps}"
-        lines = [f"  {place:<12} {show_request(divergence.op, divergence.args, room)}"]
+        lines = []
+        for label, text in show_request_lines(divergence.op, divergence.args, room):
+            lines += self._labelled(label or place, text)
         for label, text in show_difference(divergence.path, divergence.expected, divergence.got, room):
             lines += self._labelled(label, text)
         if divergence.message:
@@ -276,7 +278,7 @@ class Teller:
 
     @staticmethod
     def _labelled(label: str, text: str) -> list[str]:
-        return [f"  {label:<12} {text}"]
+        return [f"  {label:<12} {text}".rstrip()]
 
 
 def edit_words(case: Case) -> str:

@@ -7,6 +7,7 @@ equal. The output contains no control characters.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from typing import Final
 
 from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.replies import Json
-from gritstone_conformance.text import printable
+from gritstone_conformance.text import counted, printable
 
 __all__ = [
+    "BYTES_MEMBERS",
     "cut_middle",
     "short_ids",
     "show_answer",
@@ -25,12 +27,16 @@ __all__ = [
     "show_difference",
     "show_first_byte",
     "show_request",
+    "show_request_lines",
     "show_sides",
     "show_value",
+    "sized_bytes",
+    "sized_text",
 ]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
-_BYTES_MEMBERS: Final = frozenset({*_BYTES_ARGS, "document", "module", "request", "signature"})  # of answers
+BYTES_MEMBERS: Final = frozenset({*_BYTES_ARGS, "document", "module", "output", "prepared", "request", "signature"})
+"""The members of replies whose bytes are compared byte for byte."""
 _EMPTY: Final = '""'
 _ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
@@ -39,6 +45,11 @@ _WHOLE: Final = 64
 _LEAD: Final = 12  # characters, or bytes, before the first one that differs
 _APART: Final = 8  # bytes that are shown from the first one that differs
 _UNCUT: Final = 1 << 30
+_CONTENT: Final = 360  # characters of the content of bytes, which a report does not cut again
+_LEAST: Final = 24  # characters of each long argument
+_SIZED: Final = re.compile(r"([0-9]+ bytes?)(?:  (.*))?", re.DOTALL)
+_FRAMED: Final = re.compile(rb"(?:blob|tree|message|mailbox|step) [0-9]+\0|gritstone bundle ")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def cut_middle(line: str, width: int) -> str:
@@ -59,28 +70,90 @@ def show_bytes(data: bytes, *, as_text: bool, width: int) -> str:
     return cut_middle(shown, width)
 
 
+def sized_bytes(data: bytes, *, as_text: bool | None = None) -> str:
+    """Return the size of bytes and their content, as :func:`show_bytes`; None decides by the content."""
+    if as_text is None and _is_utf8(data[:_CONTENT]):
+        return sized_text(len(data), data[:_CONTENT].decode("utf-8", "ignore") + "…" * (len(data) > _CONTENT))
+    is_text = bool(_FRAMED.match(data)) if as_text is None else as_text
+    kept = data if len(data) <= 2 * _CONTENT else data[:_CONTENT] + data[-_CONTENT:]
+    return sized_text(len(data), show_bytes(kept, as_text=is_text, width=_CONTENT))
+
+
+def sized_text(size: int, content: str) -> str:
+    """Return the size of bytes and a text that spells them, bounded and on one line."""
+    return f"{counted(size, 'byte')}  {cut_middle(printable(content, 4 * _CONTENT), _CONTENT)}".rstrip()
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Return whether the first bytes are text without control characters; the last character may be incomplete."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and _CONTROL.search(text) is None
+
+
 def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
     """Return a request in one line: the operation, its plain arguments, then its bytes or object."""
     plain, long = [], []
     for name, value in args.items():
-        if isinstance(value, str) and name in _BYTES_ARGS:
-            words, shown = _spelled_bytes(value, as_text=_is_text(args), width=max(24, width - 50))
-            plain.append(words)
-            long.append(shown)
+        sized = _SIZED.fullmatch(value) if isinstance(value, str) else None
+        if sized is not None and name not in _BYTES_ARGS:
+            long.append(f"{name} {' '.join(filter(None, sized.groups()))}")
+        elif isinstance(value, str) and name in _BYTES_ARGS:
+            spelled = sized.groups("") if sized else _spelled_bytes(value, _is_text(args), max(24, width - 50))
+            plain.append(spelled[0])
+            long.append(spelled[1])
         elif isinstance(value, str):
             shown = short_ids(value) or _EMPTY
             plain.append(shown if name in ("format", "store") else f"{name} {shown}")
         else:
             long.append(f"{name} {show_value(value, width)}")
-    return cut_middle(printable("  ".join([op, ", ".join(plain), *long]), 4 * width), width)
+    head = [op, *filter(None, [", ".join(plain)])]
+    shared = _shared([printable(text, 4 * width) for text in long], width - len("  ".join(head)))
+    return cut_middle(printable("  ".join([*head, *shared]), 4 * width), width)
+
+
+def show_request_lines(op: str, args: Mapping[str, Json], width: int) -> list[tuple[str, str]]:
+    """Return labels with texts: a request, then each of its documents and modules if they do not fit in its line."""
+    line = show_request(op, args, _UNCUT)
+    own = {name: value for name, value in args.items() if name not in _BYTES_ARGS and _is_sized(value)}
+    if len(line) <= width or not own:
+        return [("", show_request(op, args, width))]
+    rest = {name: value for name, value in args.items() if name not in own}
+    return [("", show_request(op, rest, width)), *((name, show_value(value, width)) for name, value in own.items())]
+
+
+def _is_sized(value: Json) -> bool:
+    return isinstance(value, str) and _SIZED.fullmatch(value) is not None
+
+
+def _shared(texts: Sequence[str], room: int) -> list[str]:
+    """Return texts that are cut so that the longest ones share the room that the shorter ones leave."""
+    shown = list(texts)
+    for done, at in enumerate(sorted(range(len(texts)), key=lambda at: len(texts[at]))):
+        share = room // (len(texts) - done) - 2  # two blanks separate the texts
+        shown[at] = cut_middle(texts[at], max(_LEAST, share))
+        room -= len(shown[at]) + 2
+    return shown
 
 
 def show_value(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
     """Return a JSON value in one line, ids shortened to their first digits."""
     if isinstance(value, str):
         return cut_middle(printable(short_ids(value, digits), 8 * width), width)
-    text = json.dumps(_with_short_ids(value, digits), ensure_ascii=False, separators=(",", ":"))
+    text = _spelled_json(_with_short_ids(value, digits))
     return cut_middle(printable(text, max(len(text), 1)), width)
+
+
+def _spelled_json(value: Json) -> str:
+    """Return a value as JSON without blanks; texts that spell bytes are in angle brackets, without escapes."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_spelled_json(key)}:{_spelled_json(its)}" for key, its in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spelled_json, value)) + "]"
+    sized = _SIZED.fullmatch(value) if isinstance(value, str) else None
+    return json.dumps(value, ensure_ascii=False) if sized is None else f"<{' '.join(filter(None, sized.groups()))}>"
 
 
 def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
@@ -99,7 +172,7 @@ def show_first_byte(path: str, expected: Json, got: Json) -> str | None:
 
     None where a path leads to no bytes, or to bytes whose first difference was cut out of the report.
     """
-    if path.rpartition("/")[2] not in _BYTES_MEMBERS:
+    if path.rpartition("/")[2] not in BYTES_MEMBERS:
         return None
     (one, one_is_whole), (other, other_is_whole) = _head_of_bytes(expected), _head_of_bytes(got)
     if one is None or other is None:
@@ -158,9 +231,19 @@ def _first_difference(one: Sequence[object], other: Sequence[object]) -> int:
 
 def _side(path: str, value: Json, digits: int) -> str:
     """Return a value in one line that is not cut."""
+    if isinstance(value, str) and path.rpartition("/")[2] in BYTES_MEMBERS and _ID.fullmatch(value) is None:
+        return _side_of_bytes(value)
     if path:
         return "nothing, or null" if value is None else show_value(value, _UNCUT, digits)
     return show_answer(value, _UNCUT, digits)
+
+
+def _side_of_bytes(text: str) -> str:
+    """Return the content of bytes in one line; a text that is not canonical base64url as it is."""
+    data, is_whole = _head_of_bytes(text)
+    if data is None or not is_whole:
+        return show_value(text, _UNCUT, _WHOLE) if data is None else f"{sized_bytes(data).partition('  ')[2]}…"
+    return sized_bytes(data)
 
 
 def show_answer(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
@@ -169,22 +252,27 @@ def show_answer(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
         return "nothing" if value is None else show_value(value, width, digits)
     match sorted(value):
         case ["refused"]:
-            return f"refused {value['refused']}"
+            return f"refused {show_value(value['refused'], width, digits)}"
         case ["code", "refused"]:
-            return f"refused {value['refused']} ({value['code']})"
+            return cut_middle(
+                f"refused {show_value(value['refused'], width, digits)} ({show_value(value['code'], width, digits)})",
+                width,
+            )
         case ["unsupported"]:
-            return "unsupported" if isinstance(value["unsupported"], dict) else f"unsupported {value['unsupported']}"
+            feature = value["unsupported"]
+            return "unsupported" if isinstance(feature, dict) else f"unsupported {show_value(feature, width, digits)}"
         case ["error"]:
             return "error" if value["error"] is True else f"error: {show_value(value['error'], width, digits)}"
         case ["any"]:
-            return cut_middle(" or ".join(show_answer(option, width, digits) for option in value["any"]), width)
+            options = value["any"] if isinstance(value["any"], list) else [value["any"]]
+            return cut_middle(" or ".join(show_answer(option, width, digits) for option in options), width)
         case ["ok"]:
             return f"ok  {show_value(value['ok'], width, digits)}"
         case _:
             return show_value(value, width, digits)
 
 
-def _spelled_bytes(text: str, *, as_text: bool, width: int) -> tuple[str, str]:
+def _spelled_bytes(text: str, as_text: bool, width: int) -> tuple[str, str]:
     """Return the size of the bytes that a base64url text encodes, and the bytes; an excerpt is marked as one."""
     if "…" in text:
         return text.split("…")[1].replace("characters", "base64url characters"), cut_middle(text, width)

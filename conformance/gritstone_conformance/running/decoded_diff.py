@@ -20,9 +20,10 @@ from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Object, kind_of, to_json
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.excerpts import show_sides
+from gritstone_conformance.results.excerpts import show_first_byte, show_sides
+from gritstone_conformance.running.readable import document_difference
 
-__all__ = ["decoded_difference"]
+__all__ = ["decoded_difference", "field_difference"]
 
 _MEMBERS: Final = ("bytes", "bundle")
 _LONGEST: Final = 1 << 20  # base64url characters; longer texts are not decoded
@@ -105,7 +106,7 @@ def _inside_bundle(wanted: Bundle, received: Bundle) -> str | None:
         targets = [bundle.references.get(name) for bundle in (wanted, received)]
         if targets[0] != targets[1]:
             sides = [None if target is None else target.hex() for target in targets]
-            return f"the reference {name} differs: {_sides(*sides)}"
+            return f"the reference {name} differs: {_sides(sides[0], sides[1])}"
     return _why(Refusal(received.defects)) if received.defects else None
 
 
@@ -144,11 +145,21 @@ def _apart(wanted: Object, value: Object) -> str:
     if found is None:
         return "its fields are as expected"
     path, expected, got = found
-    return f"{path} differs: {_sides(expected, got)}"
+    return f"{path} differs: {field_difference(path, expected, got)}"
 
 
-def _sides(expected: Json, got: Json) -> str:
-    one, other = show_sides("/", expected, got, _WIDTH)
+def field_difference(path: str, expected: Json, got: Json) -> str:
+    """Return text that shows a field of an object that differs; in the data of a blob, the member of a document."""
+    wanted, received = (_bytes_of(side) if path == "/data" else None for side in (expected, got))
+    if wanted is not None and received is not None:
+        found = document_difference(wanted, received) or show_first_byte(path, expected, got)
+        if found is not None:
+            return found
+    return _sides(expected, got, path)
+
+
+def _sides(expected: Json, got: Json, path: str = "/") -> str:
+    one, other = show_sides(path, expected, got, _WIDTH)
     return f"{one} expected, {other} got"
 
 

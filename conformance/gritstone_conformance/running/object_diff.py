@@ -24,7 +24,7 @@ from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Object, from_base64, kind_of, to_json
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.results.excerpts import show_first_byte, show_sides
+from gritstone_conformance.running.decoded_diff import field_difference
 from gritstone_conformance.running.ledger import CannotRestartError, ObservedSubject
 from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 from gritstone_conformance.schemas import fits
@@ -37,7 +37,6 @@ _MOST_STEPS: Final = 1_000  # of a case that is sent again
 _MOST_SECONDS: Final = 10.0  # for each of the two sides
 _MOST_OBJECTS: Final = 32  # that are compared, along a path of ids
 _DIGITS: Final = 12  # of an id
-_WIDTH: Final = 80  # characters of a value
 
 
 def first_different_field(steps: Sequence[CaseStep], difference: Difference, subject: ObservedSubject) -> str | None:
@@ -131,7 +130,7 @@ class _Comparison:
             path, one, other = found
             words = f"the {kind_of(its)} {_short(got)} (expected {_short(expected)}) differs at {path}"
             if not (_is_id(one) and _is_id(other)):
-                yield f"{words}: {_sides(path, one, other)}"
+                yield f"{words}: {field_difference(path, one, other)}"
                 return
             yield words
             expected, got = one, other
@@ -170,8 +169,3 @@ def _is_id(value: Json) -> bool:
 
 def _short(identity: str) -> str:
     return f"{identity[:_DIGITS]}…"
-
-
-def _sides(path: str, expected: Json, got: Json) -> str:
-    one, other = show_sides(path, expected, got, _WIDTH)
-    return show_first_byte(path, expected, got) or f"{one} expected, {other} got"

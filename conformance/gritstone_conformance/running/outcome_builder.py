@@ -23,6 +23,7 @@ from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.attribution import attributed_rule
 from gritstone_conformance.running.decoded_diff import decoded_difference
 from gritstone_conformance.running.property_runner import PropertyRun
+from gritstone_conformance.running.readable import difference_inside, readable_answer, readable_args
 from gritstone_conformance.running.vector_runner import VectorRun
 from gritstone_conformance.trial import Divergence
 
@@ -72,16 +73,16 @@ class OutcomeBuilder:
             step=run.step,
             op=step.op,
             path=str(excerpt(difference.path)),
-            expected=excerpt(difference.expected),
-            got=excerpt(difference.got),
+            expected=excerpt(readable_answer(step.op, difference.path, difference.expected)),
+            got=excerpt(readable_answer(step.op, difference.path, difference.got)),
             steps=len(case.steps),
-            args=excerpt(step.args),
+            args=excerpt(readable_args(step.op, step.args)),
             around=[each.to_json() for each in diff_context(run.reply, difference.path)],
             message=_message(difference),
         )
         if isinstance(run.reply, Trouble):
             return self._in_trouble(outcome, run.reply.message, divergence)
-        inside = decoded_difference(difference.path, difference.expected, difference.got)
+        inside = _inside(step.op, difference)
         rule = attributed_rule(step.rule or case.rules[0], step, difference)
         return self._failed(replace(outcome, detail=inside), rule, difference.signature, divergence)
 
@@ -146,18 +147,19 @@ class OutcomeBuilder:
     def _diverged(self, outcome: Outcome, tested: PropertyRun, divergence: Divergence) -> Outcome:
         difference, last = divergence.difference, divergence.steps[-1] if divergence.steps else None
         got = difference.got if isinstance(difference.got, dict) else {}
+        op = last.op if last else ""
         shown = Divergent(
             step=max(len(divergence.steps) - 1, 0),
-            op=last.op if last else "",
+            op=op,
             path=str(excerpt(difference.path)),
-            expected=excerpt(difference.expected),
-            got=excerpt(difference.got),
+            expected=excerpt(readable_answer(op, difference.path, difference.expected)),
+            got=excerpt(readable_answer(op, difference.path, difference.got)),
             steps=len(divergence.steps),
-            args=excerpt(last.args if last else {}),
+            args=excerpt(readable_args(op, last.args if last else {})),
             around=[each.to_json() for each in divergence.around],
             message=_message(difference),
         )
-        detail = divergence.remark or decoded_difference(difference.path, difference.expected, difference.got)
+        detail = divergence.remark or _inside(op, difference)
         if not tested.repeatable:
             detail = "not repeatable: the same requests passed when they were sent again"
         outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
@@ -174,6 +176,12 @@ class OutcomeBuilder:
 
     def _in_trouble(self, outcome: Outcome, message: str, divergence: Divergent) -> Outcome:
         return replace(outcome, verdict="error", cause="adapter", detail=message[:_LONGEST], divergence=divergence)
+
+
+def _inside(op: str, difference: Difference) -> str | None:
+    """Return text that names what differs within two byte strings, or None."""
+    place = difference.path, difference.expected, difference.got
+    return decoded_difference(*place) or difference_inside(op, *place)
 
 
 def _message(difference: Difference) -> str | None:

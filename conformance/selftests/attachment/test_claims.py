@@ -240,8 +240,8 @@ def test_absent_limits_object_means_every_limit_is_missing() -> None:
 def test_unknown_name_is_reported_with_the_nearest_known_one() -> None:
     hello = read_hello({**HELLO, "features": ["durabel", "files"], "profiles": ["grit", "wasn"]}, TERMS)
     assert hello.notes == (
-        "unknown profile 'wasn'; the nearest known one is 'wasm'",
-        "unknown feature 'durabel'; the nearest known one is 'durable'",
+        'unknown profile "wasn"; the nearest known one is "wasm"',
+        'unknown feature "durabel"; the nearest known one is "durable"',
     )
 
 

@@ -67,7 +67,7 @@ def test_bundle_is_described_by_the_deepest_differing_object() -> None:
     one, its = (FRAMED.hash(FRAMED.encode(value)).hex()[:12] for value in (LEAF, other))
     assert words == (
         f"the first object that differs is the blob {one}…, the bundle has {its}… instead: "
-        "/data differs: bGVhZg expected, cmVlZg got"
+        '/data differs: at byte 0: "leaf" expected, "reef" got'
     )
 
 

@@ -19,9 +19,10 @@ from hypothesis.internal.constants_ast import Constants
 
 from gritstone_conformance.cases import CaseStep, case_order
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import reported
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.replies import Json, Ok, Trouble
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.running import property_runner, vector_runner
 from gritstone_conformance.running.found_cases import locate, was_signature
@@ -67,6 +68,21 @@ def test_property_that_holds_passes() -> None:
     found = run(FakeSubject(summing(10**9)), properties=[PROPERTY])["grit/tree/sums"]
     assert (found.verdict, found.kind) == ("pass", "property")
     assert found.requests > 100
+
+
+def test_error_that_a_property_finds_wrong_fails_under_its_rule() -> None:
+    def finds(trial: Trial) -> None:
+        trial.fail({"unsupported": "x"}, reported(trial.observe("grit.id", {})), words="expected unsupported")
+
+    def expects(trial: Trial) -> None:
+        trial.expect("grit.id", {}, {"unsupported": "x"})
+
+    properties = [Property(f"grit/tree/{body.__name__}", (RULE,), body) for body in (finds, expects)]
+    found = run(FakeSubject(lambda *_: Trouble("KeyError('x')")), properties=properties)
+    assert verdicts(found) == {"grit/tree/finds": "fail", "grit/tree/expects": "error"}
+    shown = found["grit/tree/finds"].divergence
+    assert shown is not None
+    assert shown.got == "error: KeyError('x')"
 
 
 @pytest.mark.rule("suite.property.gate")

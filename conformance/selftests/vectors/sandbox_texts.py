@@ -11,11 +11,11 @@ from typing import Final
 from gritstone_conformance.cases import Case
 from gritstone_conformance.model.values import from_base64
 from gritstone_conformance.model.wasm.reader import Malformed
+from gritstone_conformance.model.wasm.text_form import module_text
 from gritstone_conformance.strategies.sandbox_abi import ABIS
 from gritstone_conformance.strategies.sandbox_probes import counter
 from gritstone_conformance.strategies.sandbox_states import leaving, turning, unsteady
 from gritstone_conformance.vectors.files import VectorFile
-from selftests.vectors.module_texts import module_text
 
 __all__ = ["FOLDER", "modules_of", "probe_texts"]
 

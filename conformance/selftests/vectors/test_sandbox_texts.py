@@ -9,8 +9,8 @@ import pytest
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.model.wasm.binary import decode
 from gritstone_conformance.model.wasm.reader import Malformed
+from gritstone_conformance.model.wasm.text_form import module_text
 from gritstone_conformance.strategies.sandbox_abi import ABIS
-from selftests.vectors.module_texts import module_text
 from selftests.vectors.sandbox_cases import sandbox_files
 from selftests.vectors.sandbox_texts import FOLDER, modules_of, probe_texts
 

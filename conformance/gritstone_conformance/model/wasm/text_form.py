@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from gritstone_conformance.model.wasm.binary import Limits, Module, decode
+from gritstone_conformance.model.wasm.binary import Import, Limits, Module, decode
 from gritstone_conformance.model.wasm.bodies import Body, Op
 from gritstone_conformance.model.wasm.instructions import TYPE_NAMES
 
@@ -23,8 +23,8 @@ _SMALL: Final = 1 << 16
 _FLOATS: Final = {"f32.const": ("<f", 4, 23, 8), "f64.const": ("<d", 8, 52, 11)}
 
 
-def module_text(data: bytes, comment: Sequence[str]) -> str:
-    """Return the text of a module.
+def module_text(data: bytes, comment: Sequence[str] = ()) -> str:
+    """Return the text of a module. Element segments of expressions have a comment instead of their items.
 
     Args:
         data: the module; it decodes, but need not be valid.
@@ -43,24 +43,39 @@ def _fields(module: Module) -> Iterator[str]:
     """Yield the lines of all fields but custom sections."""
     for number, (parameters, results) in enumerate(module.types):
         yield f"(type (;{number};) (func{_types('param', parameters)}{_types('result', results)}))"
-    for number, item in enumerate(module.imports):
-        assert item.kind == 0, "a probe imports only functions"
-        yield f"(import {_string(item.module)} {_string(item.name)} (func (;{number};) (type {item.what})))"
+    counts = [0, 0, 0, 0]
+    for item in module.imports:
+        label = f"{_KINDS[item.kind]} (;{counts[item.kind]};)"
+        counts[item.kind] += 1
+        yield f"(import {_string(item.module)} {_string(item.name)} ({label} {_imported(item)}))"
     yield from _functions(module)
     yield from (f"(table (;{number};) {_limits(limits)} funcref)" for number, limits in enumerate(module.tables))
     yield from (f"(memory (;{number};) {_limits(limits)})" for number, limits in enumerate(module.memories))
     for number, one in enumerate(module.globals):
-        kind = TYPE_NAMES[one.kind]
-        yield f"(global (;{number};) {f'(mut {kind})' if one.mutable else kind} {_expression(one.value)})"
+        yield f"(global (;{number};) {_global(one.kind, one.mutable)} {_expression(one.value)})"
     for export in module.exports:
         yield f"(export {_string(export.name)} ({_KINDS[export.kind]} {export.index}))"
     yield from () if module.start is None else (f"(start {module.start})",)
     yield from _segments(module)
 
 
+def _imported(item: Import) -> str:
+    """Return the type of an import."""
+    match item.kind:
+        case 0:
+            return f"(type {item.what})"
+        case 3:
+            return _global(*item.what)
+    return _limits(item.what) + (" funcref" if item.kind == 1 else "")
+
+
+def _global(kind: int, mutable: bool) -> str:
+    return f"(mut {TYPE_NAMES[kind]})" if mutable else TYPE_NAMES[kind]
+
+
 def _functions(module: Module) -> Iterator[str]:
     pairs = zip(module.functions, module.bodies, strict=True)
-    for number, (kind, body) in enumerate(pairs, len(module.imports)):
+    for number, (kind, body) in enumerate(pairs, len(module.imported(0))):
         yield f"(func (;{number};) (type {kind}){_locals(body)}"
         yield from (f"  {line}" for line in _code(body.code))
         yield ")"
@@ -68,8 +83,8 @@ def _functions(module: Module) -> Iterator[str]:
 
 def _segments(module: Module) -> Iterator[str]:
     for segment in module.elements:
-        assert segment.functions is not None, "a probe has segments of function indices"
-        yield f"(elem {_expression(segment.offset)} func {' '.join(map(str, segment.functions))})"
+        items = "(;expressions;)" if segment.functions is None else " ".join(map(str, segment.functions))
+        yield f"(elem {_expression(segment.offset)} func {items})"
     for number, data in enumerate(module.segments):
         memory = f"(memory {data.memory}) " if data.flag == 2 else ""
         offset = f"(offset {_expression(data.offset)}) " if data.flag != 1 else ""
