@@ -342,7 +342,7 @@ def _freed(imaged: Imaged) -> None:
 
 
 def _charges(imaged: Imaged) -> None:
-    """One unit for each message and op, one more for kernel messages of this weight, and the operand of each ``spin``."""
+    """One unit for each message and op, one more for a kernel message of this weight, and the operand of each spin."""
     actors = imaged.cast(*"AB")
     stage = imaged.stage
     imaged.play(actors, "A{x=1 ~5 join B{y=1} save B{y=2 !}}")
