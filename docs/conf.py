@@ -46,7 +46,7 @@ nitpicky = True
 suppress_warnings = ["ref.python"]  # two packages have a ``Json``; other names are made whole by ``api_modules``
 intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a network
 # names of other projects, of the standard library and of typing, without an inventory
-_OTHERS = "anyio|mcp|mcp_types|hypothesis|st|lmdb|rich|pytest|_pytest|blake3|wasmtime|cryptography"
+_OTHERS = "anyio|mcp|mcp_types|hypothesis|st|lmdb|rich|pytest|_pytest|blake3|starlette|uvicorn|wasmtime|cryptography"
 _STDLIB = (
     "_thread|abc|argparse|asyncio|builtins|collections|concurrent|contextlib|dataclasses|enum|functools|io|json|mmap|os"
     "|pathlib|random|re|socket|subprocess|threading|types|typing|xml"

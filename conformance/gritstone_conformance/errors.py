@@ -43,12 +43,14 @@ class SubjectFault(Exception):  # noqa: N818 - a fault of the subject, not an er
         detail: one readable line: the end of stderr, the invalid bytes, the adapter's own message.
         rule: the harness rule that this violates, or None if the cause alone violates none.
         request: index of the request at fault among those sent together; the oldest one without a reply.
+        sent: whether the request was sent; if not, it has the fault of earlier requests of its operation.
     """
 
     cause: str
     detail: str
     rule: str | None = None
     request: int = 0
+    sent: bool = True
 
     @property
     def is_sigkill(self) -> bool:

@@ -19,7 +19,7 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.text import printable
 
-__all__ = ["Difference", "compare", "difference_of", "expectation_of", "substitute"]
+__all__ = ["Difference", "answer_of", "compare", "difference_of", "expectation_of", "substitute"]
 
 _ANY: Final[Json] = {"$": "any"}
 _LONGEST_PATH: Final = 400  # characters in a signature
@@ -36,6 +36,7 @@ class Difference:
         got: the actual value there (or the whole reply).
         signature: stable text that groups failures, free of ids and indexes.
         message: the message of a refusal, for display; never compared.
+        whole: the whole ``ok`` object of the reply, to find the violated rule; never compared.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Difference:
     got: Json
     signature: str
     message: str | None = field(default=None, compare=False)
+    whole: Json = field(default=None, compare=False, repr=False)
 
 
 def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
@@ -71,9 +73,11 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
     Spec: :rule:`suite.message.refusal`.
     """
     found = _compare(expect, reply, bindings)
-    if found is None or not isinstance(reply, Refused):
-        return found
-    return replace(found, message=reply.message)
+    if found is None:
+        return None
+    if isinstance(reply, Refused):
+        return replace(found, message=reply.message)
+    return replace(found, whole=reply.value) if isinstance(reply, Ok) else found
 
 
 def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:
@@ -82,7 +86,7 @@ def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]
         if any(difference is None for difference in tried):
             return None
         words = " or ".join(sorted({_expected_word(option) for option in expect["any"]}))
-        return Difference("", dict(expect), _answer(reply), f"expected {words} got {_reply_word(reply)}")
+        return Difference("", dict(expect), answer_of(reply), f"expected {words} got {_reply_word(reply)}")
     if "ok" in expect and isinstance(reply, Ok):
         fresh = dict(bindings)
         found = _first_difference(expect["ok"], reply.value, fresh)
@@ -105,7 +109,7 @@ def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]
     if isinstance(reply, Trouble) and "error" in expect:
         return None
     words = f"expected {_expected_word(expect)} got {_reply_word(reply)}"
-    return Difference("", dict(expect), _answer(reply), words)
+    return Difference("", dict(expect), answer_of(reply), words)
 
 
 def difference_of(one: Json, other: Json) -> tuple[str, Json, Json] | None:
@@ -189,7 +193,8 @@ def _reply_word(reply: Reply) -> str:
             return "error"
 
 
-def _answer(reply: Reply) -> Json:
+def answer_of(reply: Reply) -> Json:
+    """Return a reply as a JSON value, in the form of an expectation."""
     match reply:
         case Ok(value=value) | WrongShape(value=value):
             return {"ok": value}

@@ -22,7 +22,8 @@ from typing import Final
 
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.bundled import spec_dir
-from gritstone_conformance.errors import DataError
+from gritstone_conformance.errors import DataError, SuiteError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.replies import Json
 
 __all__ = [
@@ -125,7 +126,8 @@ class RuleBook:
             claims: the claimed features *and formats*; a rule's ``needs`` may name either.
             level: MUST, SHOULD or MAY.
 
-        In a frozen spec version only the rules of its list count: newer rules run unscored.
+        In a frozen spec version only the rules of its list count: newer rules run unscored. A rule that
+        no case judges is not among them.
         """
         claimed = set(claims)
         return tuple(
@@ -133,6 +135,7 @@ class RuleBook:
             for rule in self.rules.values()
             if rule.profile == profile
             and rule.level == level
+            and rule.untested is None
             and claimed.issuperset(rule.needs)
             and self.scores(rule.id)
         )
@@ -271,7 +274,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         return _keep(options)
-    except DataError as problem:
+    except SuiteError as problem:
         print(f"rules: {problem}", file=sys.stderr)
         return 4
 
@@ -281,12 +284,11 @@ def _keep(options: argparse.Namespace) -> int:
     rules = scan_rules(root)
     exported, frozen = root / "rules.json", root / "versions" / f"{SPEC_VERSION}.txt"
     if options.write:
-        exported.write_text(export_rules(rules), encoding="utf-8")
+        write_file(exported, export_rules(rules))
     if options.freeze:
         if frozen.exists():
             raise DataError(f"{frozen.name} exists and is final; a new list requires a new spec version")
-        frozen.parent.mkdir(exist_ok=True)
-        frozen.write_text(freeze_version(rules), encoding="utf-8")
+        write_file(frozen, freeze_version(rules), replace=False)
     if not exported.exists() or exported.read_text(encoding="utf-8") != export_rules(rules):
         print("rules: rules.json is stale: run `python -m gritstone_conformance.rules --write`", file=sys.stderr)
         return 1

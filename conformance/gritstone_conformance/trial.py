@@ -66,6 +66,9 @@ class SubjectLike(Protocol):
     def cpu_seconds(self) -> float | None:
         """Return the processor time used by the process so far, or None if it cannot be read."""
 
+    def queued_seconds(self) -> float | None:
+        """Return the time during which the process waited for a processor so far, or None if it cannot be read."""
+
 
 class Divergence(Exception):  # noqa: N818 - a finding, not an error
     """The implementation returned a wrong reply.
@@ -294,9 +297,9 @@ class Trial:
         raise divergence
 
     def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:
-        """Raise a Divergence for a reply that took more than ``times`` the expected time."""
-        expected = f"less than {times} x {least_s:.6f} s"
-        self.fail(expected, f"{took_s:.6f} s; if the machine was busy, repeat the run on an idle one", words=words)
+        """Raise a Divergence for replies that took more than ``times`` the processor time that was expected."""
+        expected = f"less than {times} x {least_s:.6f} s of processor time"
+        self.fail(expected, f"{took_s:.6f} s of processor time", words=words)
 
     def reach(self, situation: str, here: object = True) -> None:
         """Record that this example reached a situation, if ``here``; it must follow from draws and model alone.
@@ -339,6 +342,14 @@ class Trial:
     def path(self) -> str:
         """Return an absolute path of a file that does not exist yet, in a fresh directory."""
         return str(Path(self._fresh("path")) / "file")
+
+    def start_over(self) -> None:
+        """Close the stores and forget the requests so far, to make an attempt again."""
+        handles, self._handles = self._handles, []
+        if handles:
+            self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
+        self.steps.clear()
+        self.bindings.clear()
 
     def finish(self) -> None:
         """Close handles, end extra processes, remove directories; never raise for faults of the subject."""

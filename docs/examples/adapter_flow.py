@@ -1,27 +1,15 @@
 """The toy adapter with the code of flows: single steps, queries and pure operations, without a runtime."""
 
 import adapter
+import adapter_pure
 import adapter_wit
-from spelling import from_hex, from_text, to_text
+from spelling import from_hex, from_text
 
 from gritstone import wit
-from gritstone.flow import FLOWS, check, evaluate_text, metrics, render_value, replay
+from gritstone.flow import FLOWS, metrics, replay
 
 adapter.HELLO["features"] += ["flow.executor", "flow.metrics"]
 adapter_wit.LAWS = wit.Laws(FLOWS, wit.External(wit.PUPPETS))
-
-
-def defects(args):
-    documents = (from_text(args[name]) for name in ("program", "policy", "input"))
-    return {"defects": check.check(*documents, args["peers"], args["refs"])}
-
-
-def evaluate(args):
-    return {"value": evaluate_text(args["expr"], from_text(args["env"]))}
-
-
-def render(args):
-    return {"value": to_text(render_value(from_text(args["template"]), from_text(args["env"])))}
 
 
 def replayed(args):
@@ -37,13 +25,7 @@ def measured(args):
     return found
 
 
-adapter.OPERATIONS |= {
-    "flow.check": defects,
-    "flow.eval": evaluate,
-    "flow.render": render,
-    "flow.replay": replayed,
-    "flow.metrics": measured,
-}
+adapter.OPERATIONS |= {**adapter_pure.OPERATIONS, "flow.replay": replayed, "flow.metrics": measured}
 
 if __name__ == "__main__":
     adapter.serve()

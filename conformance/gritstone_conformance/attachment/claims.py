@@ -7,7 +7,7 @@ rejected.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -31,6 +31,7 @@ __all__ = [
     "judged_spec",
     "read_hello",
     "shown_claims",
+    "with_included",
     "with_lower",
 ]
 
@@ -64,6 +65,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "fault.kill": ("durable",),
     "wasm.executor": (),
     "session.guest": ("external",),
+    "flow.pure": (),
     "flow.executor": ("external",),
     "flow.metrics": (),
     "image.wasm": (),
@@ -113,6 +115,12 @@ EXECUTOR: Final = "wasm.executor"
 EXECUTORS: Final[dict[str, str]] = {"wasm": EXECUTOR, "session": "session.guest", "flow": "flow.executor"}
 """Profile -> the feature that subjects an implementation of ``wit`` alone to its rules; the profile includes it."""
 
+PURE: Final[dict[str, str]] = {"flow": "flow.pure"}
+"""Profile -> the feature that subjects an implementation without any profile to some of its rules."""
+
+_INCLUDED: Final = {**EXECUTORS, "flow.executor": PURE["flow"]}
+"""Profile or feature -> the feature that it includes; those of profiles come first, since they include more."""
+
 _KNOWN: Final = {"formats": FORMATS, "profiles": PROFILES, "features": FEATURES, "limits": {**FLOORS, **WASM_FLOORS}}
 _MOST_NAMES: Final = 100  # kept of one list in a report
 _LONGEST_NAME: Final = 200
@@ -145,6 +153,8 @@ _OF_EXECUTORS: Final = (
     *("wasm.admit", "wasm.meter", "flow.check", "flow.eval", "flow.render", "flow.replay", "flow.metrics"),
 )
 """Operations that executors answer too."""
+_PURE_OPS: Final = ("flow.check", "flow.eval", "flow.render")
+"""Those of them that need no actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +178,25 @@ def with_lower(profile: str) -> tuple[str, ...]:
 
 
 def covered_profiles(profiles: Collection[str], features: Collection[str]) -> tuple[str, ...]:
-    """Return the profiles whose cases apply: the claimed profiles, and those of which a feature of ``wit`` is a part.
+    """Return the profiles whose cases apply: the claimed profiles, and those of which a claimed feature is a part.
 
     Spec: ``wasm/classes``, ``session``, ``flow``.
     """
-    parts = (name for name, feature in EXECUTORS.items() if feature in features and name not in profiles)
-    return (*profiles, *parts) if "wit" in profiles else tuple(profiles)
+    return _with_parts(_with_parts(profiles, features, EXECUTORS if "wit" in profiles else {}), features, PURE)
+
+
+def _with_parts(profiles: Collection[str], features: Collection[str], parts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return profiles, and those of which a claimed feature is a part."""
+    return tuple(dict.fromkeys((*profiles, *(name for name, feature in parts.items() if feature in features))))
+
+
+def with_included(profiles: Collection[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Return features, and those that they and the profiles include."""
+    found = dict.fromkeys(features)
+    for name, included in _INCLUDED.items():
+        if name in profiles or name in found:
+            found[included] = None
+    return tuple(found)
 
 
 def _breach(rule: str, detail: str) -> SubjectFault:
@@ -253,9 +276,7 @@ def _plain_limits(value: dict[str, Json]) -> bool:
 
 def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
     """Return the claimed features, and those that the claimed profiles include."""
-    features = tuple(_few(value["features"], set(FEATURES)))
-    included = (part for name, part in EXECUTORS.items() if name in value["profiles"] and part not in features)
-    return (*features, *included)
+    return with_included(value["profiles"], _few(value["features"], set(FEATURES)))
 
 
 def _plain(declared: dict[str, int | None]) -> dict[str, int]:
@@ -362,7 +383,8 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
     if op in ("hello", "ping", "bye"):
         return True
     prefix = op.partition(".")[0]
-    profiles = covered_profiles(claims.profiles, claims.features) if op in _OF_EXECUTORS else claims.profiles
+    by_executors = EXECUTORS if op in _OF_EXECUTORS and "wit" in claims.profiles else {}
+    profiles = _with_parts(claims.profiles, claims.features, PURE if op in _PURE_OPS else by_executors)
     if op not in REPLY_SHAPES or _OP_PROFILES.get(prefix, prefix) not in profiles:
         return False
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()

@@ -20,8 +20,10 @@ __all__ = [
     "cpu_seconds",
     "group_members",
     "outside_group",
+    "own_queued_seconds",
     "peak_rss_bytes",
     "processes_with_variable",
+    "queued_seconds",
     "reset_peak_rss",
     "rss_bytes",
 ]
@@ -138,13 +140,42 @@ def busy_seconds(pid: int) -> float | None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return the seconds of processor time used by its threads, or None if it cannot be read."""
+    """Return the seconds of processor time used by it and its descendants, ended ones included, or None.
+
+    The clock of a process is exact and includes its ended threads. The time of ended children is that of their parent.
+    """
     used = None
+    for member in _tree(pid):
+        with contextlib.suppress(OSError):  # the process has ended, or the system has no such clock
+            used = (used or 0.0) + time.clock_gettime(_clock_of(member)) + _seconds_of_ended_children(member)
+    return used
+
+
+def _clock_of(pid: int) -> int:
+    """Return the id of the clock that measures the processor time of another process, as Linux makes it."""
+    return ~pid << 3 | 2
+
+
+def _seconds_of_ended_children(pid: int) -> float:
+    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+    # after the command's name: state is field 0, user and system time of ended children 13 and 14
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def queued_seconds(pid: int) -> float | None:
+    """Return the seconds during which its threads were ready and waited for a processor, or None if unknown."""
+    queued = None
     for member in _tree(pid):
         for path in _of_tasks(member, "schedstat"):
             fields = _read(path).split()
-            used = (used or 0.0) + (int(fields[0]) / 1e9 if fields else 0.0)
-    return used
+            queued = (queued or 0.0) + (int(fields[1]) / 1e9 if len(fields) == 3 else 0.0)
+    return queued
+
+
+def own_queued_seconds() -> float:
+    """Return the seconds during which the calling thread was ready and waited for a processor; 0 if unknown."""
+    fields = _read(_PROC / "thread-self" / "schedstat").split()
+    return int(fields[1]) / 1e9 if len(fields) == 3 else 0.0
 
 
 def group_members(group: int) -> list[int]:

@@ -258,7 +258,7 @@ _HELLO_MEMBERS: Final = _object(
             {"name": _some_text, "version": _some_text, "language": _some_text}, {"source": _some_text}
         ),
         "spec": _list(_word(_SPEC, "a spec version", 16), least=1),
-        "formats": _list(_word(_FORMAT, "a format name", 64), unique=True),
+        "formats": _list(_word(_FORMAT, "a format name", 32), unique=True),
         "profiles": _list(_word(_CLAIM, "a profile name", 64), unique=True),
         "features": _list(_word(_CLAIM, "a feature name", 64), unique=True),
         "limits": _limits,
@@ -276,8 +276,8 @@ def _hello(value: Json, path: str) -> None:
     absent = sorted(_GRIT_LIMITS - value["limits"].keys())
     if "grit" in value["profiles"] and absent:
         raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, because grit is claimed", None)
-    if "sandbox" not in value["profiles"] and not value["formats"]:
-        raise ShapeProblem(f"{path}/formats", "at least one format, because sandbox is not claimed", [])
+    if "grit" in value["profiles"] and not value["formats"]:
+        raise ShapeProblem(f"{path}/formats", "at least one format, because grit is claimed", [])
 
 
 _TRAPS: Final = "unreachable|memory-bounds|table-bounds|indirect-call|divide-by-zero|unrepresentable|stack-overflow"

@@ -158,19 +158,41 @@ class Subject:
             Replies and faults in order. After ``late`` the process continues, unless the breaker opens. Every other
             fault ends the process and is the last item; the requests after it have no answer and may be sent again.
         """
+        refused = next((at for at, (op, _) in enumerate(requests) if op in self._breaker.given_up), None)
+        if refused is None:
+            return self._exchange(requests)
+        answers = self._exchange(requests[:refused]) if refused else []
+        fault = self.unsent(requests[refused][0])
+        has_broken = bool(answers) and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late"
+        if fault is not None and len(answers) == refused and not has_broken:
+            fault.request = refused
+            answers.append(fault)
+            self.kill()  # as after other faults, nothing is left of what the requests before it made
+        return answers
+
+    def unsent(self, op: str) -> SubjectFault | None:
+        """Return the fault of the requests of an operation that is not sent any more, or None."""
+        return self._breaker.unsent(op)
+
+    def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
         try:
             conversation = self._ready()
         except SubjectFault as fault:
             return [fault]
         answers = conversation.exchange(self._sent(requests), self._on_answer)
         if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
-            self.faults.append(answers[-1])
-            self._shared.deaths += answers[-1].is_sigkill
-        if conversation.hung:
-            self._breaker.note_silence(requests[len(answers) - 1][0])
+            self._note_end_of_process(requests[len(answers) - 1][0], answers[-1], hung=conversation.hung)
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
             self._finish(conversation, "bye")
         return answers
+
+    def _note_end_of_process(self, op: str, fault: SubjectFault, *, hung: bool) -> None:
+        self.faults.append(fault)
+        self._shared.deaths += fault.is_sigkill
+        if hung:
+            self._breaker.note_silence(op, fault)
+        else:
+            self._breaker.note_death(op, fault)
 
     def _sent(self, requests: Sequence[Request]) -> Sequence[Request]:
         """Return the requests as they are sent: in a blind run with other handles."""
@@ -244,6 +266,11 @@ class Subject:
         """Return the seconds of processor time used so far, or None if it cannot be read."""
         pid = self._ready().channel.pid
         return procfs.cpu_seconds(pid) if pid is not None else None
+
+    def queued_seconds(self) -> float | None:
+        """Return the seconds during which it waited for a processor so far, or None if they cannot be read."""
+        pid = self._ready().channel.pid
+        return procfs.queued_seconds(pid) if pid is not None else None
 
     def leader(self) -> int | None:
         """Return the id of the leader of the process group, or None for a connection."""
@@ -330,13 +357,15 @@ class Subject:
             self._breaker.note_reply(request[0])
         else:
             self._note(request, answer)
-        return self._breaker.reason is None
+        may_go_on = self._breaker.reason is None and request[0] not in self._breaker.given_up
+        self._ended_by_suite = self._ended_by_suite or not may_go_on
+        return may_go_on
 
     def _note(self, request: Request, answer: Answer) -> None:
         op, args = request
         if isinstance(answer, SubjectFault):
             self.faults.append(answer)
-            self._breaker.note_silence(op, late=True)
+            self._breaker.note_silence(op, answer)
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.planning.suite import known_cases, load_data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expect_edits import with_changes, with_entries
@@ -49,7 +50,7 @@ def run_command(options: argparse.Namespace) -> int:
     work.correct()
     work.add(failed)
     if work.file.lines != before.lines:
-        _write(path, "".join(work.file.lines))
+        write_file(path, "".join(work.file.lines))
     for line in work.lines():
         say(line)
     return 1 if work.flaws() else 0
@@ -151,12 +152,3 @@ def _groups(failed: Sequence[Outcome]) -> list[list[Outcome]]:
     for outcome in failed:
         groups.setdefault((blamed_rule(outcome), signature_of(outcome)), []).append(outcome)
     return [groups[key] for key in sorted(groups)]
-
-
-def _write(path: Path, text: str) -> None:
-    half = path.with_name(path.name + ".part")
-    try:
-        half.write_bytes(text.encode())
-        half.replace(path)
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem

@@ -24,6 +24,7 @@ from gritstone_conformance.auditing.processes import over_processes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
 from gritstone_conformance.commands.mapping import mapped
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.continuing import check_continued
 from gritstone_conformance.model.evidence import History, has_history, open_history
@@ -127,11 +128,7 @@ def _write_picture(path: Path | None, picture: str | None) -> list[str]:
         return []
     if picture is None:
         return [f"{path}: not written, because the bundle has no history that can be read"]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.encode())
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+    write_file(path, picture)
     return []
 
 

@@ -21,6 +21,7 @@ from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.campaign.cluster import Cluster, opened
 from gritstone_conformance.campaign.unit import Unit, UnitResult, identify
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection, shard_of
 from gritstone_conformance.planning.settings import RunSettings
@@ -100,9 +101,7 @@ def _dealt(first: Unit, count: int, span_s: float) -> list[Unit]:
 def _taken_in(part: UnitResult, home: Path) -> Report:
     """Return the report of a part with a valid seal, and write its counterexamples next to the merged report."""
     for name, data in part.found:
-        place = home / "found" / Path(name).name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+        write_file(home / "found" / Path(name).name, data)
     with tempfile.TemporaryDirectory(prefix="gritstone-") as folder:
         path = Path(folder) / f"part-{part.index}.jsonl"
         path.write_bytes(part.report)

@@ -15,6 +15,7 @@ from pathlib import Path
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.commands.mapping import mapped
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.evidence import History, has_history, open_history
 from gritstone_conformance.model_checking.check import (
@@ -79,7 +80,7 @@ def _check(options: argparse.Namespace) -> int:
     every = [part for group in parts.values() for part in group]
     right = check_parts(find_tlc(), every, options.jobs, tell)
     if options.html is not None:
-        _write_page(options.html, make_behaviour_page(drawn))
+        write_file(options.html, make_behaviour_page(drawn))
     counts = ", ".join(counted(len(group), kind) for kind, group in parts.items() if group)
     say(f"{counts}: {'all as expected' if right else 'not all as expected'}")
     return 0 if right else 1
@@ -112,7 +113,7 @@ def _plan(options: argparse.Namespace) -> int:
         raise UsageError("--write requires all scenarios: omit --only")
     made, problems = make_scenarios(find_tlc(), read_tables(), options.only or (), say, options.jobs)
     if options.html is not None:
-        _write_page(options.html, make_scenario_page(made))
+        write_file(options.html, make_scenario_page(made))
     if options.write:
         write_scenarios(made, vectors_dir())
         say(f"{counted(len(made), 'scenario')} written; run `gritstone vectors --digest --write`")
@@ -122,13 +123,6 @@ def _plan(options: argparse.Namespace) -> int:
         say(f"FAIL {problem}")
     say(f"{counted(len(made), 'scenario')}, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
-
-
-def _write_page(path: Path, page: str) -> None:
-    try:
-        path.write_text(page, encoding="utf-8", newline="\n")
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
 
 
 def _trace(paths: list[Path]) -> int:

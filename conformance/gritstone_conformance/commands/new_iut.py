@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.text import printable, say
 
 __all__ = ["PROFILES", "SCAFFOLDS", "Scaffold", "run_command"]
@@ -94,23 +95,17 @@ def _written(folder: Path, language: str, scaffold: Scaffold, profile: str | Non
     for name in scaffold.files:
         if (folder / name).exists():
             raise UsageError(f"{folder / name} already exists and is not overwritten: choose another folder")
-    try:
-        return [_write(folder / name, _filled(_template(language, name, profile), folder)) for name in scaffold.files]
-    except OSError as problem:
-        raise UsageError(f"{problem.filename}: {problem.strerror}") from problem
+    paths = [folder / name for name in scaffold.files]
+    for name, path in zip(scaffold.files, paths, strict=True):
+        filled = _filled(_template(language, name, profile), folder)
+        write_file(path, filled, replace=False)  # never replace a file created meanwhile
+    return paths
 
 
 def _template(language: str, name: str, profile: str | None) -> Path:
     """Return the template of a profile, or the common one if the profile has none of its own."""
     own = _TEMPLATES / str(profile) / language / name
     return own if own.exists() else _TEMPLATES / language / name
-
-
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="\n") as file:  # never overwrite a file created meanwhile
-        file.write(text)
-    return path
 
 
 def _filled(template: Path, folder: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.found_cases import file_of
 from gritstone_conformance.vectors.audits import judge_audit, load_audits
@@ -75,10 +76,7 @@ def _audits(root: Path) -> int:
 def _digest(root: Path, *, write: bool) -> None:
     text = current_digest_text(root)
     if write:
-        try:
-            (root / "DIGEST").write_text(text, encoding="utf-8", newline="\n")
-        except OSError as problem:
-            raise UsageError(f"{root / 'DIGEST'}: {problem.strerror or problem}") from problem
+        write_file(root / "DIGEST", text)
     print(hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -89,10 +87,7 @@ def _export(vectors: VectorSet, target: Path) -> None:
         for file in vectors.files
         for case in file.cases
     )
-    try:
-        target.write_text("".join(lines), encoding="utf-8", newline="\n")
-    except OSError as problem:
-        raise UsageError(f"{target}: {problem.strerror or problem}") from problem
+    write_file(target, "".join(lines))
 
 
 def _add(options: argparse.Namespace, root: Path) -> None:
@@ -110,8 +105,7 @@ def _add(options: argparse.Namespace, root: Path) -> None:
     file = file_of(_with_twin(case, options.twin, vectors))
     _check_new(case, vectors)
     target = root / case.profile / "found" / file.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(file.to_text(), encoding="utf-8", newline="\n")
+    write_file(target, file.to_text())
     _digest(root, write=True)
     print(f"{target.relative_to(root)}: {case.name}")
 

@@ -13,7 +13,7 @@ __all__ = ["flow_rungs"]
 
 def flow_rungs(claims: Claims) -> Iterator[Rung]:
     """Yield the rungs of flows, if they are claimed."""
-    if "wit" not in claims.profiles or "flow.executor" not in claims.features:
+    if "flow.pure" not in claims.features:
         return
     vectors = GoldenSteps("flow")
     words = "`and` binds before `or`; an absent key is refused with the class `rejected` and the code `unbound`"

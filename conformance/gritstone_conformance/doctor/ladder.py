@@ -70,6 +70,7 @@ _CAUSES: Final = (
     ("memory", "it uses more memory than `--max-rss` allows"),
 )
 GRACE: Final = 0.2  # of a deadline: how late a reply would arrive is not measured here
+_BASES: Final = frozenset(("grit", "sandbox", "flow.pure"))  # one of which every useful claim has
 _LONG: Final = 65_535  # characters of arguments: more than some line readers accept
 _PATIENCE_S: Final = 3.0  # before the reason for waiting is printed
 
@@ -109,7 +110,7 @@ def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str
     try:
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
-        if not {"grit", "sandbox"}.intersection(subject.claims.profiles):
+        if not _BASES.intersection(subject.claims.profiles + subject.claims.features):
             raise BadRungError(*_unclaimed(subject))
         hangs = 0
         for name, ask in _questions(subject):
@@ -169,7 +170,8 @@ def _hello_words(subject: Subject) -> str:
 
 
 def _unclaimed(subject: Subject) -> tuple[str, ...]:
-    if {"grit", "sandbox"}.intersection(subject.claims.raw["profiles"]):
+    raw = subject.claims.raw
+    if _BASES.intersection(raw["profiles"] + raw["features"]):
         versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
         return (
             "claims BAD: this suite supports no version in `spec`, so nothing is claimed",

@@ -33,7 +33,7 @@ class FlowHost(SessionHost):
     def __init__(self, world: DurableStores | None = None, limits: Limits | None = None, seed: int = 0) -> None:
         super().__init__(world, limits, seed)
         claims = self.claims
-        features = (*claims.features, "flow.executor", "flow.metrics")
+        features = (*claims.features, "flow.pure", "flow.executor", "flow.metrics")
         self.claims = replace(claims, profiles=(*claims.profiles, "flow"), features=features)
 
     def spawn(self) -> FlowHost:

@@ -119,6 +119,10 @@ class ModelSubject:
         """Return nothing: the model shares its process with the suite."""
         return None
 
+    def queued_seconds(self) -> float | None:
+        """Return nothing: the model shares its process with the suite."""
+        return None
+
     def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
         name = op.replace("grit.", "_").replace("import", "import_")
         method: Callable[..., dict[str, Json]] | None = getattr(self, name, None) if op.startswith("grit.") else None

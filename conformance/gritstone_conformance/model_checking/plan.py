@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.model_checking.goals import ALWAYS_UNPLAYED, Goal, make_goal, make_refusal, read_plan
 from gritstone_conformance.model_checking.tables import Mutant, Tables
 from gritstone_conformance.model_checking.tlc import Tlc
@@ -136,11 +137,10 @@ def write_scenarios(made: Iterable[dict[str, Any]], root: Path) -> None:
         topics.setdefault(each["name"].split("/")[1], []).append(each)
     folder = root / SCENARIOS
     try:
-        folder.mkdir(exist_ok=True)
-        for path in folder.glob("*.json"):
-            path.unlink()
         for topic, scenarios in topics.items():
-            text = scenario_text(topic, scenarios)
-            (folder / f"{topic}.json").write_text(text, encoding="utf-8", newline="\n")
+            write_file(folder / f"{topic}.json", scenario_text(topic, scenarios))
+        for path in folder.glob("*.json"):
+            if path.stem not in topics:
+                path.unlink()
     except OSError as problem:
         raise UsageError(f"{folder}: {problem.strerror}") from problem

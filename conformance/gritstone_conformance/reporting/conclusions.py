@@ -15,18 +15,16 @@ from typing import Final
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import (
     LAST_REPORT,
-    SHOWN,
-    is_asked,
     known_failures,
-    signature_key,
     subject_name,
     unsupported_operation,
+    weight,
 )
 from gritstone_conformance.results.expectations import blamed_rule
 from gritstone_conformance.results.judgement import UNCLAIMED, Judgement
 from gritstone_conformance.results.outcomes import OWN_FAULT, VERDICTS, Outcome
 from gritstone_conformance.results.report import Conclusion
-from gritstone_conformance.text import counted, printable
+from gritstone_conformance.text import counted, plain, printable
 
 __all__ = [
     "claim_scope",
@@ -78,10 +76,10 @@ def closing_lines(
 ) -> list[str]:
     """Return the lines with the conclusion; a claim names its whole scope."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
-    lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
-    lines += [*_unsupported(outcomes), *_dependent(outcomes)]
+    lines = [*_failed_rules(outcomes, judgement, where, asked), *_unscored(header, judgement, asked)]
+    lines += _unsupported(outcomes)
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
-    lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.lines())]
+    lines += [*_remarks(outcomes), *(line for entry in judgement.stale for line in entry.lines())]
     own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
     if own:
         lines.append(f"the suite itself failed in {counted(own, 'case')}: please report it, with {where}")
@@ -120,7 +118,7 @@ def claim_scope(iut: Json, judgement: Judgement) -> str:
     """
     _, asked, total = judgement.asked(profile for profile, yes in judgement.conforms.items() if yes)
     names = (" ".join(iut[name]) or f"no {name}" for name in ("formats", "features"))
-    return "; ".join([*map(printable, names), f"{asked} of {total} rules tested"])
+    return "; ".join([*map(plain, names), f"{asked} of {total} rules tested"])
 
 
 def unasked_lines(judgement: Judgement) -> list[str]:
@@ -144,49 +142,46 @@ def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]
     if judgement.unexpected > stale:
         unforeseen = [outcome for outcome in outcomes if outcome.expected is None]
         failing = _failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD")
-        dependent = failing.intersection(outcome.rule or "" for outcome in unforeseen if outcome.depends_on)
         errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
-        note = f" ({counted(len(dependent), 'depends', 'depend')} on another failed rule)" if dependent else ""
-        words.append(counted(len(failing), "rule fails", "rules fail") + note)
+        words.append(counted(len(failing), "rule fails", "rules fail"))
         words.append(counted(errors, "error"))
     words += [f"{len(known)} known"] if known else []
     return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])
 
 
-def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the lines between the profiles and the claim."""
-    lines = []
-    failed = _failing(outcomes, "SHOULD")
-    if failed:
-        lines.append(f"{counted(len(failed), 'SHOULD rule fails', 'SHOULD rules fail')}: {' '.join(sorted(failed))}")
-    lines += _error_counts(outcomes)
+    lines = _error_counts(outcomes)
     unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
     if unproven:
         lines.append(f"{counted(unproven, 'case')} answered as expected but not counted: the twin did not pass")
     return lines
 
 
-def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[str]:
-    """Return for each rule the number of cases that fail like a shown one, and the command that lists them."""
-    failed = [outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None]
-    kinds = Counter(signature_key(outcome) for outcome in failed if unsupported_operation(outcome) is None)
-    more: Counter[str] = Counter()
-    for (_, rule, _), number in kinds.items():
-        more[rule] += number - 1
-    shown = [rule for rule in sorted(more) if more[rule] and fnmatchcase(rule, asked)][:SHOWN]
-    report = "" if where == str(LAST_REPORT) else f" --report {shlex.quote(where)}"
-    return [
-        f"{counted(more[rule], 'more case violates', 'more cases violate')} {rule} in the same way: "
-        f"`gritstone show {rule}{report}` lists them"
-        for rule in shown
-    ]
+def _failed_rules(outcomes: Iterable[Outcome], judgement: Judgement, where: str, asked: str) -> list[str]:
+    """Return one line for each failed rule, with its number of cases and the smallest of them.
 
-
-def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
-    """Return the rules that were not requested and fail in the same cases."""
-    failing = (outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None)
-    others = sorted({blamed_rule(outcome) for outcome in failing if not is_asked(outcome, asked)})
-    return [f"these cases also violate rules that were not selected: {' '.join(others)}"] if others else []
+    Spec: :rule:`suite.report.each-rule`.
+    """
+    by_rule: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "fail":
+            by_rule.setdefault(blamed_rule(outcome), []).append(outcome)
+    lines = []
+    for rule, failed in sorted(by_rule.items()):
+        notes = {
+            failed[0].level: failed[0].level != "MUST",
+            "not selected": not fnmatchcase(rule, asked),
+            "not scored": rule in judgement.unscored,
+            "known": all(outcome.expected is not None for outcome in failed),
+        }
+        words = "".join(f" ({note})" for note, holds in notes.items() if holds)
+        smallest = min(failed, key=weight)
+        lines.append(f"{rule} fails{words} in {counted(len(failed), 'case')}: {smallest.case}")
+    if any(len(failed) > 1 for failed in by_rule.values()):
+        report = "" if where == str(LAST_REPORT) else f" --report {shlex.quote(where)}"
+        lines.append(f"`gritstone show RULE{report}` lists the cases of a rule")
+    return lines
 
 
 def _unsupported(outcomes: Iterable[Outcome]) -> list[str]:
@@ -199,26 +194,6 @@ def _unsupported(outcomes: Iterable[Outcome]) -> list[str]:
         f"{counted(lacking.total(), 'case fails', 'cases fail')} because the adapter replies `unsupported`: "
         + ", ".join(f"{number} × {operation}" for operation, number in lacking.most_common())
         + "; implement the operation, remove the claim that requires it, or select other cases with -k"
-    ]
-
-
-def _dependent(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return a line for each failed rule on which other failed rules depend, with these rules.
-
-    Failures because of an operation that is not supported are left out: they do not depend on another rule.
-
-    Spec: :rule:`suite.report.depends`.
-    """
-    by_base: dict[str, set[str]] = {}
-    for outcome in outcomes:
-        if outcome.depends_on is None or outcome.rule is None or outcome.expected is not None:
-            continue
-        if unsupported_operation(outcome) is None:
-            by_base.setdefault(outcome.depends_on, set()).add(outcome.rule)
-    return [
-        f"fix {base} first: {counted(len(rules), 'failed rule depends', 'failed rules depend')} on it:"
-        f" {' '.join(sorted(rules))}"
-        for base, rules in sorted(by_base.items())
     ]
 
 

@@ -27,9 +27,9 @@ from gritstone_conformance.reporting.messages import (
     opening_lines,
     signature_key,
 )
-from gritstone_conformance.results.dependencies import root_causes
 from gritstone_conformance.results.expectations import Expectations
 from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.repeated_replies import RepeatedReplies
 from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.text import counted, plain, say
 
@@ -80,7 +80,7 @@ class Console:
         self._started = time.monotonic()
         self._teller: Teller | None = None
         self._shown: set[tuple[str, ...]] = set()
-        self._failed: set[tuple[str, str]] = set()
+        self._replies = RepeatedReplies()
         self._expected: Expectations | None = None
         self._known: set[tuple[str, str, str]] = set()
         self._today = ""
@@ -110,8 +110,8 @@ class Console:
         if self._aside is not None:
             self._aside.clear()
         if outcome.verdict == "fail":
-            self._failed.add((outcome.profile, outcome.rule or ""))
-            outcome = replace(outcome, depends_on=root_causes(self._failed).get(outcome.rule or ""))
+            self._replies.note(outcome)
+            outcome = replace(outcome, may_follow_from=self._replies.source_of(outcome))
         if outcome.verdict in ("fail", "error"):
             self._show(outcome)
         if self._live is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
 from gritstone_conformance.reporting.junit import make_junit
@@ -56,8 +56,4 @@ def derive(options: argparse.Namespace, path: Path) -> None:
         return
     report, data = read_report(path), load_data()
     for target, make in wanted:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(make(report, data).encode())
-        except OSError as problem:
-            raise UsageError(f"{target}: {problem.strerror or problem}") from problem
+        write_file(target, make(report, data))

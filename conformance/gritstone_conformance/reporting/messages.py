@@ -21,9 +21,10 @@ from gritstone_conformance.results.excerpts import cut_middle, show_difference, 
 from gritstone_conformance.results.expectations import Expectation, Stale, blamed_rule
 from gritstone_conformance.results.outcomes import CUTS, Outcome
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.text import counted, printable, unfolded
+from gritstone_conformance.text import counted, plain, printable, unfolded
 
 __all__ = [
+    "FOLLOWS",
     "LAST_REPORT",
     "SHOWN",
     "Teller",
@@ -37,11 +38,13 @@ __all__ = [
     "smallest_of_each",
     "subject_name",
     "unsupported_operation",
+    "weight",
 ]
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
 _MESSAGE: Final = 500  # characters of the message of a refusal; a report contains fewer
+FOLLOWS: Final = ", which failed with the same reply to the same request"
 LAST_REPORT: Final = Path(".gritstone/report.jsonl")
 """Where ``verify`` writes and ``show`` reads by default."""
 
@@ -70,7 +73,7 @@ def subject_line(iut: Json) -> str:
         return f"bundle {iut['bundle']}"
     who = iut["implementation"]
     claims = (" ".join(iut[name]) or f"no {name}" for name in ("formats", "profiles", "features"))
-    return " · ".join([f"{subject_name(iut)} ({printable(who['language'])})", *map(printable, claims)])
+    return " · ".join([f"{subject_name(iut)} ({printable(who['language'])})", *map(plain, claims)])
 
 
 def subject_name(iut: Json) -> str:
@@ -117,7 +120,7 @@ def is_asked(outcome: Outcome, asked: str) -> bool:
 def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the smallest failed or broken case of each rule and signature, in order of appearance.
 
-    Failures are first, and among these those that do not depend on another one.
+    Failures are first, and among these those of MUST rules.
 
     Rejects that do not count because of their twins are left out: the failure of the twin is the one to fix. Known
     failures are also left out.
@@ -127,13 +130,13 @@ def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
         if outcome.verdict not in ("fail", "error") or outcome.cause == "twin" or outcome.expected is not None:
             continue
         key = signature_key(outcome)
-        if key not in groups or _weight(outcome) < _weight(groups[key]):
+        if key not in groups or weight(outcome) < weight(groups[key]):
             groups[key] = outcome
     return sorted(groups.values(), key=_urgency)
 
 
-def _urgency(outcome: Outcome) -> tuple[bool, bool, bool]:
-    return outcome.verdict != "fail", outcome.depends_on is not None, outcome.level != "MUST"
+def _urgency(outcome: Outcome) -> tuple[bool, bool]:
+    return outcome.verdict != "fail", outcome.level != "MUST"
 
 
 def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
@@ -163,7 +166,8 @@ def signature_key(outcome: Outcome) -> tuple[str, ...]:
     return "error", outcome.cause or ""
 
 
-def _weight(outcome: Outcome) -> tuple[int, int, str]:
+def weight(outcome: Outcome) -> tuple[int, int, str]:
+    """Return the key by which the smallest of several failures is chosen: steps, arguments, name."""
     divergence = outcome.divergence
     return (divergence.steps, len(str(divergence.args)), outcome.case) if divergence else (0, 0, outcome.case)
 
@@ -208,8 +212,8 @@ class Teller:
             lines += [f"{'':<15}{cut_middle(printable(line, 4 * self._width), self._width - 15)}" for line in log]
         if outcome.poisoned_by is not None:
             lines += self._labelled("poisoned by", outcome.poisoned_by)
-        if outcome.depends_on is not None:
-            lines += self._labelled("depends on", f"{outcome.depends_on}, which failed")
+        if outcome.may_follow_from is not None:
+            lines += self._labelled("may follow", f"from {outcome.may_follow_from}{FOLLOWS}")
         lines += self._twin_lines(outcome, verdicts)
         return lines + self._again_lines(outcome, replay)
 

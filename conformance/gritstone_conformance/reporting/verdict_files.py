@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import DataError, SuiteError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import load_rules
 
 __all__ = ["differences", "load_verdicts", "verdicts_of"]
 
-_MEMBERS = ("implementation", "spec", "suite", "vectors", "profiles", "verdicts")
+_MEMBERS = ("implementation", "spec", "suite", "profiles", "verdicts")
 
 
 def verdicts_of(report: Report) -> dict[str, Any]:
@@ -38,7 +39,6 @@ def verdicts_of(report: Report) -> dict[str, Any]:
         "implementation": iut["implementation"],
         "spec": header["spec"],
         "suite": header["suite"],
-        "vectors": header["vectors"],
         "profiles": report.profiles,
         "verdicts": rule_verdicts(report.outcomes),
     }
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         found = verdicts_of(read_report(options.report))
         if options.write is not None:
-            options.write.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_file(options.write, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
             print(f"{options.write}: {len(found['verdicts'])} rules")
             return 0
         return _check(options.check, found, options.report)

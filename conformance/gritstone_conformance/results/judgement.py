@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gritstone_conformance.attachment.claims import covered_profiles, with_lower
+from gritstone_conformance.attachment.claims import PURE, covered_profiles, with_included, with_lower
 from gritstone_conformance.results.expectations import Stale
 from gritstone_conformance.results.outcomes import OWN_FAULT, VERDICTS, Outcome
 from gritstone_conformance.rules import RuleBook
@@ -81,7 +81,7 @@ class Judgement:
         """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
         wanted = [rule for rules in self.required.values() for rule in rules]
         tally = Counter(self.rules.get(rule, "skip") for rule in wanted)
-        total = sum(len(rules) for rules in self.musts.values())
+        total = len({rule for rules in self.musts.values() for rule in rules})
         return {"total": total, "required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
 
     def asked(self, profiles: Iterable[str], glob: str = "*") -> tuple[int, int, int]:
@@ -151,16 +151,22 @@ def judge_run(
         stale: entries of expected failures that are no longer correct.
     """
     scope = scope if scope is not None else Scope()
-    judged = tuple(scope.wanted) or tuple(profiles)
+    claims = with_included(profiles, claims)
+    parts = tuple(feature for feature in PURE.values() if feature in claims)
+    judged = tuple(scope.wanted) or tuple(profiles) or parts  # what is claimed without a profile is judged by itself
     rules = rule_verdicts(outcomes)
     asked = frozenset(outcome.profile for outcome in outcomes)
     bound = {name: ("harness", *_bound_by(name, claims, asked)) for name in judged}
     closed = dict.fromkeys(("harness", *(lower for below in bound.values() for lower in below)))
     required = _required(outcomes, book, closed, claims)
     musts = {name: book.musts(name) for name in closed}
+    for profile, feature in PURE.items():
+        if feature in judged:
+            musts[feature] = tuple(rule for rule in book.musts(profile) if feature in book.rules[rule].needs)
     executed = _executed(outcomes)
     conforms = {
-        name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
+        name: name.partition(".")[0] in executed
+        and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
         for name in (judged if scope.whole else ())
         if name != "harness"
     }
@@ -241,7 +247,8 @@ def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpect
     Returns:
         3 when nothing was executed, nothing is claimed or a claimed profile executed no case; else 1 or 0.
     """
-    if not executed or (profiles is not None and not (profiles and executed.issuperset(profiles))):
+    wanted = {name.partition(".")[0] for name in profiles or ()}  # of a feature that is claimed alone: its profile
+    if not executed or (profiles is not None and not (wanted and executed.issuperset(wanted))):
         return EXIT["nothing"]
     return EXIT["unexpected"] if unexpected else EXIT["fine"]
 

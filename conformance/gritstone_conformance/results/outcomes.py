@@ -87,7 +87,7 @@ class Outcome:
         shrink_s: how many of the seconds were spent on shrinking.
         history: the part of a history around the fault.
         poisoned_by: the earlier case without which this one does not fail.
-        depends_on: the failed rule that its rule depends on.
+        may_follow_from: another failed rule with the same wrong reply to the same request.
         expected: the entry of the file of expected failures that covers this failure.
     """
 
@@ -111,7 +111,7 @@ class Outcome:
     shrink_s: float = 0.0
     history: Json = None
     poisoned_by: str | None = None
-    depends_on: str | None = None
+    may_follow_from: str | None = None
     expected: Mapping[str, Json] | None = None
 
     @property
@@ -171,7 +171,7 @@ _NOTES: Final = (
     "shrink_cut",
     "history",
     "poisoned_by",
-    "depends_on",
+    "may_follow_from",
     "expected",
 )
 _NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin", OWN_FAULT})

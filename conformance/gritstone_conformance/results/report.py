@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.files import check_writable, write_file
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expectations import Expectations, Stale
 from gritstone_conformance.results.judgement import Judgement, Scope, judge_run, verdict_root
@@ -143,13 +144,7 @@ def write_sealed(
     """
     body = b"".join(_line(part) for part in (header, *lines))
     sealed = _line({**footer, "sha256": hashlib.sha256(body).hexdigest()})
-    half = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(body + sealed)
-        half.replace(path)
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+    write_file(path, body + sealed)
 
 
 def read_report(path: Path) -> Report:
@@ -200,14 +195,7 @@ def remove_old(report: Path) -> None:
 
     Spec: :rule:`suite.report.writable`.
     """
-    half = report.with_name(report.name + ".part")  # as write_sealed does
-    try:
-        report.unlink(missing_ok=True)
-        report.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(bytes(_PROBE_BYTES))
-        half.unlink()
-    except OSError as problem:
-        raise UsageError(f"{report}: {problem.strerror or problem}") from problem
+    check_writable(report, bytes(_PROBE_BYTES))
 
 
 def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:

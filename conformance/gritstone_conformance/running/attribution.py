@@ -10,6 +10,10 @@ A case about one rule also depends on other rules. If the answer shows which of 
   violates the rule that the history checker names.
 - If ``wit.step`` refuses a valid proposal as invalid, or accepts an invalid one, the violated rule is the one on
   proposals, whatever the code of the actor does.
+- If the list of ``flow.check`` lacks a defect or has a wrong one, the code of this defect decides: ``guard`` has a rule
+  of its own, all others have the rule on the list. If ``flow.check`` refuses, that is the violation.
+- If a rule is about what earlier requests must not change, and the shrunk case has no earlier request, the violated
+  rule is that of the request itself: the narrowest one that refuses the bytes, or that of the id or the decoded object.
 
 The functions are pure: they read the request, the expected answer and the received answer.
 """
@@ -23,16 +27,31 @@ from gritstone_conformance.cases import CaseStep
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.evidence import has_history
-from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256
 from gritstone_conformance.model.framed import decode_in_any_order
 from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import to_json
 from gritstone_conformance.replies import Json
 
-__all__ = ["attributed_rule"]
+__all__ = ["attributed_rule", "rule_alone"]
 
 _ORDER: Final = frozenset({"grit.tree.key-order", "grit.header.order", "grit.mailbox.key-order"})
+_ABOUT_CHECKS: Final = frozenset({"flow.check.defects", "flow.check.guard", "flow.check.total"})
+_ABOUT_EARLIER: Final = frozenset(
+    {
+        "harness.hello.any-time",
+        "harness.hello.in-force",
+        "harness.hello.refused",
+        "harness.process.stays",
+        "harness.reply.repeatable",
+        "harness.state.isolated",
+        "harness.state.sequential",
+        "harness.store.dir-only",
+        "harness.store.reopen",
+    }
+)
 _ABOUT_CODE: Final = ("wit.puppet.", "wit.transition.", "wit.update.", "wit.frozen.")
 
 
@@ -52,11 +71,49 @@ def attributed_rule(rule: str, step: CaseStep, difference: Difference) -> str:
             return unordered
     if step.op == "grit.export" and difference.path == "/bytes" and rule == "runtime.history.bundle":
         return _history_rule(difference.got) or rule
+    if step.op == "flow.check" and rule in _ABOUT_CHECKS:
+        return _check_rule(rule, step, difference)
     if step.op == "wit.step" and rule.startswith(_ABOUT_CODE) and rule != "wit.transition.class":
         codes = [_code(side, difference.path) for side in (difference.expected, difference.got)]
         if codes.count("proposal") == 1:
             return "wit.proposal.valid"
     return rule
+
+
+def rule_alone(rule: str, step: CaseStep, difference: Difference, limits: Limits) -> str:
+    """Return the rule that the only request of a shrunk case violates.
+
+    Args:
+        rule: the rule of the failure.
+        step: the only request.
+        difference: the first difference in its reply.
+        limits: the limits of the implementation.
+    """
+    if rule not in _ABOUT_EARLIER or step.op not in ("grit.decode", "grit.id"):
+        return rule
+    try:
+        fmt, data = FORMATS[step.args["format"]], decode_bytes(step.args["bytes"])
+        fmt.check_size(data, limits.object_bytes)
+        if step.op == "grit.decode":
+            fmt.decode_within(data, limits.object_bytes)
+    except (KeyError, TypeError, NotCanonicalError):
+        return rule
+    except Refusal as refusal:
+        return refusal.defects[0].rule
+    return "grit.id.whole" if difference.path == "/id" else "grit.object.round-trip"
+
+
+def _check_rule(rule: str, step: CaseStep, difference: Difference) -> str:
+    """Return the rule that a wrong reply to ``flow.check`` violates, by the codes that it lacks or has too many."""
+    wanted = step.expect.get("ok", {}).get("defects")
+    got = difference.whole.get("defects") if isinstance(difference.whole, dict) else None
+    if not isinstance(got, list):
+        return "flow.check.total" if not difference.path else rule
+    sides = [{tuple(each) for each in side if isinstance(each, list)} for side in (wanted or [], got)]
+    codes = {each[-1] for each in sides[0] ^ sides[1] if each}
+    if rule == "flow.check.guard" and "guard" in codes:
+        return rule
+    return "flow.check.guard" if codes == {"guard"} else "flow.check.defects"
 
 
 def _code(side: Json, path: str) -> Json:

@@ -17,6 +17,7 @@ from typing import Final
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.files import write_file
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence
@@ -31,11 +32,14 @@ def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
     """Return the case to save for a failed property, named after the first 8 hex digits of its identity."""
     topic = item.name.split("/")[1]
     rules = tuple(dict.fromkeys((divergence.rule, *item.rules)))
+    steps = divergence.steps
+    if steps and steps[-1].rule not in (None, divergence.rule):  # the case fails by the rule of the failure
+        steps = (*steps[:-1], replace(steps[-1], rule=None))
     unnamed = Case(
         name=f"{item.profile}/{topic}/found",
         rules=rules,
         requires=item.requires,
-        steps=divergence.steps,
+        steps=steps,
         comment=f"shrunk; was: {divergence.difference.signature}",
         origin={"by": "shrunk", "from": item.name, "seed": seed},
         judge="exact" if divergence.replayable else "history",
@@ -75,9 +79,7 @@ def file_of(case: Case) -> VectorFile:
 def save(case: Case, home: Path) -> str:
     """Write a found case below ``home``; return its path relative to ``home``."""
     file = file_of(case)
-    target = home / "found" / file.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(file.to_text(), encoding="utf-8")
+    write_file(home / "found" / file.path, file.to_text())
     return f"found/{file.path}"
 
 

@@ -58,6 +58,9 @@ class RunSubject(SubjectLike, Protocol):
     def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
         """Send requests pipelined; return replies and faults in order, up to the fault that ended the process."""
 
+    def unsent(self, op: str) -> SubjectFault | None:
+        """Return the fault of the requests of an operation that is not sent any more, or None."""
+
     def allow_guests(self, seconds: float) -> None:
         """Extend the deadline of each later transition and query by this number of seconds."""
 
@@ -114,10 +117,11 @@ class Ledger:
 
     def note(self, answers: Sequence[Answer]) -> None:
         """Count answers; thread-safe."""
-        faults = [answer for answer in answers if isinstance(answer, SubjectFault)]
+        sent = [answer for answer in answers if not isinstance(answer, SubjectFault) or answer.sent]
+        faults = [answer for answer in sent if isinstance(answer, SubjectFault)]
         with self._lock:
-            self.requests += len(answers)
-            self.replies += len(answers) - len(faults)
+            self.requests += len(sent)
+            self.replies += len(sent) - len(faults)
             self.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
 
     def may_explain(self, kind: object) -> bool:
@@ -182,9 +186,13 @@ class ObservedSubject:
             return [SubjectFault("not-run", reason)]
         answers = self.subject.ask_each(requests)
         self.ledger.note(answers)
-        if answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
+        if answers and isinstance(answers[-1], SubjectFault) and (answers[-1].cause != "late" or not answers[-1].sent):
             self.history.end()
         return answers
+
+    def unsent(self, op: str) -> SubjectFault | None:
+        """Return the fault of the requests of an operation that is not sent any more, or None."""
+        return self.subject.unsent(op)
 
     def spawn(self) -> ObservedSubject:
         """Start another process of the same command."""
@@ -246,3 +254,7 @@ class ObservedSubject:
     def cpu_seconds(self) -> float | None:
         """Return the seconds of processor time used so far."""
         return self.subject.cpu_seconds()
+
+    def queued_seconds(self) -> float | None:
+        """Return the seconds during which it waited for a processor so far."""
+        return self.subject.queued_seconds()

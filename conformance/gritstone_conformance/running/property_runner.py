@@ -26,6 +26,7 @@ from typing import Any, Final
 from gritstone_conformance.cases import Case, CaseStep
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
+from gritstone_conformance.running.attribution import attributed_rule
 from gritstone_conformance.running.import_replacement import set_up_of
 from gritstone_conformance.running.ledger import CannotRestartError, ObservedSubject, SearchTimeOverError
 from gritstone_conformance.running.shrinking import Shrink
@@ -192,7 +193,12 @@ class _Runner:
         return self._until is None or self.tested.examples == 0 or time.monotonic() < self._until
 
     def _keep(self, divergence: Divergence) -> None:
-        """Keep a failure of the same kind as the first one if it is the smallest, and raise it for Hypothesis."""
+        """Keep a failure of the same kind as the first one if it is the smallest, and raise it for Hypothesis.
+
+        Spec: :rule:`suite.shrink.rule`.
+        """
+        if divergence.steps:
+            divergence.rule = attributed_rule(divergence.rule, divergence.steps[-1], divergence.difference)
         best = self.tested.divergence
         if best is None:
             self.tested.divergence = divergence

@@ -24,6 +24,7 @@ from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Claims, Json
+from gritstone_conformance.running.attribution import attributed_rule, rule_alone
 from gritstone_conformance.running.ledger import ObservedSubject
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
@@ -57,11 +58,13 @@ def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrin
         subject: runs the candidates: at most 200, and at most 20,000 steps in total.
         shrink: the time limit.
     """
-    runner = _Runner(case, divergence.difference.signature, subject, shrink)
+    runner = _Runner(case, divergence, subject, shrink)
     if not runner.shows(case.steps):
         return None
     steps = _left_out(list(case.steps), runner)
     thinned = Divergence(runner.difference or divergence.difference, steps, divergence.rule)
+    if len(steps) == 1:
+        thinned.rule = rule_alone(thinned.rule, steps[0], thinned.difference, limits_of(subject.claims))
     thinned.remark = divergence.remark
     return thinned
 
@@ -88,12 +91,12 @@ def _left_out(steps: list[CaseStep], runner: _Runner) -> list[CaseStep]:
 class _Runner:
     """Runs candidates and stores the difference that the smallest successful one shows."""
 
-    def __init__(self, case: Case, signature: str, subject: ObservedSubject, shrink: Shrink) -> None:
+    def __init__(self, case: Case, divergence: Divergence, subject: ObservedSubject, shrink: Shrink) -> None:
         self.runs = 0
         self.steps = 0
         self.difference: Difference | None = None
         self._case = case
-        self._signature = signature
+        self._rule, self._signature = divergence.rule, divergence.difference.signature
         self._subject = subject
         self._shrink = shrink
         self._soundness = ExpectationCheck(case, subject.claims, shrink.in_time)
@@ -113,6 +116,8 @@ class _Runner:
         difference = run.difference
         if difference is None or run.step != len(steps) - 1 or difference.signature != self._signature:
             return False
+        if attributed_rule(self._rule, steps[-1], difference) != self._rule:
+            return False
         self.difference = difference
         return True
 
@@ -128,7 +133,7 @@ class ExpectationCheck:
 
     def __init__(self, case: Case, claims: Claims, in_time: Callable[[], bool] = lambda: True) -> None:
         self._steps = case.steps
-        self._limits = Limits.of(claims.limits) if "grit" in claims.profiles else Limits()
+        self._limits = limits_of(claims)
         self._in_time = in_time
         self._whole: dict[int, bool] = {}  # step without names, by its identity -> whether its arguments fit the schema
 
@@ -162,6 +167,11 @@ class ExpectationCheck:
         if id(step) not in self._whole:
             self._whole[id(step)] = fits("request", f"args.{step.op}", args)
         return self._whole[id(step)]
+
+
+def limits_of(claims: Claims) -> Limits:
+    """Return the limits that an implementation declares, or the usual ones."""
+    return Limits.of(claims.limits) if "grit" in claims.profiles else Limits()
 
 
 def _moves(steps: Sequence[CaseStep]) -> list[CaseStep]:

@@ -189,7 +189,7 @@ def run_vectors(items: Iterable[Planned], subject: ObservedSubject, until: float
         for run in reversed(unjudged):
             run.start_over()
             waiting.appendleft(run)
-        for run in batch[: len(batch) - len(unjudged)]:
+        for run in (run for run in batch if run not in unjudged):
             if run.go_on():
                 waiting.appendleft(run)
                 continue
@@ -224,6 +224,9 @@ def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[Vect
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
+    batch = [run for run in batch if not _is_given_up(run, subject)]
+    if not batch:
+        return []
     for run in batch:
         starts.append(len(asked))
         if run.part.start == 0:
@@ -239,6 +242,13 @@ def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[Vect
     return unjudged
 
 
+def _is_given_up(run: VectorRun, subject: ObservedSubject) -> bool:
+    """Return whether a case needs an operation that is not sent any more; it then gets the fault of that operation."""
+    if run.part.start == 0:
+        run.fault = next(filter(None, (subject.unsent(step.op) for step in run.case.steps)), None)
+    return run.fault is not None
+
+
 def _left_over(waiting: Iterable[VectorRun], fault: SubjectFault) -> Iterator[VectorRun]:
     """Yield the cases that are not sent any more."""
     for run in waiting:
@@ -251,7 +261,7 @@ def _decided(run: VectorRun, subject: ObservedSubject) -> VectorRun:
     fault = run.fault
     if fault is None and not run.is_last_part:
         subject.ask_each(run.closings())
-    if fault is not None and fault.cause not in _NOT_ASKED_AGAIN:
+    if fault is not None and fault.sent and fault.cause not in _NOT_ASKED_AGAIN:
         _ask_again(run, subject)
     run.finish()
     return run

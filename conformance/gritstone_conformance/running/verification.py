@@ -16,10 +16,10 @@ from gritstone_conformance.planning.plan import Plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import SuiteData, known_cases, load_data, plan_run
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.dependencies import linked
 from gritstone_conformance.results.expectations import Expectations, Stale, foresee
 from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.repeated_replies import linked
 from gritstone_conformance.results.report import Conclusion, footer_line, remove_old, timestamp, write_report
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.plan_runner import RunResult, execute, execute_nothing
@@ -107,7 +107,7 @@ def conclude(
 def foreseen(
     data: SuiteData, header: Mapping[str, Json], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
-    """Return the outcomes with the dependencies between failures and with the expected failures.
+    """Return the outcomes with the failures that repeat another one, and with the expected failures.
 
     The second member has the outdated entries of the file of expected failures.
     """

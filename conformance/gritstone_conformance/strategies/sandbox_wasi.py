@@ -17,9 +17,9 @@ from gritstone_conformance.strategies.wasi_probe import (
     COUNT,
     CREATE,
     DESCRIPTOR,
+    DIRECTORY,
     FOLDER,
     LAST,
-    MAY_READ,
     PATHS,
     PLACE,
     RESULT,
@@ -39,12 +39,12 @@ __all__ = [
     "clocks",
     "drawing",
     "ending_at_the_end",
+    "escaping",
     "folders",
     "gathering",
     "listing",
     "looking",
     "misusing",
-    "opening",
     "reading",
     "scattering",
     "seeking",
@@ -52,16 +52,14 @@ __all__ = [
     "sleeping",
 ]
 
-_TOTAL: Final = ("local.get", 2)
-_FOUR: Final = ["i32"] * 4
 
+def listing(which: str) -> Build:
+    """Return a probe that emits the number and the size of its variables or arguments, and both error numbers.
 
-def listing(which: str, words: int) -> Build:
-    """Return a probe that emits the number and the size of its variables or arguments, and words of their texts.
+    If there are none, a host may refuse to return them, and the second error number is emitted as 0.
 
     Args:
         which: ``environ`` or ``args``.
-        words: how many words of the texts.
     """
 
     def build(abi: str) -> bytes:
@@ -71,8 +69,7 @@ def listing(which: str, words: int) -> Build:
                 probe.number(probe.call(f"{which}_sizes_get", COUNT, SIZE)),
                 probe.number(("i32.load", number(COUNT))),
                 probe.number(("i32.load", number(SIZE))),
-                probe.number(probe.call(f"{which}_get", TABLE, TEXTS)),
-                *(probe.word(("i64.load", number(TEXTS + 8 * at))) for at in range(words)),
+                probe.number(("select", probe.call(f"{which}_get", TABLE, TEXTS), zero, ("i32.load", number(COUNT)))),
             ]
         )
 
@@ -82,21 +79,22 @@ def listing(which: str, words: int) -> Build:
 def looking(abi: str) -> bytes:
     """Return a probe that emits 1 for each thing that it can observe, and 0 for each that it cannot.
 
-    In this order: variables, arguments, sockets, folders at the descriptors 3 to 9, files at the descriptors 0 to 9.
+    In this order: variables, more than one argument, sockets, folders at the descriptors 3 to 9, files at the
+    descriptors 0 to 9. One argument may be a constant, such as a name that the host gives to each program.
     """
     probe = WasiProbe(
         *("environ_sizes_get", "args_sizes_get", "fd_prestat_get", "path_open", "sock_accept"),
     )
     found = ("i32.load", number(COUNT))
 
-    def counts(name: str) -> Any:
+    def counts(name: str, most: int) -> Any:
         fails = probe.call(name, COUNT, SIZE)
-        return probe.number(("select", zero, ("i32.ne", found, zero), ("i32.ne", fails, zero)))
+        return probe.number(("select", zero, ("i32.gt_u", found, number(most)), ("i32.ne", fails, zero)))
 
-    code: list[Any] = [counts("environ_sizes_get"), counts("args_sizes_get")]
+    code: list[Any] = [counts("environ_sizes_get", 0), counts("args_sizes_get", 1)]
     code.append(probe.number(("i32.eqz", probe.call("sock_accept", FOLDER, 0, RESULT))))
     folders = [probe.call("fd_prestat_get", descriptor, RESULT) for descriptor in range(3, 10)]
-    opened = [probe.open(path, folder=descriptor) for descriptor in range(10) for path in OUTSIDE]
+    opened = [probe.open_plainly(path, descriptor) for descriptor in range(10) for path in OUTSIDE]
     return probe.made([*code, *(probe.number(("i32.eqz", each)) for each in (*folders, *opened))])
 
 
@@ -161,20 +159,16 @@ def reading(paths: Sequence[str], words: int = 4) -> Build:
     def build(abi: str) -> bytes:
         probe = WasiProbe("path_open", "fd_read", "fd_close")
         code: list[Any] = []
+        read = probe.number(probe.through("fd_read", DESCRIPTOR))
         for path in paths:
-            read = [
-                ("i32.store", number(SIZE), number(0)),
-                ("drop", probe.call("fd_read", DESCRIPTOR, VECTOR, 1, SIZE)),
-                probe.number(("i32.load", number(SIZE))),
-            ]
             code += [
                 ("memory.fill", number(BUFFER), zero, number(8 * words)),
                 *probe.buffer(BUFFER, 8 * words - 3),
                 ("i32.store", number(RESULT), number(99)),
                 probe.number(("i32.eqz", probe.open(path))),
-                *read,
+                read,
                 *probe.buffer(BUFFER + 8 * words - 3, 3),
-                *read,
+                read,
                 *(probe.word(("i64.load", number(BUFFER + 8 * at))) for at in range(words)),
                 ("drop", probe.call("fd_close", DESCRIPTOR)),
             ]
@@ -198,11 +192,10 @@ def scattering(path: str, sizes: Sequence[int], words: int) -> Build:
         code: list[Any] = [
             ("drop", probe.open(path)),
             *probe.buffers([*zip(places, sizes, strict=True)]),
-            *probe.through("fd_read", DESCRIPTOR, len(sizes)),
-            probe.number(_TOTAL),
+            probe.number(probe.through("fd_read", DESCRIPTOR, len(sizes), VECTORS)),
             *(probe.word(("i64.load", number(BUFFER + 8 * at))) for at in range(words)),
         ]
-        return probe.made(code, _FOUR)
+        return probe.made(code)
 
     return build
 
@@ -221,9 +214,9 @@ def gathering(path: str | None, texts: Sequence[str]) -> Build:
         buffers = [probe.text(text) for text in reversed(texts)][::-1]
         code: list[Any] = probe.buffers(buffers)
         if path is None:
-            return probe.made([*code, *probe.through("fd_write", 1, len(texts))], _FOUR)
-        code += [("drop", probe.open(path, CREATE | TRUNCATE)), *probe.through("fd_write", DESCRIPTOR, len(texts))]
-        return probe.made([*code, probe.number(_TOTAL)], _FOUR)
+            return probe.made([*code, ("drop", probe.through("fd_write", 1, len(texts), VECTORS))])
+        written = probe.through("fd_write", DESCRIPTOR, len(texts), VECTORS)
+        return probe.made([*code, ("drop", probe.open(path, CREATE | TRUNCATE)), probe.number(written)])
 
     return build
 
@@ -275,9 +268,10 @@ def misusing(abi: str) -> bytes:
 
 
 _NEAR_4_GIB: Final = 0xFFFF_FFF0
+_NO_RIGHTS: Final = number(0, "i64")  # which every host passes on
 
 _BEYOND: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
-    "a path": ("path_open", (FOLDER, 0, LAST + 3, 2, 0, MAY_READ, MAY_READ, 0, RESULT)),
+    "a path": ("path_open", (FOLDER, 0, LAST + 3, 2, 0, _NO_RIGHTS, _NO_RIGHTS, 0, RESULT)),
     "the place of the number of arguments": ("args_sizes_get", (LAST + 1, SIZE)),
     "the place of the size of the environment": ("environ_sizes_get", (COUNT, LAST + 1)),
     "the place of the time": ("clock_time_get", (0, number(1, "i64"), LAST)),
@@ -286,8 +280,8 @@ _BEYOND: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "the list of buffers": ("fd_write", (1, LAST, 1, SIZE)),
     "a buffer": ("fd_write", (1, VECTOR, 1, SIZE)),
     "a buffer at 16 MiB": ("fd_write", (1, VECTOR, 1, SIZE)),
-    "the place of the number of bytes": ("fd_write", (1, VECTORS, 1, LAST + 1)),
-    "the place of a descriptor": ("path_open", (FOLDER, 0, PATHS, 1, 0, MAY_READ, MAY_READ, 0, LAST + 1)),
+    "the place of the number of bytes": ("fd_write", (1, VECTORS, 1, LAST + 1)),  # of an empty buffer
+    "the place of a descriptor": ("path_open", (FOLDER, 0, PATHS, 1, 0, _NO_RIGHTS, _NO_RIGHTS, 0, LAST + 1)),
     "the place of a kind of folder": ("fd_prestat_get", (FOLDER, LAST - 3)),
 }
 _BUFFERS_BEYOND: Final = {"a buffer at 16 MiB": (1 << 24, 1)}
@@ -304,7 +298,7 @@ def beyond(which: str) -> Build:
         probe.text("f")
         code = [
             *probe.buffer(*_BUFFERS_BEYOND.get(which, (LAST, 5))),
-            *probe.buffers([(PATHS, 1)]),
+            *probe.buffers([(PATHS, 0)]),  # a write that fails may have written the bytes of its buffers
             ("i32.store8", number(LAST + 3), number(ord("f"))),
         ]
         return probe.made([*code, probe.number(("i32.eqz", probe.call(name, *arguments)))])
@@ -349,7 +343,7 @@ def seeking(path: str, moves: Sequence[tuple[int, int]]) -> Build:
 
     def build(abi: str) -> bytes:
         probe = WasiProbe("path_open", "fd_read", "fd_seek", "fd_close")
-        code: list[Any] = [("drop", probe.open(path)), *probe.buffer(BUFFER, 3)]
+        code: list[Any] = [("drop", probe.open(path))]
         for distance, origin in moves:
             move = probe.call("fd_seek", DESCRIPTOR, number(distance % (1 << 64), "i64"), origin, PLACE)
             code += [
@@ -357,8 +351,8 @@ def seeking(path: str, moves: Sequence[tuple[int, int]]) -> Build:
                 ("i64.store", number(BUFFER), number(0, "i64")),
                 probe.number(("i32.eqz", move)),
                 probe.word(("i64.load", number(PLACE))),
-                ("drop", probe.call("fd_read", DESCRIPTOR, VECTOR, 1, SIZE)),
-                probe.number(("i32.load", number(SIZE))),
+                *probe.buffer(BUFFER, 3),
+                probe.number(probe.through("fd_read", DESCRIPTOR)),
                 probe.word(("i64.load", number(BUFFER))),
             ]
         return probe.made([*code, *[probe.number(("i32.eqz", probe.call("fd_close", DESCRIPTOR)))] * 2])
@@ -383,13 +377,12 @@ def changing_files(changes: Sequence[tuple[str, ...]]) -> Build:
 def _changed(probe: WasiProbe, kind: str, first: str, second: str = "") -> list[Any]:
     if kind in ("write", "append"):
         flags, mode = (CREATE | TRUNCATE, 0) if kind == "write" else (CREATE, APPEND)
-        opened = ("i32.eqz", probe.open(first, flags, mode))
-        written = ("i32.eqz", probe.call("fd_write", DESCRIPTOR, VECTOR, 1, SIZE))
         return [
             *probe.buffer(*probe.text(second)),
             ("i32.store", number(RESULT), number(99)),
-            probe.number(opened),
-            probe.number(written),
+            probe.number(("i32.eqz", probe.open(first, flags, mode))),
+            ("drop", probe.through("fd_write", DESCRIPTOR)),
+            probe.number(probe.succeeds()),
             ("drop", probe.call("fd_close", DESCRIPTOR)),
         ]
     if kind == "remove":
@@ -401,15 +394,39 @@ def _changed(probe: WasiProbe, kind: str, first: str, second: str = "") -> list[
     return [("drop", call)]  # a host may have links, as long as they lead nowhere
 
 
-def opening(paths: Sequence[str]) -> Build:
-    """Return a probe that tries to read and to write each path, and emits whether it could."""
+def escaping(paths: Sequence[str], behind: str, known: str) -> Build:
+    """Return a probe that reads, as far as it can, the first 8 bytes of what each path leads to.
+
+    A path may be opened as a file or as a folder. From a folder the probe reads two further paths. For each path it
+    emits the bytes of the file, whether it is a folder, and the bytes of both further paths; they are 0 where nothing
+    was read. Then it tries to create a file at each path.
+
+    Args:
+        paths: which may lead outside.
+        behind: a further path that may lead outside.
+        known: a further path that leads to a granted file.
+    """
 
     def build(abi: str) -> bytes:
-        probe = WasiProbe("path_open")
-        code = []
+        probe = WasiProbe("path_open", "fd_read", "fd_close")
+        code: list[Any] = []
+        read = [
+            ("i64.store", number(BUFFER), number(0, "i64")),
+            *probe.buffer(BUFFER, 8),
+            ("drop", probe.through("fd_read", DESCRIPTOR)),
+            probe.word(("i64.load", number(BUFFER))),
+            ("drop", probe.call("fd_close", DESCRIPTOR)),
+        ]
+        reset = ("i32.store", number(RESULT), number(99))
+        opened = ("i32.load", number(COUNT))
         for path in paths:
-            code += [probe.number(("i32.eqz", probe.open(path))), probe.number(("i32.eqz", probe.open(path, CREATE)))]
-        return probe.made(code)
+            code += [reset, ("drop", probe.open(path)), *read, reset]
+            code.append(probe.number(("i32.eqz", probe.open(path, DIRECTORY))))
+            code.append(("i32.store", number(COUNT), DESCRIPTOR))
+            for further in (behind, known):
+                code += [reset, ("drop", probe.open(further, folder=opened)), *read]
+            code.append(("drop", probe.call("fd_close", opened)))
+        return probe.made([*code, *(("drop", probe.open(path, CREATE)) for path in paths)])
 
     return build
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gritstone_conformance.strategies.probes import number, zero
-from gritstone_conformance.strategies.sandbox_abi import DATA
+from gritstone_conformance.strategies.probes import number
 from gritstone_conformance.strategies.sandbox_probes import Build
+from gritstone_conformance.strategies.wasi_files import FILE_STEPS, SLOTS, file_step
 from gritstone_conformance.strategies.wasi_probe import (
     BUFFER,
     COUNT,
@@ -21,7 +21,6 @@ from gritstone_conformance.strategies.wasi_probe import (
     PATHS,
     PLACE,
     RESULT,
-    RIGHTS,
     SIZE,
     TABLE,
     TEXTS,
@@ -43,7 +42,6 @@ __all__ = [
 Move = tuple[str | int, ...]
 """One step of :func:`moving`."""
 
-_SLOTS: Final = DATA + 512
 _CHANGES: Final = ("path_open", "fd_read", "fd_write", "fd_seek", "fd_close", "path_unlink_file", "path_rename")
 
 
@@ -54,38 +52,42 @@ def moving(moves: Sequence[Move]) -> Build:
         moves: a descriptor is stated as a slot, which ``open`` fills and ``close`` does not empty. After ``seek`` the
             probe also emits the place, and after ``read`` the size and the first 8 bytes. A step is
             ``("open", slot, path, flags, mode)``, ``("write", slot, text)``, ``("read", slot, size)``,
-            ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)`` or
-            ``("remove", path)``.
+            ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)``,
+            ``("remove", path)``, or a kind of :data:`FILE_STEPS` with its arguments.
     """
+    more = [name for kind, *_ in moves for name in FILE_STEPS.get(str(kind), ((), None))[0]]
 
     def build(abi: str) -> bytes:
-        probe = WasiProbe(*_CHANGES)
+        probe = WasiProbe(*dict.fromkeys([*_CHANGES, *more]))
         return probe.made([each for move in moves for each in _moved(probe, *move)])
 
     return build
 
 
-def _moved(probe: WasiProbe, kind: str | int, first: Any, *more: Any) -> list[Any]:
+def _moved(probe: WasiProbe, kind: str | int, *arguments: Any) -> list[Any]:
+    if kind in FILE_STEPS:
+        return file_step(probe, str(kind), *arguments)
+    first, *more = arguments
     if kind in ("rename", "remove"):
         paths = [each for path in (first, *more) for each in (FOLDER, *probe.text(path))]
         name = "path_rename" if kind == "rename" else "path_unlink_file"
         return [probe.number(("i32.eqz", probe.call(name, *paths)))]
-    slot = number(_SLOTS + 4 * first)
+    slot = number(SLOTS + 4 * first)
     descriptor = ("i32.load", slot)
     if kind == "open":
         path, flags, mode = more
-        fails = probe.call("path_open", FOLDER, 0, *probe.text(path), flags, RIGHTS, RIGHTS, mode, slot)
+        fails = probe.open_to_change(path, flags, mode, SLOTS + 4 * first)
         return [("i32.store", slot, number(99)), probe.number(("i32.eqz", fails))]
     if kind == "write":
-        fails = probe.call("fd_write", descriptor, VECTOR, 1, SIZE)
-        return [*probe.buffer(*probe.text(more[0])), probe.number(("i32.eqz", fails))]
+        write = ("drop", probe.through("fd_write", descriptor))
+        return [*probe.buffer(*probe.text(more[0])), write, probe.number(probe.succeeds())]
     if kind == "read":
         return [
-            ("i32.store", number(SIZE), zero),
             ("i64.store", number(BUFFER), number(0, "i64")),
             *probe.buffer(BUFFER, more[0]),
-            probe.number(("i32.eqz", probe.call("fd_read", descriptor, VECTOR, 1, SIZE))),
-            probe.number(("i32.load", number(SIZE))),
+            ("i32.store", number(COUNT), probe.through("fd_read", descriptor)),
+            probe.number(probe.succeeds()),
+            probe.number(("i32.load", number(COUNT))),
             probe.word(("i64.load", number(BUFFER))),
         ]
     if kind == "seek":

@@ -15,6 +15,7 @@ from gritstone_conformance.attachment.claims import (
     is_claimed,
     judged_spec,
     read_hello,
+    with_included,
 )
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
@@ -129,6 +130,24 @@ def test_flows_need_external_code() -> None:
     claimed = {"profiles": ["grit", "wit"], "features": ["external", "flow.executor"]}
     assert breaches(**claimed) == []
     assert [rule for rule, _ in breaches(**{**claimed, "features": ["flow.executor"]})] == ["harness.hello.closed"]
+
+
+def test_pure_part_of_flows_needs_no_profile() -> None:
+    """Spec: ``flow/index``; :rule:`harness.hello.closed`, :rule:`harness.hello.honest`."""
+    limits = {"window": 64, "frame_bytes": 4 << 20}
+    claimed = {**HELLO, "formats": [], "profiles": [], "features": ["flow.pure"], "limits": limits}
+    hello = read_hello(claimed, TERMS)
+    claims = hello.claims
+    assert hello.breaches == ()
+    assert covered_profiles(claims.profiles, claims.features) == ("flow",)
+    asked = ("flow.check", "flow.eval", "flow.render", "flow.replay", "flow.metrics", "grit.id", "wit.step")
+    assert [op for op in asked if is_claimed(op, {}, claims)] == ["flow.check", "flow.eval", "flow.render"]
+
+
+def test_what_is_included_is_in_force() -> None:
+    assert with_included((), ("flow.executor",)) == ("flow.executor", "flow.pure")
+    assert with_included(("flow",), ()) == ("flow.executor", "flow.pure")
+    assert with_included((), ("flow.pure", "durable")) == ("flow.pure", "durable")
 
 
 def test_guests_of_images_mean_nothing_without_both_profiles() -> None:

@@ -260,31 +260,39 @@ def parse_seq(line: bytes) -> int:
     return int(json.loads(line)["seq"])
 
 
-def test_breaker_opens_after_five_hung_requests(tmp_path: Path) -> None:
+@pytest.mark.rule("suite.liveness.others")
+def test_operation_that_hangs_is_not_sent_after_three_hangs(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     answers = [subject.ask_each([("ping", {}), ("no.reply", {}), ("ping", {})])[-1] for _ in range(6)]
-    found = causes(answers)
-    assert found[-1] == "not-run"
-    assert subject.given_up == "5 requests hung, and 5 were answered"
-    assert set(found[:-1]) == {"hung:blocked"}, found
+    assert set(causes(answers)) == {"hung:blocked"}
+    assert [answer.sent for answer in answers if isinstance(answer, SubjectFault)] == [True] * 3 + [False] * 3
+    assert len(subject.faults) == 3
+    assert subject.given_up is None
+    assert subject.ask_many([("ping", {})] * 30) == [Ok({})] * 30
+    subject.close()
 
 
 def test_breaker_opens_after_three_hangs_if_only_hello_worked(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
     assert found == ["hung:blocked"] * 3 + ["not-run"]
-    assert subject.given_up == "3 consecutive requests hung, and only hello was ever answered"
+    assert subject.given_up is not None
+    assert subject.given_up.startswith("3 consecutive requests hung, and only hello was ever answered; the last: hung")
 
 
-@pytest.mark.rule("suite.liveness.bounded")
-def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
+@pytest.mark.rule("suite.liveness.others")
+def test_operation_is_not_sent_after_ten_late_replies(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.2)\n", Brisk(deadline_scale=0.02, grace=20.0))
-    found = causes(subject.ask_each([("ping", {})] * 12)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))
-    assert found == ["late"] * 10 + ["not-run"]
+    assert causes(subject.ask_each([("ping", {})] * 12)) == ["late"] * 10
+    (unsent,) = subject.ask_each([("ping", {})])
+    assert isinstance(unsent, SubjectFault)
+    assert (unsent.cause, unsent.sent) == ("late", False)
+    assert not isinstance(subject.ask("grit.id", ID_ARGS), SubjectFault)
+    assert (len(subject.faults), subject.restarts) == (10, 0)
     subject.close()
 
 
-def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
+def test_operation_is_not_sent_after_a_hundred_restarts(tmp_path: Path) -> None:
     script = tmp_path / "adapter"
     hello = '{"protocol":1,"implementation":{"name":"sh","version":"1","language":"sh"},"spec":["0.6"],"formats":["a"],'
     hello += '"profiles":[],"features":[],"limits":{"window":1,"frame_bytes":4194304}}'
@@ -294,8 +302,9 @@ def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
     )
     script.chmod(0o755)
     subject = Launcher.for_command([str(script)], PATIENT).start()
-    found = [causes(subject.ask_each([("ping", {})]))[0] for _ in range(103)]
-    assert found == ["dead:exit-1"] * 101 + ["not-run"] * 2
+    answers = [subject.ask_each([("ping", {})])[0] for _ in range(103)]
+    assert set(causes(answers)) == {"dead:exit-1"}
+    assert [answer.sent for answer in answers if isinstance(answer, SubjectFault)] == [True] * 101 + [False] * 2
     assert subject.restarts == 100
 
 

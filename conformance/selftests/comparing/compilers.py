@@ -15,11 +15,13 @@ from typing import Final
 
 from gritstone_conformance.strategies.guests import guests_dir
 
-__all__ = ["CRATE", "build_c", "build_rust", "rust_toolchains"]
+__all__ = ["CRATE", "build_c", "build_rust", "build_wasi", "rust_toolchains", "wasi_rustc"]
 
 CRATE: Final = guests_dir() / "rust"
 _ZIG: Final = (sys.executable, "-m", "ziglang")
 _TARGET: Final = "wasm32-unknown-unknown"
+_WASI: Final = "wasm32-wasip1"
+_WASI_GUESTS: Final = Path(__file__).parent / "wasi_guests"
 
 
 def build_c(out: Path, *sources: Path, options: tuple[str, ...] = ()) -> bytes:
@@ -42,7 +44,8 @@ def rust_toolchains() -> list[tuple[Path, Path, bool]]:
         cargo = Path(rustc).with_name("cargo")
         libraries = _printed(rustc, "--target", _TARGET, "--print", "target-libdir")
         sources = Path(_printed(rustc, "--print", "sysroot"), "lib/rustlib/src/rust/library/std")
-        if cargo.exists() and (Path(libraries).is_dir() or sources.is_dir()):
+        builds_std = sources.is_dir() and shutil.which("wasm-ld") is not None
+        if cargo.exists() and (Path(libraries).is_dir() or builds_std):
             found.append((Path(rustc), cargo, not Path(libraries).is_dir()))
     return found
 
@@ -67,6 +70,38 @@ def build_rust(out: Path) -> bytes:
     command: tuple[str | Path, ...] = (cargo, "build", "--quiet", "--release", "--target", _TARGET, *options)
     _run(*command, cwd=crate, env=environment)
     return (target / _TARGET / "release" / "shapes.wasm").read_bytes()
+
+
+def build_wasi(out: Path, name: str) -> bytes:
+    """Return the module that a compiler builds from a source in ``wasi_guests``, with the library of its language.
+
+    Raises:
+        FileNotFoundError: no ``rustc`` here has the standard library for WASI; see ``wasi_rustc``.
+    """
+    source, module = _WASI_GUESTS / name, out / f"{name}.wasm"
+    if source.suffix == ".c":
+        _run(*_ZIG, "cc", "-target", "wasm32-wasi", "-Os", "-s", "-o", module, source)
+        return module.read_bytes()
+    rustc = wasi_rustc()
+    if rustc is None:
+        raise FileNotFoundError(f"no rustc with a standard library for {_WASI}")
+    _run(rustc, "--edition", "2021", "--target", _WASI, "-O", "-C", "strip=symbols", "-o", module, source)
+    return module.read_bytes()
+
+
+def wasi_rustc() -> str | None:
+    """Return a compiler that has the standard library for WASI, which ``rustup`` can add; ``None`` if there is none."""
+    for rustc in dict.fromkeys(filter(None, (shutil.which("rustc"), shutil.which("rustc", path="/usr/bin")))):
+        if not _has_wasi(rustc) and (rustup := shutil.which("rustup", path=str(Path(rustc).parent))):
+            subprocess.run((rustup, "target", "add", _WASI), capture_output=True, check=False, timeout=300)
+        if _has_wasi(rustc):
+            return rustc
+    return None
+
+
+def _has_wasi(rustc: str) -> bool:
+    libraries = Path(_printed(rustc, "--target", _WASI, "--print", "target-libdir"))
+    return any(libraries.glob("libstd-*.rlib"))
 
 
 def _printed(*command: str) -> str:

@@ -22,11 +22,11 @@ from gritstone_conformance.comparing.matrix import Implementation
 from gritstone_conformance.comparing.resuming import run_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.replies import Refused
+from gritstone_conformance.replies import Ok, Refused
 from gritstone_conformance.strategies.guests import guests_dir
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey, contents_of
 from gritstone_conformance.strategies.session_guest import session_guest, session_guest_dir
-from selftests.comparing.compilers import build_c, build_rust
+from selftests.comparing.compilers import build_c, build_rust, build_wasi, rust_toolchains, wasi_rustc
 from selftests.paths import SELFTESTS
 from selftests.terminal import REFERENCE
 
@@ -100,10 +100,29 @@ def test_guest_of_two_files_links(hosts: list[Implementation], tmp_path: Path) -
 
 
 def test_guest_of_rust_std_makes_equal_steps(hosts: list[Implementation], tmp_path: Path) -> None:
+    if not rust_toolchains():
+        pytest.skip("needs Rust for WebAssembly: install rustc-web cargo-web rust-web-src lld")
     module = build_rust(tmp_path)
     contents = contents_of(b"s\2c\3", b"", b"c\1s\1s\4?\5", bytes(range(256)) * 4)
     grants = {"image": True, "pages": 64, "fuel": 10_000_000}
     assert_equal_steps(hosts, Journey("shapes", "shapes", grants, contents, module=module))
+
+
+@pytest.mark.parametrize("name", ["files.c", "files.rs"])
+def test_guest_uses_granted_files_through_its_library(name: str, tmp_path: Path) -> None:
+    if name == "files.rs" and wasi_rustc() is None:
+        pytest.skip("needs Rust for WASI: rustup target add wasm32-wasip1")
+    module = build_wasi(tmp_path, name)
+    host = Subject(Target.parse(REFERENCE, None).opener(), AttachSettings())
+    grants = {"args": ["guest"], "files": {"in/a.txt": to_base64(b"hello\n")}}
+    limits = {"fuel": 1_000_000_000, "pages": 1_024, "table": None, "ms": 60_000}
+    args = {"module": to_base64(module), "limits": limits, "grants": grants, "keep": False}
+    try:
+        reply = host.ask("sandbox.run", args)
+    finally:
+        host.close()
+    assert isinstance(reply, Ok), reply
+    assert (reply.value["outcome"], reply.value["output"]) == ("done", to_base64(b"done\n"))
 
 
 VECTORS = """#include "grit.h"

@@ -1,6 +1,7 @@
 """Run the recorded sessions of the documentation again, and compare or record them.
 
     python conformance/selftests/docs/sessions.py [NAME ...]        record the sessions named, or all
+    python conformance/selftests/docs/sessions.py --digest     write the digest of the vectors to all, and to README
 
 A session is a text file in ``docs/examples/sessions``: lines that begin with ``$`` are commands, the others are what
 they print, and ``(exit code N)`` follows a command that did not exit with 0. A session runs in a fresh directory with
@@ -12,6 +13,7 @@ outputs are compared; all other text must be equal.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -29,6 +31,7 @@ EXAMPLES: Final = CHECKOUT / "docs" / "examples"
 SESSIONS: Final = EXAMPLES / "sessions"
 
 _TIMEOUT_S: Final = 300
+_DIGEST: Final = re.compile(r"(?<= vectors )[0-9a-f]{8}\b")
 _SHOWN: Final = "/home/you"
 _FOUND: Final = re.compile(r"\.gritstone/found/[0-9a-f]{16}\.json")
 _TRACEBACK: Final = re.compile(r"(stderr:\n)(?: {5,}.*\n)*?(?= {5}[A-Za-z_.]+(?:Error|Invalid|Malformed)\b)")
@@ -64,6 +67,12 @@ def _halves(turn: str) -> tuple[str, str]:
         line, _, output = output.partition("\n")
         command += "\n" + line
     return command, output
+
+
+def with_digest(text: str) -> str:
+    """Return a text in which each digest of the vectors is that of the present ones."""
+    digest = hashlib.sha256((CHECKOUT / "vectors" / "DIGEST").read_bytes()).hexdigest()
+    return _DIGEST.sub(digest[:8], text)
 
 
 def write_session(path: Path, turns: list[Turn]) -> None:
@@ -130,7 +139,11 @@ def _shown(output: str, home: Path) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Record sessions."""
+    """Record sessions, or write the digest of the vectors to all of them."""
+    if names == ["--digest"]:
+        for path in (*SESSIONS.glob("*.txt"), CHECKOUT / "README.md"):
+            path.write_text(with_digest(path.read_text(encoding="utf-8")), encoding="utf-8")
+        return 0
     for path in sorted(SESSIONS.glob("*.txt")):
         if names and path.stem not in names:
             continue

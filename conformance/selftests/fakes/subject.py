@@ -67,6 +67,9 @@ class FakeSubject:
     def cpu_seconds(self) -> float | None:
         return None
 
+    def queued_seconds(self) -> float | None:
+        return None
+
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         return self.ask_many([(op, args)])[0]
 
@@ -91,6 +94,9 @@ class FakeSubject:
                     self.restarts += 1
                     break
         return answers
+
+    def unsent(self, op: str) -> SubjectFault | None:
+        return None
 
     def spawn(self) -> FakeSubject:
         return FakeSubject(self.answer, self.claims)

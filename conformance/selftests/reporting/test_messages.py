@@ -235,7 +235,7 @@ def test_unclaimed_profile_takes_one_line() -> None:
 def test_unsupported_conclusion_is_not_claimed() -> None:
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
-    (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
+    *_, line = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
     assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.6   exit 1   r.jsonl"
     part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(whole=False))
     assert "this is not a claim" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
@@ -245,27 +245,52 @@ def test_unsupported_conclusion_is_not_claimed() -> None:
     assert "does not conform" in lines[1]
 
 
-def test_similar_failures_are_counted_and_can_be_listed() -> None:
-    outcomes = (*(failed(f"grit/tree/{at}") for at in "abc"), failed("grit/tree/d", signature="another way"), *GOOD)
-    judgement = judge_run(outcomes, SMALL, ("grit",), ())
-    assert closing_lines(HEADER, outcomes, judgement, ".gritstone/report.jsonl")[0] == (
-        "2 more cases violate grit.tree.key-order in the same way: `gritstone show grit.tree.key-order` lists them"
+@pytest.mark.rule("suite.report.each-rule")
+def test_each_failed_rule_has_a_line() -> None:
+    unique = failed("grit/tree/e", rule="grit.tree.key-unique")  # the signature of the others
+    outcomes = (*(failed(f"grit/tree/{at}") for at in "abc"), failed("grit/tree/d", signature="another way"), unique)
+    judgement = judge_run((*outcomes, *GOOD), SMALL, ("grit",), ())
+    assert closing_lines(HEADER, (*outcomes, *GOOD), judgement, ".gritstone/report.jsonl")[:3] == [
+        "grit.tree.key-order fails in 4 cases: grit/tree/a",
+        "grit.tree.key-unique fails in 1 case: grit/tree/e",
+        "`gritstone show RULE` lists the cases of a rule",
+    ]
+    assert closing_lines(HEADER, outcomes[:2], judgement, "a b.jsonl")[1] == (
+        "`gritstone show RULE --report 'a b.jsonl'` lists the cases of a rule"
     )
-    first = closing_lines(HEADER, outcomes[2:], judgement, "a b.jsonl")[0]
-    assert "in the same way" not in first
-    elsewhere = closing_lines(HEADER, outcomes[1:], judgement, "a b.jsonl")[0]
-    assert elsewhere == (
-        "1 more case violates grit.tree.key-order in the same way: "
-        "`gritstone show grit.tree.key-order --report 'a b.jsonl'` lists them"
-    )
+    should = replace(failed(rule="grit.store.flat"), level="SHOULD", expected={"rule": "grit.store.flat"})
+    (line,) = (each for each in closing_lines(HEADER, (should,), judgement, "r.jsonl") if "grit.store.flat" in each)
+    assert line == f"grit.store.flat fails (SHOULD) (known) in 1 case: {should.case}"
+
+
+@pytest.mark.rule("suite.report.each-rule")
+def test_each_of_many_failed_rules_is_named_on_the_terminal() -> None:
+    rules = [f"grit.tree.r{number}" for number in range(40)]
+    outcomes = [failed(f"grit/tree/{number}", rule=rule) for number, rule in enumerate(rules)]
+    told = Divergent(0, "grit.open", "", {"ok": {}}, {"unsupported": "durable"}, 3, {"store": "s"})
+    outcomes += [failed(f"grit/a/{rule}", rule=rule, divergence=told) for rule in ("grit.a.b", "grit.a.c")]
+    judgement = judge_run(outcomes, fake_book([*rules, "grit.a.b", "grit.a.c"]), ("grit",), ())
+    lines = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
+    for rule in (*rules, "grit.a.b", "grit.a.c"):
+        assert any(line.startswith(f"{rule} fails ") for line in lines), rule
+
+
+@pytest.mark.rule("suite.report.claim")
+def test_claim_is_never_cut() -> None:
+    features = [f"sandbox.abi.feature-{number}" for number in range(60)]
+    able = {**HEADER, "iut": {**HELLO, "features": features}}
+    judgement = judge_run(GOOD, NEEDY, ("grit",), ("framed-sha256",))
+    for line in (opening_lines(able)[1], closing_lines(able, GOOD, judgement, "r.jsonl")[-1]):
+        assert " ".join(features) in line
+        assert "…" not in line
 
 
 def test_unsupported_operation_is_reported_once_instead_of_its_rules() -> None:
     told = Divergent(0, "grit.open", "", {"ok": {}}, {"unsupported": "durable"}, 3, {"store": "s"})
     rules = (RULE, RULE, "grit.tree.key-unique")
     lacking = tuple(
-        failed(f"grit/tree/{at}", rule=rule, signature="expected ok got unsupported", divergence=told, depends_on=on)
-        for at, (rule, on) in enumerate(zip(rules, (None, None, RULE), strict=True))
+        failed(f"grit/tree/{at}", rule=rule, signature="expected ok got unsupported", divergence=told)
+        for at, rule in enumerate(rules)
     )
     expected = replace(told, expected={"unsupported": "grit.open"}, got={"unsupported": "x"})
     other = failed("grit/tree/wrong-feature", divergence=expected)
@@ -275,11 +300,10 @@ def test_unsupported_operation_is_reported_once_instead_of_its_rules() -> None:
     assert advice not in teller().block(other, {})
     outcomes = (*lacking, *GOOD)
     judgement = judge_run(outcomes, fake_book([*rules, "harness.frame.line"]), ("grit",), ())
-    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
+    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[3] == (
         "3 cases fail because the adapter replies `unsupported`: 3 × grit.open; "
         "implement the operation, remove the claim that requires it, or select other cases with -k"
     )
-    assert not any("first:" in line for line in closing_lines(HEADER, outcomes, judgement, "r.jsonl"))
 
 
 def test_rule_selection_reports_other_rules_in_one_line() -> None:
@@ -291,7 +315,7 @@ def test_rule_selection_reports_other_rules_in_one_line() -> None:
         "grit     1 of 1 rules tested, 1 pass; cases: 1 pass   1 fail"
     )
     lines = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
-    assert lines[0] == "these cases also violate rules that were not selected: grit.tree.key-unique"
+    assert lines[0] == "grit.tree.key-unique fails (not selected) in 1 case: grit/tree/other"
     assert "not selected" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]
     out = io.StringIO()
     shown = console(out, Selection(rule=asked))
@@ -316,7 +340,7 @@ def test_unscored_rules_are_listed_as_such() -> None:
     book = RuleBook("0.6", BOOK.rules, {"0.6": (("harness.frame.line", "MUST", "0" * 16),)}, "0" * 64)
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, book, ("grit",), ())
-    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
+    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[1] == (
         "1 rule is newer than spec 0.6 and not scored: 1 fail: grit.tree.key-order"
     )
     assert "not scored: newer than spec 0.6" in Teller(book, {}, HEADER, Path(), 100).block(failed(), {})[0]
@@ -338,7 +362,7 @@ def test_errors_of_one_cause_are_counted() -> None:
 def test_violated_should_is_named() -> None:
     outcomes = (replace(failed(), level="SHOULD"), *GOOD)
     lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")
-    assert lines[0] == "1 SHOULD rule fails: grit.tree.key-order"
+    assert lines[0] == "grit.tree.key-order fails (SHOULD) in 1 case: grit/tree/bad"
 
 
 SKIPPED = replace(GOOD[0], verdict="skip", reason="profile grit is not claimed")

@@ -145,6 +145,24 @@ def test_only_a_rule_outside_the_claims_may_be_skipped(reason: str, conforms: bo
     assert judge_run([ALL_GOOD[0], skipped, ALL_GOOD[2]], BOOK, ("grit",), ()).conforms == {"grit": conforms}
 
 
+@pytest.mark.parametrize(("features", "conforms"), [(("flow.pure",), {"flow.pure": True}), ((), {})])
+def test_feature_without_a_profile_is_judged_by_itself(features: tuple[str, ...], conforms: dict[str, bool]) -> None:
+    rules = ["flow.expr.a", "harness.frame.line"]
+    book = fake_book(rules)
+    judged = judge_run([outcome("flow/expr/x", rules=("flow.expr.a",)), ALL_GOOD[2]], book, (), features)
+    assert (judged.conforms, judged.exit) == (conforms, 0 if conforms else 3)
+    failed = [outcome("flow/expr/x", "fail", rules=("flow.expr.a",)), ALL_GOOD[2]]
+    assert judge_run(failed, book, (), ("flow.pure",)).conforms == {"flow.pure": False}
+
+
+def test_rule_of_an_included_feature_is_required() -> None:
+    """A profile that includes a feature is not judged without its rules, whether the feature is named or not."""
+    rule = replace(BOOK.rules[RULE], id="flow.expr.a", needs=("flow.pure",))
+    book = replace(BOOK, rules={"flow.expr.a": rule})
+    other = outcome("flow/expr/y", rules=("flow.expr.b",))
+    assert judge_run([other], book, ("flow",), ()).conforms == {"flow": False}
+
+
 def test_profile_selected_alone_must_have_run_a_case() -> None:
     alone = judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(wanted=("wit",), whole=False, complete=True))
     assert (alone.conforms, alone.exit) == ({}, 3)

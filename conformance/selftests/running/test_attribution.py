@@ -5,28 +5,29 @@ Each planted fault is an entry of ``mutants/``; the cases are those that once re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
-from itertools import combinations
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.cases import CaseStep
-from gritstone_conformance.judge import Difference
+from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.relying import relying
-from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.reporting.conclusions import closing_lines
-from gritstone_conformance.reporting.messages import smallest_of_each
-from gritstone_conformance.results.dependencies import DEPENDENCIES, linked, root_causes
+from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.outcomes import Divergent, Outcome
+from gritstone_conformance.results.repeated_replies import linked
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.attribution import attributed_rule
+from gritstone_conformance.running.attribution import attributed_rule, rule_alone
 from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fakes.runs import run as run_fake
 from selftests.fakes.subject import Answer, FakeSubject
 from selftests.reporting.test_messages import BOOK, HEADER, failed
@@ -47,6 +48,9 @@ PLANTED = (
     ("a-receipt-is-queued-behind-nothing", "runtime/receipt/sent-cbor", "runtime.receipt.form"),
     ("a-failure-leaves-no-mark", "runtime/fail/bad-steps-cbor", "runtime.fail.mark"),
     ("a-tombstone-of-a-bundle-erases", "grit/erase/not-over-bytes-framed", "grit.bundle.no-erase"),
+    ("flow-a-cycle-is-no-defect", "flow/check/graphs", "flow.check.defects"),
+    ("flow-a-guard-without-an-exit-holds", "flow/check/graphs", "flow.check.guard"),
+    ("limit-is-one-late", "harness/hello/later-offers", "grit.object.size-limit"),
 )
 
 
@@ -56,15 +60,6 @@ def test_planted_fault_is_reported_under_its_rule(run: Run, fault: str, case: st
     assert code == 1, out
     outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
     assert {outcome.rule for outcome in outcomes if outcome.verdict == "fail"} == {rule}, out
-
-
-def test_rules_that_depend_on_a_missing_mark_name_its_rule(run: Run) -> None:
-    run(*verify(mutant("a-failure-leaves-no-mark"), "-k", "runtime/fail/*-framed", "--quiet"))
-    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
-    failures = {outcome.rule: outcome.depends_on for outcome in outcomes if outcome.verdict == "fail"}
-    assert len(failures) > 2
-    assert failures.pop("runtime.fail.mark") is None
-    assert set(failures.values()) == {"runtime.fail.mark"}
 
 
 def test_encoder_that_keeps_the_header_order_returns_valid_ids(run: Run) -> None:
@@ -153,52 +148,133 @@ def test_passing_case_runs_no_control() -> None:
     assert found["grit/tree/x"].verdict == "pass"
 
 
-def causes(rules: Iterable[str]) -> dict[str, str]:
-    return root_causes((rule.split(".")[0], rule) for rule in rules)
+def again(name: str, rule: str, steps: int, **members: Json) -> Outcome:
+    told = Divergent(steps - 1, "grit.get", "/bytes", "AA", "BB", steps, {"store": "s", "id": "0f"})
+    return failed(name, rule=rule, divergence=replace(told, **members))
 
 
-@pytest.mark.rule("suite.report.depends")
-def test_failure_names_the_failed_rule_it_depends_on() -> None:
-    base, above = failed(), failed("runtime/route/x", rule="runtime.route.sent")
-    both = linked((above, base))
-    assert [outcome.depends_on for outcome in both] == ["grit.tree.key-order", None]
+@pytest.mark.rule("suite.report.follows")
+def test_failure_with_the_same_reply_names_the_rule_of_the_smallest_case() -> None:
+    small, large = again("grit/blob/x", "grit.blob.any", 2), again("grit/tree/x", "grit.tree.key-order", 3)
+    both = linked((large, small))
+    assert [outcome.may_follow_from for outcome in both] == ["grit.blob.any", None]
     assert [outcome.verdict for outcome in both] == ["fail", "fail"]
-    assert [outcome.depends_on for outcome in linked((above,))] == [None]
-    assert smallest_of_each(both) == [both[1], both[0]]
     lines = closing_lines(HEADER, both, judge_run(both, BOOK, ("grit",), ()), "r.jsonl")
-    assert "fix grit.tree.key-order first: 1 failed rule depends on it: runtime.route.sent" in lines
-    assert "2 rules fail (1 depends on another failed rule), 0 errors" in lines[-1]
+    assert lines[-1].startswith("2 rules fail, 0 errors")
+    assert Outcome.from_json(both[0].to_json()) == both[0]
+    shown = Teller(BOOK, {}, HEADER, Path(), 100).block(both[0], {})
+    assert "  may follow   from grit.blob.any, which failed with the same reply to the same request" in shown
+    assert "grit.blob.any" not in shown[0]
 
 
-def test_chain_of_dependencies_ends_at_its_lowest_rule() -> None:
-    chain = ["runtime.collect.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
-    assert causes(chain) == {
-        "runtime.collect.seen": "wit.proposal.valid",
-        "runtime.fail.mark": "wit.proposal.valid",
-    }
-    assert causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
-    assert causes(["runtime.release.resume", "runtime.receipt.form"]) == {
-        "runtime.release.resume": "runtime.receipt.form"
-    }
+@pytest.mark.rule("suite.report.follows")
+@pytest.mark.parametrize(
+    "members",
+    [{"args": {"store": "s", "id": "10"}}, {"got": "CC"}, {"path": "/other"}, {"op": "grit.put"}, {"expected": "DD"}],
+    ids=str,
+)
+def test_failure_with_another_request_or_reply_follows_from_nothing(members: dict[str, Json]) -> None:
+    small, large = again("grit/blob/x", "grit.blob.any", 2), again("grit/tree/x", "grit.tree.key-order", 3, **members)
+    assert [outcome.may_follow_from for outcome in linked((large, small))] == [None, None]
 
 
-def test_failure_in_a_higher_profile_is_not_a_cause() -> None:
-    failures = [("runtime", "runtime.collect.seen"), ("runtime", "wit.proposal.valid")]
-    assert root_causes(failures) == {}
-    assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.collect.seen": "wit.proposal.valid"}
+@pytest.mark.rule("suite.report.follows")
+def test_arguments_that_were_cut_are_no_evidence() -> None:
+    cut = {"args": {"bytes": "AA…9999 characters…BB"}}
+    small, large = (
+        again("grit/blob/x", "grit.blob.any", 2, **cut),
+        again("grit/tree/x", "grit.tree.key-order", 3, **cut),
+    )
+    assert [outcome.may_follow_from for outcome in linked((large, small))] == [None, None]
 
 
-def test_every_glob_of_the_dependencies_matches_a_rule() -> None:
-    rules = load_rules().rules
-    for bases, above in DEPENDENCIES:
-        for glob in (*bases, *above):
-            assert any(fnmatchcase(rule, glob) for rule in rules), glob
-        levels = {rules[rule].level for rule in rules for glob in bases if fnmatchcase(rule, glob)}
-        assert levels == {"MUST"}, bases
+@pytest.mark.rule("suite.report.follows")
+def test_independent_faults_are_not_said_to_follow(run: Run) -> None:
+    run(*verify(mutant("a-failure-leaves-no-mark"), "-k", "runtime/fail/*-framed", "--quiet"))
+    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
+    failures = [outcome for outcome in outcomes if outcome.verdict == "fail"]
+    assert len({outcome.rule for outcome in failures}) > 2
+    for outcome in failures:
+        same = {each.rule for each in failures if _wrong_reply(each) == _wrong_reply(outcome)}
+        assert outcome.may_follow_from in {None, *same} - {outcome.rule}
 
 
-def test_rule_dependencies_have_no_cycle_of_two() -> None:
-    bases = [
-        rule for rule in load_rules().rules for globs, _ in DEPENDENCIES if any(fnmatchcase(rule, g) for g in globs)
-    ]
-    assert all(len(causes(pair)) < 2 for pair in combinations(bases, 2))
+def _wrong_reply(outcome: Outcome) -> Json:
+    told = outcome.divergence
+    return None if told is None else [told.op, told.args, told.path, told.expected, told.got]
+
+
+def checked(rule: str, wanted: list[list[str]], got: Json) -> str:
+    step = CaseStep("flow.check", {}, {"ok": {"defects": wanted}})
+    reply = Ok({"defects": got}) if isinstance(got, list) else got
+    difference = compare(step.expect, reply, {})
+    assert difference is not None
+    found = attributed_rule(rule, step, difference)
+    assert attributed_rule(found, step, difference) == found, "the attribution is final"
+    return found
+
+
+def test_defect_that_is_missing_decides_which_rule_is_violated() -> None:
+    guard, cycle, shape = ["a", "guard"], ["b", "cycle"], ["", "shape"]
+    assert checked("flow.check.guard", [guard, cycle], [guard]) == "flow.check.defects"
+    assert checked("flow.check.guard", [cycle], []) == "flow.check.defects"
+    assert checked("flow.check.guard", [guard, cycle], [cycle]) == "flow.check.guard"
+    assert checked("flow.check.guard", [guard, cycle], []) == "flow.check.guard"
+    assert checked("flow.check.defects", [cycle], [guard, cycle]) == "flow.check.guard"
+    assert checked("flow.check.total", [cycle], [cycle, cycle]) == "flow.check.defects"
+    assert checked("flow.check.defects", [cycle], Refused("invalid")) == "flow.check.total"
+    assert checked("flow.check.closed", [shape], []) == "flow.check.closed", "a narrower rule than the list"
+
+
+def alone(rule: str, op: str, data: bytes, expect: dict[str, Json], reply: Reply) -> str:
+    step = CaseStep(op, {"format": "framed-sha256", "bytes": encode_bytes(data)}, expect)
+    difference = compare(expect, reply, {})
+    assert difference is not None
+    return rule_alone(rule, step, difference, Limits(object_bytes=1 << 20))
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_rule_on_earlier_requests_is_not_blamed_without_any() -> None:
+    later, large, blob = "harness.hello.in-force", bytes((1 << 20) + 1), FRAMED_SHA256.encode(Blob((), b"x"))
+    exhausted, done = {"refused": "exhausted"}, {"ok": {"id": "0" * 64}}
+    assert alone(later, "grit.id", large, exhausted, Ok({"id": "1" * 64})) == "grit.object.size-limit"
+    assert alone(later, "grit.id", blob, done, Ok({"id": "1" * 64})) == "grit.id.whole"
+    assert alone(later, "grit.decode", b"tree 1\0", {"refused": "malformed"}, Ok({})) != later
+    assert alone("harness.frame.limit", "grit.id", blob, done, Ok({"id": "1" * 64})) == "harness.frame.limit"
+    assert alone(later, "grit.put", blob, done, Ok({"id": "1" * 64})) == later
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_shrunk_case_violates_the_rule_of_its_failure() -> None:
+    """Without the first request the second one has another fault, with the same signature."""
+    asked: list[str] = []
+
+    def answer(op: str, args: dict[str, Json]) -> Answer:
+        asked.append(op)
+        if op == "ping":
+            return Ok({})
+        places = "ac" if "ping" in asked[-2:] else "zb"
+        return Ok({"defects": [[places[0], "cycle"], [places[1], "guard"]]})
+
+    def body(trial: Trial) -> None:
+        trial.expect("ping", {}, {"ok": {}})
+        trial.expect("flow.check", {}, {"ok": {"defects": [["a", "cycle"], ["b", "guard"]]}})
+
+    checks = Property("grit/tree/x", ("flow.check.guard",), body)
+    outcome = run_fake(FakeSubject(answer), properties=[checks])["grit/tree/x"]
+    assert outcome.divergence is not None
+    assert (outcome.rule, outcome.divergence.steps) == ("flow.check.guard", 2)
+
+
+@pytest.mark.rule("suite.shrink.rule")
+def test_saved_case_fails_by_the_rule_of_the_failure(tmp_path: Path) -> None:
+    def body(trial: Trial) -> None:
+        with relying(trial, lambda: None, "nothing", rule="grit.blob.any"):
+            trial.expect("grit.id", {"n": 1}, {"ok": {"id": 2}}, rule="grit.id.whole")
+
+    item = Property("grit/tree/x", ("a.b.c",), body)
+    outcome = run_fake(FakeSubject(lambda op, args: Ok({"id": 1})), properties=[item], home=tmp_path)["grit/tree/x"]
+    assert outcome.rule == "grit.blob.any"
+    (case,) = read_vector_file(tmp_path / str(outcome.found)).cases
+    again = run_fake(FakeSubject(lambda op, args: Ok({"id": 1})), [case])[case.name]
+    assert (again.verdict, again.rule) == ("fail", outcome.rule)

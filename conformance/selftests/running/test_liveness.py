@@ -7,6 +7,7 @@ Spec: :rule:`suite.deadline.each`, :rule:`suite.liveness.three`, :rule:`suite.li
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -119,25 +120,28 @@ def test_neither_traffic_nor_silence_blocks_the_suite(tmp_path: Path, name: str)
     subject.kill()
 
 
+HUNG, LATE = SubjectFault("hung:blocked", "no reply"), SubjectFault("late", "after 6 s")
 Feed = Callable[[Breaker], None]
 """One request to an implementation, as it is reported to the breaker."""
 
 
 def hangs(breaker: Breaker) -> None:
-    breaker.note_silence("grit.get")
+    breaker.note_silence("grit.get", HUNG)
 
 
 def is_late(breaker: Breaker) -> None:
-    breaker.note_silence("grit.get", late=True)
+    breaker.note_silence("grit.get", LATE)
 
 
-def hangs_in_one_operation(breaker: Breaker) -> None:
+def hangs_everywhere(breaker: Breaker) -> None:
     breaker.note_reply("ping")
-    breaker.note_silence("grit.get")
+    breaker.note_silence(f"grit.{len(breaker.given_up)}", HUNG)
 
 
 def dies(breaker: Breaker) -> None:
     breaker.note_hello(good=True)
+    breaker.note_reply("ping")
+    breaker.note_death(f"grit.{breaker.restarts}", SubjectFault("dead:exit-3", "stderr is empty"))
     breaker.note_restart()
 
 
@@ -146,9 +150,7 @@ def never_says_hello(breaker: Breaker) -> None:
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-@pytest.mark.parametrize(
-    ("feed", "most"), [(hangs, 3), (is_late, 10), (hangs_in_one_operation, 5), (dies, 100), (never_says_hello, 2)]
-)
+@pytest.mark.parametrize(("feed", "most"), [(hangs, 3), (hangs_everywhere, 6), (dies, 103), (never_says_hello, 2)])
 def test_breaker_opens_and_reports_the_reason(feed: Feed, most: int) -> None:
     breaker = Breaker()
     for number in range(most):
@@ -157,25 +159,58 @@ def test_breaker_opens_and_reports_the_reason(feed: Feed, most: int) -> None:
     assert breaker.reason
 
 
+@pytest.mark.rule("suite.liveness.others")
+@pytest.mark.parametrize(("fault", "most"), [(HUNG, 3), (LATE, 10)])
+def test_operation_that_keeps_breaking_is_given_up_alone(fault: SubjectFault, most: int) -> None:
+    breaker = Breaker()
+    for number in range(most):
+        assert breaker.unsent("grit.get") is None, number
+        breaker.note_reply("ping")
+        breaker.note_silence("grit.get", fault)
+    assert breaker.reason is None
+    assert breaker.unsent("ping") is None
+    unsent = breaker.unsent("grit.get")
+    assert unsent is not None
+    assert (unsent.cause, unsent.sent) == (fault.cause, False)
+    assert unsent.detail == (
+        f"not sent: {most} requests of grit.get broke, and 0 were answered; the last: {fault.detail}"
+    )
+
+
+@pytest.mark.rule("suite.liveness.others")
+def test_operation_that_breaks_after_another_was_given_up_is_given_up_at_once() -> None:
+    breaker = Breaker()
+    for _ in range(3):
+        breaker.note_silence("grit.get", HUNG)
+        breaker.note_reply("ping")
+    for op in ("grit.has", "grit.cas", "grit.put"):
+        for _ in range(20):
+            breaker.note_reply("ping")
+        breaker.note_silence(op, HUNG)
+    assert breaker.given_up == {"grit.get", "grit.has", "grit.cas", "grit.put"}
+    assert breaker.reason is None
+
+
 @pytest.mark.rule("suite.liveness.bounded")
 def test_occasional_failures_do_not_open_the_breaker() -> None:
     breaker = Breaker()
     for _ in range(50):
         for _ in range(20):
             breaker.note_reply("grit.get")
-        breaker.note_silence("grit.get")
+        breaker.note_silence("grit.get", HUNG)
     assert breaker.reason is None
 
 
 @pytest.mark.rule("suite.liveness.bounded")
 def test_abandoned_implementation_is_not_restarted(tmp_path: Path) -> None:
     subject = start_script(
-        tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.1, grace=0.0)
+        tmp_path, "if op.startswith('no.reply'):\n    time.sleep(600)\n", Brisk(deadline_scale=0.1, grace=0.0)
     )
-    for _ in range(10):
-        subject.ask_each([PING, ("no.reply", {})])
-    assert subject.given_up == "5 requests hung, and 5 were answered"
-    with pytest.raises(SubjectFault, match="5 requests hung, and") as caught:
+    for number in range(10):
+        subject.ask_each([PING, (f"no.reply.{number}", {})])
+    assert subject.given_up is not None
+    assert re.search(r"the last: hung:\w+: no reply to no\.reply\.5 in ", subject.given_up), subject.given_up
+    with pytest.raises(SubjectFault, match=r"no\.reply\.5 broke after no\.reply\.0, ") as caught:
         subject.spawn()
     assert caught.value.cause == "not-run"
 

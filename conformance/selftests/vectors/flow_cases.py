@@ -33,7 +33,7 @@ from selftests.vectors.flow_texts import FlowVector, text_vectors
 __all__ = ["flow_files"]
 
 _BYTES: Final = ("program", "policy", "input", "env", "template", "trace")
-_REQUIRES: Final = Requires((), ("flow.executor",), ("wit",))
+_REQUIRES: Final = Requires((), ("flow.pure",))
 _MEASURES: Final = Requires((), ("flow.executor", "flow.metrics"), ("wit",))
 
 

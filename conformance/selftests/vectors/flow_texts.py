@@ -248,6 +248,9 @@ _EXPRESSIONS: Final[dict[str, dict[str, tuple[str, Any]]]] = {
         "groups-33": ("(" * 33 + "True" + ")" * 33, "exhausted"),
         "nots-32": ("not " * 32 + "True", True),
         "nots-33": ("not " * 33 + "True", "exhausted"),
+        "groups-32-not-in": ("(" * 32 + "4 not in $input.l" + ")" * 32, True),
+        "nots-32-not-in": ("not " * 32 + "4 not in $input.l", True),
+        "nots-33-not-in": ("not " * 33 + "4 not in $input.l", "exhausted"),
     },
     "expr.total": {
         "class": ("has $input.__class__", False),

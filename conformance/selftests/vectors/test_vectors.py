@@ -316,6 +316,7 @@ FLOWS = {  # other processes, kills, times, and what is the same in many runs of
     "flow.perf.slope",
     "flow.step.environment",
     "flow.step.transcodes",
+    "flow.timer.kept",
 }
 
 

@@ -57,17 +57,33 @@ def hello_args() -> str:
     ],
 )
 def test_readme_program_judges_codecs(codec: str, code: int, last: str, tmp_path: Path) -> None:
+    topics = ("id", "tree", "tree.reject", "cas", "cas.reject")
+    ran = run_program(codec, topics, tmp_path)
+    assert re.fullmatch(last, ran.stdout.splitlines()[-1]), ran.stdout[-500:] + ran.stderr
+    assert ran.returncode == code
+
+
+def test_readme_program_makes_directories_and_files(tmp_path: Path) -> None:
+    ran = run_program(
+        REFERENCE, ("store", "store.reject", "erase"), tmp_path, '"features": {"durable", "files", "erase", "damage"}'
+    )
+    assert re.fullmatch(r"\d{2,} pass, 0 fail, \d+ skip", ran.stdout.splitlines()[-1]), ran.stdout[-500:] + ran.stderr
+
+
+def run_program(
+    codec: str, topics: tuple[str, ...], tmp_path: Path, features: str = '"features": set()'
+) -> subprocess.CompletedProcess[str]:
+    """Run the program of the README with an implementation that has some features."""
     program = re.search(
         r"^```python\n(.*?)^```", (CHECKOUT / "vectors/README.md").read_text(), re.DOTALL | re.MULTILINE
     )
     assert program is not None
-    (tmp_path / "run.py").write_text(program[1])
+    assert program[1].count('"features": set()') == 1
+    (tmp_path / "run.py").write_text(program[1].replace('"features": set()', features))
     (tmp_path / "my_codec.py").write_text(codec.replace("HELLO_ARGS", hello_args()))
     (tmp_path / "vectors/grit").mkdir(parents=True)
-    for topic in ("id", "tree", "tree.reject", "cas", "cas.reject"):
+    for topic in topics:
         shutil.copy(CHECKOUT / f"vectors/grit/{topic}.json", tmp_path / "vectors/grit")
-    ran = subprocess.run(
+    return subprocess.run(
         [sys.executable, "run.py", "vectors"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
-    assert re.fullmatch(last, ran.stdout.splitlines()[-1]), ran.stdout[-500:] + ran.stderr
-    assert ran.returncode == code

@@ -1,7 +1,7 @@
 """Calls of tools: what a function gets, and what it returns.
 
-A tool is a function. It gets the arguments of the call by name. A parameter with the annotation ``Call`` gets the call
-itself, for example for its key::
+A tool is a function, and asynchronous if it returns something awaitable. It gets the arguments of the call by name. A
+parameter with the annotation ``Call`` gets the call itself, for example for its key::
 
     def refund(call: Call, order: str, amount: int):
         return payments.refund(order, amount, idempotency_key=call.key.hex())
@@ -14,20 +14,20 @@ Spec: ``flow/calls``.
 
 from __future__ import annotations
 
-import inspect
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from gritstone.errors import Exhausted, Malformed, Missing
+from gritstone.exact import exact
 from gritstone.flow.forms import is_name
 from gritstone.flow.shapes import RESULTS
-from gritstone.flow.values import Ref, Value, encode_value
+from gritstone.flow.values import Ref, Value, decode_value, encode_value
+from gritstone.foreign import is_coroutine_function, parameters_of, text_of
 from gritstone.grit.objects import ObjectId
 
-__all__ = ["PENDING", "Bound", "Call", "Reply", "Result", "ToolError", "bind", "failure_reply", "reply_of"]
+__all__ = ["PENDING", "Bound", "Call", "Reply", "Result", "ToolError", "bind", "failure_reply", "reply_of", "unusable"]
 
 _MOST_CLASS_BYTES = 64
 _MOST_TEXT = 2_000  # characters of the text of an error
@@ -109,6 +109,10 @@ class ToolError(Exception):
         usage: the tokens that the call counts; None for the cost of the policy.
     """
 
+    kind: str = "tool"  # also of a subclass that does not call this constructor
+    retry: bool = False
+    usage: int | None = None
+
     def __init__(self, kind: str, text: str = "", *, retry: bool = False, usage: int | None = None) -> None:
         super().__init__(text or kind)
         self.kind = kind
@@ -136,7 +140,9 @@ class Reply:
 
     def encoding(self, attempt: int) -> bytes:
         """Return the encoding of the result of an attempt."""
-        return (attempt == 1 and self.first) or encode_value({"attempt": attempt, **self.members})
+        if not self.first:
+            return encode_value({"attempt": attempt, **self.members})
+        return self.first if attempt == 1 else encode_value({**decode_value(self.first), "attempt": attempt})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +151,18 @@ class Bound:
 
     Attributes:
         function: the function.
-        is_async: whether it is a coroutine function.
+        is_coroutine_function: whether a call of it only makes a coroutine.
         parameter: the parameter that gets the call; None if there is none.
         is_positional: whether that parameter has no name for callers.
     """
 
     function: Callable[..., Any]
-    is_async: bool
+    is_coroutine_function: bool
     parameter: str | None
     is_positional: bool = False
 
     def start(self, call: Call) -> Any:
-        """Call the function; return what it returns, a coroutine if it is one."""
+        """Call the function; return what it returns, which may be awaitable."""
         if self.parameter is None:
             return self.function(**call.args)
         if self.is_positional:
@@ -172,17 +178,15 @@ def bind(function: Callable[..., Any]) -> Bound:
     """
     if not callable(function):
         raise TypeError(f"a tool is a function, got {type(function).__name__}")
-    code = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
-    is_async = inspect.iscoroutinefunction(inspect.unwrap(code))
+    makes_coroutine = is_coroutine_function(function)
     try:
-        parameters = inspect.signature(function).parameters
-        hints = typing.get_type_hints(code)
-    except (TypeError, ValueError, NameError):
-        return Bound(function, is_async, None)
-    for name, parameter in parameters.items():
-        if hints.get(name, parameter.annotation) in (Call, "Call"):
-            return Bound(function, is_async, name, parameter.kind is inspect.Parameter.POSITIONAL_ONLY)
-    return Bound(function, is_async, None)
+        parameters = parameters_of(function)
+    except (TypeError, ValueError):
+        parameters = []
+    for one in parameters:
+        if one.annotation in (Call, "Call"):
+            return Bound(function, makes_coroutine, one.name, one.kind is one.POSITIONAL_ONLY)
+    return Bound(function, makes_coroutine, None)
 
 
 def reply_of(value: object) -> Reply:
@@ -194,13 +198,13 @@ def reply_of(value: object) -> Reply:
     result = value if isinstance(value, Result) else Result(value)
     members: dict[str, Value] = {"outcome": "ok", "value": result.value}
     if result.usage is not None:
-        members["usage"] = result.usage
+        members["usage"] = exact(result.usage)
     try:
         first = encode_value({"attempt": 1, **members})  # all attempts have a number of one byte
     except (Malformed, Exhausted, RecursionError) as refusal:
-        return _unusable(str(refusal)[:_MOST_TEXT])
+        return unusable(str(refusal))
     problem = _problem(members, result.refs)
-    return Reply("ok", members, dict(result.refs), first=first) if problem is None else _unusable(problem)
+    return Reply("ok", members, dict(result.refs), first=first) if problem is None else unusable(problem)
 
 
 def _problem(members: dict[str, Value], refs: object) -> str | None:
@@ -213,36 +217,36 @@ def _problem(members: dict[str, Value], refs: object) -> str | None:
 
 
 def failure_reply(error: BaseException) -> Reply:
-    """Return the reply for an exception that a tool has raised."""
-    text = _text_of(error)
+    """Return the reply for an exception that a tool has raised, of whatever class."""
+    text = text_of(error, _MOST_TEXT)
+    try:
+        return _failure_reply(error, text)
+    except BaseException:  # noqa: BLE001 - the exception is of a foreign class, whose members may raise, too
+        return Reply("error", _error("error", retry=False), text=text)
+
+
+def _failure_reply(error: BaseException, text: str) -> Reply:
     if isinstance(error, ToolError):
         members = _error(_class_of(error.kind, "tool"), retry=error.retry is True)
-        if type(error.usage) is int:
-            members["usage"] = error.usage
-        return Reply("error", members, text=text) if RESULTS["error"]({"attempt": 1, **members}) else _unusable(text)
+        usage = exact(error.usage)
+        if type(usage) is int:
+            members["usage"] = usage
+        return Reply("error", members, text=text) if RESULTS["error"]({"attempt": 1, **members}) else unusable(text)
     return Reply(
         "error", _error(_class_of(type(error).__name__, "error"), retry=isinstance(error, _RETRIED)), text=text
     )
 
 
-def _unusable(text: str) -> Reply:
-    return Reply("error", _error("value", retry=False), text=text)
-
-
-def _text_of(error: BaseException) -> str:
-    """Return the type and the text of an exception, cut, and without lone surrogates."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - the text is that of a foreign class
-        text = type(error).__name__
-    return text[:_MOST_TEXT].encode("utf-8", "replace").decode()
+def unusable(text: str) -> Reply:
+    """Return the reply for a result that cannot be stored."""
+    return Reply("error", _error("value", retry=False), text=text[:_MOST_TEXT].encode("utf-8", "replace").decode())
 
 
 def _class_of(kind: object, default: str) -> str:
     """Return the class of an error as a text of 1 to 64 bytes."""
     if not isinstance(kind, str):
         return default
-    data = kind.encode("utf-8", "replace")[:_MOST_CLASS_BYTES]
+    data = exact(kind).encode("utf-8", "replace")[:_MOST_CLASS_BYTES]
     return data.decode("utf-8", "ignore") or default
 
 

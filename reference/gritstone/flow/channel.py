@@ -5,6 +5,8 @@ Spec: ``flow/messages``; :rule:`runtime.agent.mail`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gritstone.flow.standing import Open
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.letters import Letter
@@ -21,10 +23,12 @@ class Channel:
         status: its status.
         letters: its unread messages, oldest first.
         done: those of them that need nothing any more.
+        answered: those whose answer is not stored yet.
         open: what the flow waits for.
+        deadlines: the deadlines of the open timers, by packet; see ``deadlines``.
     """
 
-    __slots__ = ("done", "flow", "letters", "open", "status", "tip")
+    __slots__ = ("answered", "deadlines", "done", "flow", "letters", "open", "status", "tip")
 
     def __init__(self, flow: ObjectId) -> None:
         self.flow = flow
@@ -32,7 +36,9 @@ class Channel:
         self.status = ""
         self.letters: list[Letter] = []
         self.done: set[ObjectId] = set()
+        self.answered: set[ObjectId] = set()
         self.open = Open({}, frozenset())
+        self.deadlines: Mapping[ObjectId, int] = {}
 
     def cursor(self) -> ObjectId | None:
         """Return the last message before the first one that is not done."""

@@ -16,48 +16,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
-from gritstone.flow.drawing import mermaid, svg
+from gritstone.command_line import Failed, opened, run_command, say
+from gritstone.errors import Missing
+from gritstone.files import replacing
+from gritstone.flow.drawing import mermaid
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import write_json
+from gritstone.flow.json_form import show_json
 from gritstone.flow.program import Defects, Policy, Program, read_file
 from gritstone.flow.standing import Outcome, Status, Stored, find_flow, flows_of
 from gritstone.flow.values import Value, encode_value, in_key_order, names_of_refs
-from gritstone.grit.formats import FORMATS
-from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 
 __all__ = ["main"]
 
 _SHORT = 12
-_LONGEST = 400
 _DIGITS = frozenset("0123456789abcdef")
 _INTERVAL_S = 0.5
-
-
-class _Failed(GritstoneError):  # noqa: N818 - not an error of the command
-    """A finding that is not a success, for example a flow that has failed; everything is printed already."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(argv)
+    return run_command("gritstone flow", _with_defects, options)
+
+
+def _with_defects(options: argparse.Namespace) -> None:
+    """Run a command; print the defects of a program on standard output, one a line."""
     try:
         options.run(options)
-    except _Failed:
-        return 1
     except Defects as found:
         for defect in found.defects:
-            print(defect)
-        return 1
-    except (Refusal, GritstoneError, OSError, ModuleNotFoundError) as error:
-        print(f"gritstone flow: {str(error)[:_LONGEST]}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+            say(str(defect))
+        raise Failed("the program has defects") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,10 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         one = add(name, function, text)
         one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
         one.add_argument("flow", type=_prefix, metavar="FLOW", help="the id, or its first digits")
-    graph = add("graph", _graph, "draw a program, or the way of a flow through its program")
+    graph = add("graph", _graph, "draw a program, or the way of a flow through its program, as a Mermaid text")
     graph.add_argument("program", type=Path, metavar="PROGRAM", help="a program file, or the folder of a store")
     graph.add_argument("flow", type=_prefix, nargs="?", metavar="FLOW", help="the id, if a folder is named")
-    graph.add_argument("--svg", action="store_true", help="write an SVG image, not Mermaid")
     graph.add_argument("--output", type=Path, metavar="FILE", help="write to a file, not to standard output")
     return parser
 
@@ -127,26 +118,6 @@ def _named(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-@contextmanager
-def _opened(directory: Path, *, create: bool = False) -> Iterator[Store]:
-    """Open the store of a directory, of either format."""
-    store = None
-    is_new = create and not directory.exists()
-    for format_ in FORMATS.values():
-        try:
-            store = open_durable(directory, format_, create=is_new)
-            break
-        except Rejected as refusal:
-            if refusal.code != "format":
-                raise
-    if store is None:
-        raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 # --- programs ----------------------------------------------------------------------------------------------
 
 
@@ -160,7 +131,7 @@ def _documents(options: argparse.Namespace) -> tuple[Program, Policy, Value, dic
 def _check(options: argparse.Namespace) -> None:
     program, policy, value, refs = _documents(options)
     program.require(policy, value, refs=refs.keys() or names_of_refs(value))
-    print(f"{options.program}: no defects")
+    say(f"{options.program}: no defects")
 
 
 def _tools(word: str | None) -> Mapping[str, Callable[..., Any]]:
@@ -183,15 +154,15 @@ def _run(options: argparse.Namespace) -> None:
     program, policy, value, refs = _documents(options)
     tools = _tools(options.tools)
     program.require(policy, value, refs=refs)
-    with _opened(options.store, create=True) as store, Host(store, tools=tools, policy=policy) as host:
+    with opened(options.store, create=True) as store, Host(store, tools=tools, policy=policy) as host:
         known = _interrupted(store, program, value, options.name) if refs else None
         flow = host.start(program, input=value, refs=refs, name=options.name) if known is None else host.flow(known)
-        print(f"flow {flow.id.hex()}", file=sys.stderr)
+        say(f"flow {flow.id.hex()}", error=True)
         try:
             outcome = _follow(flow, options)
         except TimeoutError:
-            print(f"the time is over; the flow stays in the store: {_line(flow.status())}", file=sys.stderr)
-            raise _Failed("the time is over") from None
+            say(f"the time is over; the flow stays in the store: {_line(flow.status())}", error=True)
+            raise Failed("the time is over") from None
     _print_outcome(outcome)
 
 
@@ -216,15 +187,15 @@ def _follow(flow: Flow, options: argparse.Namespace) -> Outcome:
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     if not options.quiet and deadline is None:
         for event in flow.watch():
-            print(write_json(event), flush=True)
+            say(show_json(event))
     return flow.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
 def _print_outcome(outcome: Outcome) -> None:
     members = {"status": outcome.status, "output": outcome.output, "failure": outcome.failure}
-    print(write_json({name: value for name, value in members.items() if value is not None}))
+    say(show_json({name: value for name, value in members.items() if value is not None}))
     if not outcome.succeeded:
-        raise _Failed(outcome.status)
+        raise Failed(outcome.status)
 
 
 # --- flows of a store --------------------------------------------------------------------------------------
@@ -238,61 +209,63 @@ def _line(status: Status) -> str:
 
 def _list(options: argparse.Namespace) -> None:
     count = 0
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         for stored in flows_of(store):
             count += 1
-            print(_line(stored.status()))
+            say(_line(stored.status()))
     if not count:
-        print("no flows", file=sys.stderr)
+        say("no flows", error=True)
 
 
 @contextmanager
 def _found(options: argparse.Namespace) -> Iterator[Stored]:
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         yield find_flow(store, options.flow)
 
 
 def _trace(options: argparse.Namespace) -> None:
     with _found(options) as stored:
         for event in stored.trace():
-            print(write_json(event))
+            say(show_json(event))
 
 
 def _replay(options: argparse.Namespace) -> None:
     with _found(options) as stored:
         steps, differs = stored.replay()
     if differs is not None:
-        print(f"step {differs} of {steps} is not the result of the transition")
-        raise _Failed("the history differs")
-    print(f"{steps} steps, all equal")
+        say(f"step {differs} of {steps} is not the result of the transition")
+        raise Failed("the history differs")
+    say(f"{steps} steps, all equal")
 
 
 def _graph(options: argparse.Namespace) -> None:
     if options.program.is_dir():
         if options.flow is None:
             raise Missing("a folder needs the id of a flow", rule="flow.replay.refused")
-        with _opened(options.program) as store:
+        with opened(options.program) as store:
             stored = find_flow(store, options.flow)
             program, trace = stored.program(), stored.trace()
     else:
         program, trace = Program.load(options.program).value, []
-    text = (svg if options.svg else mermaid)(program, trace)
+    text = mermaid(program, trace)
     if options.output is None:
-        sys.stdout.write(text)
+        for line in text.splitlines():
+            say(line)
     else:
-        options.output.write_text(text, "utf-8")
+        with replacing(options.output, private=False) as part:
+            part.file.write(text.encode())
 
 
 def _watch(options: argparse.Namespace) -> None:
     """Print the events of a flow; the store may be open in another process."""
     seen = None
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         while True:
             stored = find_flow(store, options.flow)
             for event in in_key_order(stored.events_after(seen)):
-                print(write_json(event), flush=True)
+                say(show_json(event))
             seen, status = stored.position.step_id, stored.status()
             if status.has_ended:
-                print(_line(status), file=sys.stderr)
+                say(_line(status), error=True)
                 return
             time.sleep(_INTERVAL_S)

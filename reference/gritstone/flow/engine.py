@@ -4,11 +4,14 @@ One round is one update of the store for many flows::
 
     send      one step of the agent: results, events and first cores; mail that was answered is acknowledged
     run       each flow makes its steps, until rest
-    read      flows that have ended are archived
+    read      the deadlines of timers are kept; flows that have ended are archived
     commit
     perform   tools, timers and erasures that the flows asked for; never before the commit
 
 An unread message of a flow to the agent is work that is not done. So a process that was killed finds its work again.
+
+A round for which the store has no space changes nothing. The messages of callers are refused, and the answers of tools
+and timers are sent again later: with every other round, and after a delay.
 
 Spec: ``flow/runtimes``; :rule:`flow.call.once`, :rule:`flow.crash.nothing-lost`, :rule:`runtime.head.before-route`.
 """
@@ -20,11 +23,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeAlias
 
-from gritstone.errors import GritstoneError, Missing, Refusal
+from gritstone.errors import Exhausted, GritstoneError, Missing, Refusal
 from gritstone.flow.begin import is_flow
 from gritstone.flow.channel import Channel
+from gritstone.flow.deadlines import Deadlines
 from gritstone.flow.orders import Order
 from gritstone.flow.performing import Performing
 from gritstone.flow.sending import Sending, archive, confirmed, send_all
@@ -39,6 +43,7 @@ from gritstone.flow.standing import (
 )
 from gritstone.flow.state import TERMINAL
 from gritstone.grit.objects import ObjectId
+from gritstone.runtime.batch import StepBatch
 from gritstone.runtime.letters import letters
 from gritstone.runtime.runtime import Runtime
 from gritstone.runtime.world import World
@@ -49,9 +54,12 @@ __all__ = ["Engine", "Stuck"]
 
 _MOST_SENT = 512  # messages in one round
 _NAMES_OF_ARCHIVED = 6  # references that an update names for one archived flow
-
+_LEAST_DELAY_S, _MOST_DELAY_S = 0.05, 2.0  # until a round is repeated for which there was no space
 
 _log = logging.getLogger(__name__)
+
+_Taken: TypeAlias = tuple[Sending, Future[None] | None]
+"""A message, and what is completed when it is durable; None for the answer of a tool or a timer."""
 
 
 class Stuck(GritstoneError):  # noqa: N818 - not a fault of the caller
@@ -78,7 +86,7 @@ class Engine:
         self.store = runtime.store
         self.channels: dict[ObjectId, Channel] = {}
         self._performing = performing
-        self._queue: deque[tuple[Sending, Future[None] | None]] = deque()
+        self._queue: deque[_Taken] = deque()
         self._orders: list[Order] = []
         self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = asyncio.Event()
@@ -87,9 +95,15 @@ class Engine:
         self._watchers: dict[ObjectId, list[Callable[[], None]]] = {}
         self._rest: list[Future[None]] = []
         self._refused: dict[int, Refusal] = {}
+        self._deadlines = Deadlines()
+        self._unkept: set[ObjectId] = set()  # flows whose deadlines no update had room for
         self._generation = -1  # of the world, when all flows were read
         self._is_closed = False
         self._is_first_look = True  # at the flows of this generation
+        self._sent_in: StepBatch | None = None  # the batch with the messages of this round
+        self._touched: set[ObjectId] = set()  # the flows that made steps in this round
+        self._delay_s = 0.0  # until a round is repeated; 0 if the store had space for the last one
+        self._again: asyncio.TimerHandle | None = None
 
     @property
     def world(self) -> World:
@@ -165,7 +179,7 @@ class Engine:
     # --- rounds ------------------------------------------------------------------------------------------
 
     async def serve(self) -> None:
-        """Work until ``close``. An error of the store ends it, and is raised by all calls that wait."""
+        """Work until ``close``. A failure of the medium ends it, and is raised by all calls that wait."""
         try:
             await self._round()
             while not self._is_closed:
@@ -184,25 +198,74 @@ class Engine:
         taken = [self._queue.popleft() for _ in range(min(_MOST_SENT, len(self._queue)))]
         sendings = [one for one, _ in taken]
         orders, self._orders = self._orders, []
+        self._sent_in, self._touched = None, set()
         self.runtime.refresh()
+        shortage = None
         try:
-            touched = await self.runtime.exchange(lambda: self._send(sendings, orders), self._read)
+            await self.runtime.exchange(lambda: self._send(sendings, orders), self._read)
+        except Exhausted as refusal:
+            shortage = refusal
         except BaseException as error:
             for done in (*(done for _, done in taken), *(order.events for order in orders)):
                 _settle(done, error=error)
             raise
-        for number, (_, done) in enumerate(taken):
-            _settle(done, error=self._refused.get(number))
-        for order in orders:
-            self._end_order(order)
-        for flow in touched or ():
+        self._wait_for_space(shortage)
+        is_stored = shortage is None or (self._sent_in is not None and self._sent_in.is_durable)
+        if is_stored:
+            self._complete(taken, orders)
+        else:
+            self._put_back(taken, orders, shortage)
+        for flow in self._touched:
             self._perform(flow)
         self._answer()
-        if self._queue or self._orders or self._ended:
+        if is_stored and (self._queue or self._orders or self._ended or self._unkept):
             self._wake.set()
+
+    def _wait_for_space(self, shortage: Exhausted | None) -> None:
+        """Take note of whether the store had space for a round, and repeat it later if it had not.
+
+        Parts of a round can be stored: then only a later part was too much, for example the first step of a flow.
+        """
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if shortage is None:
+            self._delay_s = 0.0
+            return
+        if not self._delay_s:
+            _log.warning("the store has no space, and flows wait: %s", shortage)
+        self._delay_s = min(_MOST_DELAY_S, max(_LEAST_DELAY_S, 2 * self._delay_s))
+        self._again = asyncio.get_running_loop().call_later(self._delay_s, self._wake.set)
+        if not self.world.batch.is_empty:
+            self.world.reload()
+        if self.world.generation != self._generation:
+            self._touched = set()
+            self._read_again()
+
+    def _complete(self, taken: Sequence[_Taken], orders: Sequence[Order]) -> None:
+        """Complete the messages and orders of a round that is stored."""
+        for number, (sending, done) in enumerate(taken):
+            refusal, channel = self._refused.get(number), self.channels.get(sending.flow)
+            _settle(done, error=refusal)
+            if refusal is not None and channel is not None and sending.letter is not None:
+                _log.warning("an answer to the flow %s cannot be sent: %s", sending.flow.hex(), refusal)
+                channel.answered.discard(sending.letter)
+        for order in orders:
+            self._end_order(order)
+
+    def _put_back(self, taken: Sequence[_Taken], orders: Sequence[Order], shortage: Exhausted | None) -> None:
+        """Refuse the messages and orders of callers, and send answers of tools and timers again in the next round."""
+        for _, done in taken:
+            _settle(done, error=shortage)
+        for order in orders:
+            _settle(order.events, error=shortage)
+        self._queue.extendleft(one for one in reversed(taken) if one[1] is None)
 
     def _send(self, sendings: Sequence[Sending], orders: Sequence[Order]) -> set[ObjectId]:
         """Send messages and acknowledge what they answer, in the batch; return the flows."""
+        if self.world.generation != self._generation:
+            self._read_again()
+        self._sent_in = self.world.batch
         answered: dict[ObjectId, set[ObjectId]] = {}
         for one in sendings:
             if one.letter is not None:
@@ -234,7 +297,8 @@ class Engine:
     def _read(self, sent_to: set[ObjectId]) -> set[ObjectId]:
         """Read the mail of the flows that made steps, and archive those that have ended; return the flows."""
         world = self.world
-        touched = set(sent_to)
+        touched = sent_to | self._unkept
+        self._unkept = set()
         for sender, tip in world.actor(world.agent).mail.items():
             channel = self.channels.get(sender)
             if sender != world.agent and (channel is None or channel.tip != tip):
@@ -244,24 +308,39 @@ class Engine:
             touched.update(one for one, actor in world.actors.items() if actor.head is not None)
             touched.update(self.channels)
             self._generation = world.generation
+            self._deadlines.load(world)
         for flow in touched:
-            self._read_channel(flow)
-        return touched | self._archive()
+            channel = self._read_channel(flow)
+            if channel is not None and not self._deadlines.keep(world, channel):
+                self._unkept.add(flow)
+        self._touched = touched | self._archive()
+        return self._touched
 
-    def _read_channel(self, flow: ObjectId) -> None:
+    def _read_again(self) -> None:
+        """Forget what was read of a batch that was dropped; the next ``_read`` looks at all flows."""
+        self._ended.clear()
+        for flow in list(self.channels):
+            actor = self.world.actors.get(flow)
+            if actor is None or actor.head is None:
+                del self.channels[flow]
+            else:
+                self._read_channel(flow)
+
+    def _read_channel(self, flow: ObjectId) -> Channel | None:
+        """Read the standing and the mail of a flow; return its channel, or ``None`` if it has no state to read."""
         world = self.world
         actor = world.actors.get(flow)
         position = None if actor is None else world.readable_position(actor)
         workspace = Workspace(world.objects)
         channel = self.channels.get(flow)
         if position is None or (channel is None and not is_flow(workspace, flow)):
-            return
+            return None
         channel = channel or Channel(flow)
         try:
             state = state_of(workspace, position.core)
         except Refusal as refusal:  # it was erased, so nothing is known of the flow
             _log.warning("the state of the flow %s cannot be read: %s", flow.hex(), refusal)
-            return
+            return None
         channel.tip = position.outbox.get(world.agent)
         channel.status = state["status"]
         channel.open = open_of(workspace, position.core, state)
@@ -271,9 +350,13 @@ class Engine:
             channel.done |= confirmed(world, flow, channel.letters)
         erased = {one for one in channel.done if one in listed and listed[one].mt == "flow.erase"}
         channel.done = erased | {one for one, letter in listed.items() if not channel.is_open(letter)}
+        channel.answered &= listed.keys()
         self.channels[flow] = channel
+        if self._is_first_look:
+            channel.deadlines = {}
         if channel.status in TERMINAL and len(channel.done) == len(listed):
             self._ended[flow] = channel.tip
+        return channel
 
     def _archive(self) -> set[ObjectId]:
         """Archive flows that have ended, as many as one update of the store has room for; return them."""

@@ -6,11 +6,15 @@
         flow = host.start(program, input={"order": "A-17", "amount": 40})
         outcome = flow.result(timeout=60)
 
-The host has one thread, in which the runtime works and coroutine functions run, and a bounded number of threads for
-plain functions. All methods can be called from any other thread.
+The host has one thread in which the runtime works, a bounded number of threads in which tools are called, and one in
+which their results are awaited. All methods can be called from any other thread. Whatever a tool raises, also
+``SystemExit`` and ``KeyboardInterrupt``, is the failure of its call.
+
+While the store has no space, each call that changes it raises ``Exhausted``. The flows wait, and continue when there is
+space.
 
 A kill at any moment loses nothing: a host that is opened on the same store continues every flow. A call whose answer
-was not stored is performed again, with the same key. Timers begin again.
+was not stored is performed again, with the same key. A timer keeps its deadline: time without a host counts.
 
 Spec: ``flow``.
 """
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import threading
 import time
@@ -28,7 +33,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
-from gritstone.errors import Rejected
+from gritstone.errors import Exhausted, Rejected
 from gritstone.flow.calls import bind
 from gritstone.flow.engine import Engine
 from gritstone.flow.guest import FLOWS
@@ -53,6 +58,8 @@ _MOST_KEPT = 32  # programs of which the common objects are kept
 _MOST_ATTEMPTS = 2  # of a step that fails; a step of a flow fails again, unless the store was repaired
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 
 class Host:
@@ -84,8 +91,8 @@ class Host:
             tools: the functions by the name of the tool; see ``calls``.
             policy: the policy of flows that are started without one.
             agent: the name of the agent; None for that of the store, and ``flows`` in a new one.
-            threads: the maximum number of threads for plain functions.
-            most_async: the maximum number of coroutine functions that run at the same time.
+            threads: the maximum number of threads in which tools are called.
+            most_async: the maximum number of results that are awaited at the same time.
             peers: actors that are not the host, by the name of the peer.
 
         Raises:
@@ -131,7 +138,10 @@ class Host:
             return
         finally:
             await performing.ended()
-            await runtime.stop(drain=True)
+            try:
+                await runtime.stop(drain=True)
+            except Exhausted as refusal:
+                _log.warning("the next host repeats what could not be stored: %s", refusal)
 
     def __enter__(self) -> Host:
         """Return this object."""
@@ -180,6 +190,7 @@ class Host:
         Raises:
             Defects: the program has defects.
             Rejected: the host has no policy.
+            Exhausted: the store has no space; the flow is not stored.
         """
         blobs = put_refs(dict(sorted((refs or {}).items())), _salts(salt))
         word = secrets.token_hex(_NAME_BYTES) if name is None else name
@@ -205,6 +216,7 @@ class Host:
 
         Raises:
             Defects: the program has defects.
+            Exhausted: the store has no space; those of the flows that it had space for are stored.
         """
         starter = self._starter(program, policy)
         drawn = (secrets.token_hex(_NAME_BYTES) for _ in count())

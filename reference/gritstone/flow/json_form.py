@@ -3,6 +3,9 @@
 JSON has no refs, so a ref is an object with the one member ``$ref``. Fractions, exponents, repeated members and lone
 surrogates are refused.
 
+``read_json`` and ``write_json`` are for texts that are read again. What is only shown, such as an event or a result, is
+data: a map is written as it is, also one that looks like a ref.
+
 Spec: ``flow/values``.
 """
 
@@ -14,7 +17,7 @@ from typing import NoReturn
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow.values import ID, Ref, Value, encode_value
 
-__all__ = ["plain", "read_json", "value_of_members", "write_json"]
+__all__ = ["plain", "read_json", "show_json", "shown", "value_of_members", "write_json"]
 
 _REF = "$ref"
 
@@ -48,7 +51,12 @@ def write_json(value: Value) -> str:
     Raises:
         Malformed: a map has the one member ``$ref``, so it has no JSON form.
     """
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    return _dumps(plain(value))
+
+
+def show_json(value: Value) -> str:
+    """Return a value as JSON for people and other programs. See ``shown``."""
+    return _dumps(shown(value))
 
 
 def plain(value: Value) -> Value:
@@ -57,15 +65,31 @@ def plain(value: Value) -> Value:
     Raises:
         Malformed: a map has the one member ``$ref``, so it has no JSON form.
     """
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            if item.keys() == {_REF}:
+                raise Malformed("a map with the one member $ref has no JSON form", rule="flow.value.canonical")
+            waiting += item.values()
+        elif type(item) is list:
+            waiting += item
+    return shown(value)
+
+
+def shown(value: Value) -> Value:
+    """Return a value with objects in the place of refs. A map with the one member ``$ref`` stays as it is."""
     if type(value) is Ref:
         return {_REF: value.name}
     if type(value) is list:
-        return [plain(item) for item in value]
+        return [shown(item) for item in value]
     if type(value) is dict:
-        if value.keys() == {_REF}:
-            raise Malformed("a map with the one member $ref has no JSON form", rule="flow.value.canonical")
-        return {name: plain(item) for name, item in value.items()}
+        return {name: shown(item) for name, item in value.items()}
     return value
+
+
+def _dumps(value: Value) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def value_of_members(pairs: list[tuple[str, Value]]) -> Value:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gritstone.errors import Exhausted, Malformed, Rejected
+from gritstone.exact import exact_copy
 from gritstone.flow.check import check
 from gritstone.flow.forms import is_name
 from gritstone.flow.json_form import read_json, write_json
@@ -25,7 +26,7 @@ from gritstone.flow.shapes import POLICY
 from gritstone.flow.values import Value, encode_value
 from gritstone.flow.yaml_form import read_yaml, write_yaml
 
-__all__ = ["HOST", "Defect", "Defects", "Document", "Policy", "Program"]
+__all__ = ["HOST", "Defect", "Defects", "Document", "Policy", "Program", "encoding_or_problem"]
 
 HOST = "host"
 """The peer that the functions here name: the host."""
@@ -90,10 +91,24 @@ class Defects(Rejected):
         defects: all defects, in ascending order.
     """
 
-    def __init__(self, defects: Iterable[Defect]) -> None:
+    def __init__(self, defects: Iterable[Defect], problems: Iterable[str] = ()) -> None:
+        """List the defects.
+
+        Args:
+            defects: the defects.
+            problems: what is wrong in documents that are not values.
+        """
         self.defects = list(defects)
-        listed = "; ".join(map(str, self.defects))
+        listed = "; ".join([*map(str, self.defects), *filter(None, problems)])
         super().__init__(f"the program has {len(self.defects)} defects: {listed}", rule="flow.check.defects")
+
+
+def encoding_or_problem(value: Value, most: int = MOST_VALUE_BYTES) -> tuple[bytes, str]:
+    """Return the encoding of a value and nothing, or nothing and why it has no encoding."""
+    try:
+        return encode_value(value, most), ""
+    except (Malformed, Exhausted) as refusal:
+        return b"", str(refusal)
 
 
 _D = TypeVar("_D", bound="Document")
@@ -105,16 +120,16 @@ class Document:
     Attributes:
         value: the value; it is not changed.
         data: its encoding; empty if it has none, for example because it contains a fraction.
+        problem: why it has no encoding; empty if it has one.
     """
 
     most_bytes = MOST_VALUE_BYTES
 
     def __init__(self, value: Value) -> None:
         self.value = copy.deepcopy(value)
-        try:
-            self.data = encode_value(self.value, self.most_bytes)
-        except (Malformed, Exhausted):
-            self.data = b""
+        self.data, self.problem = encoding_or_problem(self.value, self.most_bytes)
+        if self.data:
+            self.value = exact_copy(self.value)
 
     @classmethod
     def from_value(cls: type[_D], value: Value) -> _D:
@@ -155,11 +170,19 @@ class Document:
         return cls.from_value(read_file(Path(path)))
 
     def to_json(self) -> str:
-        """Return the document as JSON."""
+        """Return the document as JSON.
+
+        Raises:
+            Malformed: a map has the one member ``$ref``, so it has no JSON form.
+        """
         return write_json(self.value)
 
     def to_yaml(self) -> str:
-        """Return the document as YAML. It needs the extra ``gritstone[yaml]``."""
+        """Return the document as YAML. It needs the extra ``gritstone[yaml]``.
+
+        Raises:
+            Malformed: as for ``to_json``.
+        """
         return write_yaml(self.value)
 
     def __eq__(self, other: object) -> bool:
@@ -282,10 +305,7 @@ class Program(Document):
             refs: the names of the sealed blobs.
             peers: the names of the peers; None for those in the policy.
         """
-        try:
-            data = encode_value({} if input is None else input)
-        except (Malformed, Exhausted):
-            data = b""
+        data, _ = encoding_or_problem({} if input is None else input)
         known = [name for name in policy.peers if is_name(name)] if peers is None else peers
         return [Defect(*one) for one in check(self.data, policy.data, data, known, refs)]
 
@@ -303,16 +323,11 @@ class Program(Document):
         """
         found = self.check(policy, input, refs=refs)
         if found:
-            raise Defects(found)
+            _, problem = encoding_or_problem({} if input is None else input)
+            raise Defects(found, [self.problem, policy.problem, problem])
 
     def mermaid(self, trace: Iterable[Mapping[str, Value]] = ()) -> str:
         """Return the graph as a text for Mermaid. See ``drawing.mermaid``."""
         from gritstone.flow.drawing import mermaid
 
         return mermaid(self.value, trace)
-
-    def svg(self, trace: Iterable[Mapping[str, Value]] = ()) -> str:
-        """Return the graph as an SVG image. See ``drawing.svg``."""
-        from gritstone.flow.drawing import svg
-
-        return svg(self.value, trace)

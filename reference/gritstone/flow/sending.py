@@ -113,6 +113,7 @@ def send_all(world: World, sendings: Sequence[Sending], read: Mapping[ObjectId, 
     sent: dict[ObjectId, ObjectId | None] = {}
     cursors: dict[ObjectId, ObjectId | None] = dict(read)
     refused: dict[int, Refusal] = {}
+    begun = 0
     for number, one in enumerate(sendings):
         flow = one.flow
         if (one.mt == "genesis" and _exists(world, flow, sent)) or (one.letter is not None and world.is_away(flow)):
@@ -120,6 +121,9 @@ def send_all(world: World, sendings: Sequence[Sending], read: Mapping[ObjectId, 
         try:
             if one.mt != "genesis" and world.is_away(flow):
                 _reopen(world, flow)
+            if one.mt == "genesis":
+                world.check_room(begun + 1)  # else it would be stored, and could not begin
+                begun += 1
             content = one.build(workspace)
         except Refusal as refusal:
             refused[number] = refusal

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from gritstone.errors import Exhausted, Malformed
-from gritstone.flow.program import Defects, Policy, Program
+from gritstone.flow.program import Policy, Program, encoding_or_problem
 from gritstone.flow.sending import Sending
-from gritstone.flow.values import Value, document, encode_value, names_of_refs
+from gritstone.flow.values import Value, document, names_of_refs
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.grit.store import Store
 from gritstone.wit.workspace import Workspace
@@ -74,14 +73,9 @@ class Starter:
             Defects: the program has defects with this input.
         """
         names = frozenset(refs)
-        try:
-            data = encode_value(value)
-        except (Malformed, Exhausted):
-            data = b""
+        data, _ = encoding_or_problem(value)
         if self._checked != names or not data or type(value) is not dict or not names_of_refs(value) <= names:
-            found = self._program.check(self._policy, value, refs=refs)
-            if found:
-                raise Defects(found)
+            self._program.require(self._policy, value, refs=refs)
             self._checked = names
         return data
 

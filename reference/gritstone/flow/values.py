@@ -1,8 +1,9 @@
 """Values, their one encoding, and documents.
 
-A value is None, a boolean, an integer, a text, a ``Ref``, a list or a dictionary with texts as keys. Values are never
-changed after they are made. The encoding is deterministic CBOR (RFC 8949, section 4.2.1) without floats and tags;
-``decode_value`` accepts exactly the bytes that ``encode_value`` writes.
+A value is None, a boolean, an integer, a text, a ``Ref``, a list or a dictionary with texts as keys. A value of a
+subclass is written as the value that it contains. Values are never changed after they are made. The encoding is
+deterministic CBOR (RFC 8949, section 4.2.1) without floats and tags; ``decode_value`` accepts exactly the bytes that
+``encode_value`` writes.
 
 Spec: :rule:`flow.value.canonical`, :rule:`flow.value.injective`, :rule:`flow.value.limits`.
 """
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 from gritstone.errors import Exhausted, Malformed
+from gritstone.exact import exact, exact_members
 from gritstone.flow.limits import MOST_ARGUMENT, MOST_DEPTH, MOST_VALUE_BYTES
 from gritstone.grit.cbor import write_head
 from gritstone.grit.objects import Blob
@@ -58,6 +60,9 @@ _MOST_SMALL = 256
 _SMALL = tuple(write_head(_UNSIGNED, number) for number in range(_MOST_SMALL))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 _FLOORS = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # the least argument of each width
+_TOO_LONG, _TOO_DEEP = "the value is too long", "the value is nested too deeply"
+_EXPECTED = "null, a bool, an int, a text, a ref, a list or a map"
+_LONGEST_PLACE = 200  # characters
 _KINDS = {bool: "bool", int: "int", str: "text", list: "list", dict: "map"}
 
 _Layout: TypeAlias = tuple[bytes, list[tuple[bytes, str]]]
@@ -127,12 +132,11 @@ def names_of_refs(value: Value) -> set[str]:
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        kind = type(item)
-        if kind is Ref:
+        if isinstance(item, Ref):
             found.add(item.name)
-        elif kind is list:
+        elif isinstance(item, list):
             waiting += item
-        elif kind is dict:
+        elif isinstance(item, dict):
             waiting += item.values()
     return found
 
@@ -152,11 +156,40 @@ def encode_value(value: Value, most: int | None = MOST_VALUE_BYTES) -> bytes:
         Malformed: the object is not a value, an integer is out of range, or a text has a lone surrogate.
     """
     parts = _Parts(_NO_LIMIT if most is None else most)
-    _write(value, 0, parts)
+    try:
+        _write(value, 0, parts)
+    except _Unfit as unfit:
+        raise unfit.refusal(most) from None
     data = b"".join(parts)
     if most is not None and len(data) > most:
-        raise _too_long()
+        raise _Unfit(_TOO_LONG).refusal(most)
     return data
+
+
+class _Unfit(Exception):  # noqa: N818 - becomes a refusal
+    """A part of a value that has no encoding.
+
+    Attributes:
+        what: what is wrong.
+        expected: what would be right.
+        path: the keys and indexes that lead to the part, from the innermost one outwards.
+    """
+
+    def __init__(self, what: str, expected: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.path: list[str | int] = []
+
+    def refusal(self, most: int | None) -> Malformed | Exhausted:
+        """Return the refusal of the whole value."""
+        if self.what == _TOO_LONG:
+            return Exhausted(_TOO_LONG, rule="flow.value.limits", expected=f"at most {most} bytes when encoded")
+        place = "".join(f"[{one}]" if type(one) is int else f".{one}" for one in reversed(self.path)).lstrip(".")
+        where = f" at {ascii(place)[1:-1][:_LONGEST_PLACE]}" if place else ""
+        if self.what == _TOO_DEEP:
+            return Exhausted(_TOO_DEEP + where, rule="flow.value.limits", expected=self.expected)
+        return Malformed(self.what + where, rule="flow.value.canonical", expected=self.expected)
 
 
 class _Parts(list[bytes]):
@@ -176,11 +209,11 @@ class _Parts(list[bytes]):
         """Deduct the bytes of long parts, all but the first of each.
 
         Raises:
-            Exhausted: the encoding is too long.
+            _Unfit: the encoding is too long.
         """
         self.room -= size
         if len(self) > self.room:
-            raise _too_long()
+            raise _Unfit(_TOO_LONG)
 
 
 def _write(value: Value, depth: int, parts: _Parts) -> None:
@@ -192,44 +225,75 @@ def _write(value: Value, depth: int, parts: _Parts) -> None:
         parts.append(_SMALL[value] if 0 <= value < _MOST_SMALL else _integer(value))
     elif kind is dict or kind is list:
         if depth >= MOST_DEPTH:
-            raise Exhausted("the value is nested too deeply", rule="flow.value.limits")
+            raise _Unfit(_TOO_DEEP, f"at most {MOST_DEPTH} lists and maps in each other")
         parts.deduct(0)
         (_write_map if kind is dict else _write_list)(value, depth + 1, parts)
     elif kind is bool or value is None:
         parts.append(_SIMPLE_BYTES[value])
     elif kind is Ref:
         if ID.fullmatch(value.name) is None:
-            _refuse("the name of a ref is not an id")
+            raise _Unfit("the name of a ref is not an id", f"a name that matches {ID.pattern}")
         parts.append(_string(_REF, value.name))
     else:
-        _refuse(f"a {kind.__name__} is not a value")
+        contained = exact(value)
+        if type(contained) is kind:
+            raise _Unfit(f"a {kind.__name__} is not a value", _EXPECTED)
+        _write(contained, depth, parts)
 
 
 def _write_list(value: list[Value], depth: int, parts: _Parts) -> None:
     parts.append(_head(_LIST, len(value)))
-    for item in value:
-        _write(item, depth, parts)
+    number = 0
+    try:
+        for number, item in enumerate(value):  # noqa: B007 - the number of the item that is unfit
+            _write(item, depth, parts)
+    except _Unfit as unfit:
+        unfit.path.append(number)
+        raise
 
 
 def _write_map(value: dict[str, Value], depth: int, parts: _Parts) -> None:
     names = tuple(value)
     layout = _layouts.young.get(names)
     if layout is None:
+        if any(type(name) is not str for name in names):
+            value = _with_texts(value)
+            names = tuple(value)
         layout = _layout(names)
         parts.deduct(sum(len(key) - 1 for key, _ in layout[1]))
     head, members = layout
     texts = _texts.young
     parts.append(head)
-    for key, name in members:
-        parts.append(key)
-        member = value[name]
-        kind = type(member)
-        if kind is str:  # most members are texts or small integers; this saves a call
-            parts.append(texts.get(member) or _text(member, parts))
-        elif kind is int and 0 <= member < _MOST_SMALL:
-            parts.append(_SMALL[member])
-        else:
-            _write(member, depth, parts)
+    name = ""
+    try:
+        for key, name in members:
+            parts.append(key)
+            member = value[name]
+            kind = type(member)
+            if kind is str:  # most members are texts or small integers; this saves a call
+                parts.append(texts.get(member) or _text(member, parts))
+            elif kind is int and 0 <= member < _MOST_SMALL:
+                parts.append(_SMALL[member])
+            else:
+                _write(member, depth, parts)
+    except _Unfit as unfit:
+        unfit.path.append(name)
+        raise
+
+
+def _with_texts(value: Mapping[Any, Value]) -> dict[str, Value]:
+    """Return a map whose keys are texts of the built-in class.
+
+    Raises:
+        _Unfit: a key is not a text, or two keys are the same text.
+    """
+    for name in value:
+        if not issubclass(type(name), str):
+            raise _Unfit(f"the key of a map is not a text but a {type(name).__name__}", "a text")
+    try:
+        return exact_members(value)
+    except ValueError:
+        raise _Unfit("two keys of a map are the same text", "each key once") from None
 
 
 def in_key_order(value: Value) -> Value:
@@ -246,8 +310,6 @@ def _layout(names: tuple[str, ...]) -> _Layout:
     """
     found = _layouts.get(names)
     if found is None:
-        if not all(isinstance(name, str) for name in names):
-            _refuse("the key of a map is not a text")
         found = write_head(_MAP, len(names)), sorted((_string(_TEXT, name), name) for name in names)
         if len(names) <= _MOST_KEPT_NAMES and all(len(key) <= _MOST_KEPT_TEXT for key, _ in found[1]):
             _layouts.put(names, found)
@@ -258,7 +320,7 @@ def _layout(names: tuple[str, ...]) -> _Layout:
 def _integer(value: int) -> bytes:
     """Return the encoding of an integer; counts and numbers of visits occur again and again."""
     if not -MOST_ARGUMENT - 1 <= value <= MOST_ARGUMENT:
-        _refuse("an integer is out of range")
+        raise _Unfit("an integer is out of range", "-2^63 to 2^63 - 1")
     return write_head(_UNSIGNED, value) if value >= 0 else write_head(_NEGATIVE, -1 - value)
 
 
@@ -276,12 +338,8 @@ def _string(major: int, text: str) -> bytes:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        _refuse("a text has a lone surrogate")
+        raise _Unfit("a text has a lone surrogate", "Unicode scalar values") from None
     return _head(major, len(data)) + data
-
-
-def _too_long() -> Exhausted:
-    return Exhausted("the value is too long", rule="flow.value.limits")
 
 
 # --- decoding --------------------------------------------------------------------------------------------

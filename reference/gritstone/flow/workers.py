@@ -1,12 +1,19 @@
-"""The threads that perform tools which are plain functions."""
+"""The threads that perform tools: a bounded number for plain functions, and one for what is awaited."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
-__all__ = ["Workers"]
+__all__ = ["AwaitingThread", "Workers"]
+
+_LONGEST_END_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class Workers:
@@ -42,3 +49,49 @@ class Workers:
                 return
             job()
             self._idle.release()
+
+
+class AwaitingThread:
+    """An event loop in a thread of its own, in which tools are awaited.
+
+    A tool can end an event loop, for example if a task that it has begun raises ``SystemExit``. This one continues with
+    the tasks of other tools. The thread begins with the first call, and does not keep the process alive.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def call(self, function: Callable[[], object]) -> bool:
+        """Call a function in the thread; return false if it was closed. Any thread may call this."""
+        with self._lock:
+            if self._is_closed:
+                return False
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._work, args=(self._loop,), name="gritstone-await", daemon=True).start()
+            self._loop.call_soon_threadsafe(function)
+            return True
+
+    def close(self) -> None:
+        """Cancel what is awaited, and end the thread."""
+        with self._lock:
+            self._is_closed = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._is_closed:
+            try:
+                loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - raised by a tool
+                _log.warning("a tool has ended its event loop, which continues: %s", type(error).__name__)
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        with suppress(BaseException):
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=_LONGEST_END_S))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

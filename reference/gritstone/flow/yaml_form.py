@@ -1,7 +1,8 @@
 """The YAML form of values. It needs the extra ``gritstone[yaml]``.
 
 Only the part of YAML 1.2 that JSON has is read: ``yes`` and ``no`` are texts, ``true`` and ``false`` are booleans, and
-there are no aliases, tags, dates, fractions and repeated keys. A ref is a map with the one member ``$ref``.
+there are no aliases, dates, fractions and repeated keys. The only tag is ``!!str`` of a scalar. A ref is a map with the
+one member ``$ref``.
 
 Spec: ``flow/values``.
 """
@@ -83,6 +84,10 @@ def _loader(yaml: Any) -> Any:
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 raise ValueError("aliases are not supported")
+            event = self.peek_event()
+            tag = getattr(event, "tag", None)
+            if tag is not None and not (tag == _TEXT and isinstance(event, yaml.ScalarEvent)):
+                raise ValueError(f"{tag} is not supported")
             return super().compose_node(parent, index)
 
     for tag, expression, first in _PLAIN:
@@ -91,7 +96,6 @@ def _loader(yaml: Any) -> Any:
     Loader.add_constructor(_TEXT, _text)
     Loader.add_constructor("tag:yaml.org,2002:map", _members)
     Loader.add_constructor("tag:yaml.org,2002:seq", _listed)
-    Loader.add_constructor(None, _other)
     return Loader
 
 
@@ -112,7 +116,3 @@ def _members(loader: Any, node: Any) -> Value:
 
 def _listed(loader: Any, node: Any) -> Value:
     return [loader.construct_object(one, True) for one in node.value]
-
-
-def _other(loader: Any, node: Any) -> Value:
-    raise ValueError(f"{node.tag} is not supported")

@@ -7,7 +7,7 @@ Spec: :rule:`grit.bundle.bytes`, :rule:`grit.bundle.deterministic`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from gritstone.errors import Missing
@@ -15,7 +15,16 @@ from gritstone.grit.formats import Format
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.snapshot import Snapshot
 
-__all__ = ["BUNDLE_LINE", "export_bundle", "frame_of", "pieces", "sealed", "write_end", "write_head"]
+__all__ = [
+    "BUNDLE_LINE",
+    "export_bundle",
+    "export_references",
+    "frame_of",
+    "pieces",
+    "sealed",
+    "write_end",
+    "write_head",
+]
 
 BUNDLE_LINE = b"gritstone bundle 1\n"
 
@@ -58,7 +67,19 @@ def export_bundle(snapshot: Snapshot, names: Iterable[str] | None = None) -> Ite
 
     Spec: :rule:`grit.bundle.bytes`, :rule:`grit.bundle.deterministic`, :rule:`grit.store.verify`.
     """
-    references = list(snapshot.references()) if names is None else _find(snapshot, names)
+    return export_references(snapshot, list(snapshot.references()) if names is None else _find(snapshot, names))
+
+
+def export_references(snapshot: Snapshot, references: Sequence[tuple[str, ObjectId]]) -> Iterator[bytes]:
+    """Write a bundle as ``export_bundle`` does, with references that the store need not have.
+
+    Args:
+        snapshot: as in ``export_bundle``.
+        references: names with their targets, in ascending order of name.
+
+    Raises:
+        Missing, Invalid, Exhausted: as in ``export_bundle``.
+    """
     order = sorted(snapshot.closure(target for _, target in references))
     frames = (frame_of(object_id, snapshot.get_unless_erased(object_id)) for object_id in order)
     return sealed(snapshot.format, chain([write_head(snapshot.format, references)], frames, [write_end(len(order))]))

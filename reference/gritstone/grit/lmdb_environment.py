@@ -13,6 +13,7 @@ damage. ``layout`` in META names this layout. A file with another layout is reje
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -22,12 +23,13 @@ from zlib import crc32
 
 import lmdb
 
-from gritstone.errors import GritstoneError, Rejected, StorageError
+from gritstone.errors import Exhausted, GritstoneError, Rejected, StorageError
 from gritstone.grit.engine import Table
+from gritstone.grit.generations import mode_of
 from gritstone.grit.lmdb_pages import check_header, check_pages, damaged
 from gritstone.grit.residency import drop_pages
 
-__all__ = ["MOVED", "LmdbBatch", "LmdbEnvironment", "LmdbView", "typed"]
+__all__ = ["MOVED", "LmdbBatch", "LmdbEnvironment", "LmdbView", "is_full", "typed"]
 
 MOVED = b"moved"
 """In META: the number of the successor generation."""
@@ -48,7 +50,14 @@ _DAMAGE = (
 _ENCODINGS = b"encodings"  # number -> encoding
 _LEAST_MAP_BYTES = 1 << 20
 _MAX_READERS = 1_022
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 _RESIDENT_BYTES = 32 << 20
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether an error states that the medium is full; errors of LMDB have no number, so the text is checked."""
+    text = str(error)
+    return any(reason in text for reason in _FULL)
 
 
 def typed(error: lmdb.Error, path: Path) -> GritstoneError | lmdb.Error:
@@ -57,6 +66,8 @@ def typed(error: lmdb.Error, path: Path) -> GritstoneError | lmdb.Error:
         return error
     if isinstance(error, _DAMAGE):
         return damaged(path, str(error))
+    if is_full(error):
+        return Exhausted("the disk is full", rule="grit.store.full", got=str(error))
     return StorageError(f"{path}: {error}")
 
 
@@ -80,6 +91,7 @@ class LmdbEnvironment:
 
         Raises:
             Missing: the file is not an LMDB environment or is truncated (code ``corrupt``).
+            Exhausted: the medium is full.
             StorageError: the file cannot be opened.
         """
         self.number = number
@@ -254,6 +266,7 @@ def _open_lmdb(path: Path, map_bytes: int, *, read_only: bool) -> lmdb.Environme
                 readahead=False,
                 readonly=read_only,
                 lock=lock,
+                mode=mode_of(path),
             )
         except lmdb.MemoryError:
             # The address space of the process is limited.

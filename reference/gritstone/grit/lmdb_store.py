@@ -41,11 +41,12 @@ from typing import TypeVar
 import lmdb
 
 from gritstone.errors import Exhausted, Missing, Rejected, StorageError
+from gritstone.files import sync_folder
 from gritstone.grit.engine import Batch, Engine, Table, View
 from gritstone.grit.formats import Format
-from gritstone.grit.generations import Generations
+from gritstone.grit.generations import LOCK_BYTES, Generations, mode_of, reserve_lock
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
-from gritstone.grit.lmdb_environment import MOVED, LmdbBatch, LmdbEnvironment, LmdbView, typed
+from gritstone.grit.lmdb_environment import MOVED, LmdbBatch, LmdbEnvironment, LmdbView, is_full, typed
 from gritstone.grit.lmdb_pages import count_free_pages, damaged, read_pages, zero_unused
 from gritstone.grit.reserve import RESERVE_BYTES, Reserve
 from gritstone.grit.store import Store
@@ -57,7 +58,6 @@ _R = TypeVar("_R")
 
 _MAP_BYTES = 1 << 36  # address space, neither memory nor disk; growing it later would end the views of this process
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
-_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 _CUT_SHORT = os.strerror(errno.EIO)
 _SLACK_BYTES = 4 << 20
 
@@ -73,7 +73,8 @@ def open_durable(
     """Open the store of a directory, or create one. A process may open a directory only once at a time.
 
     Args:
-        directory: where the store is; created if absent and ``create`` is true. Its parent must exist.
+        directory: where the store is; created if absent and ``create`` is true. Its parent must exist. If it is there
+            already, it must be empty, or have a store or what an interrupted creation has left.
         format_: the format of the store.
         create: whether to create a store if there is none.
         limits: what the store accepts.
@@ -81,14 +82,16 @@ def open_durable(
 
     Raises:
         Missing: there is no store, and ``create`` is false.
-        Rejected: the store has another format (code ``format``).
+        Rejected: the store has another format (code ``format``); or there is no store, and the directory has other
+            files.
+        Exhausted: the medium is full.
 
     Spec: :rule:`grit.store.format`, :rule:`harness.store.reopen`.
     """
     engine = LmdbEngine(Path(directory), create=create, map_bytes=map_bytes)
     try:
         return Store.open(engine, format_, create=create, limits=limits)
-    except (Missing, Rejected):
+    except BaseException:
         engine.close()
         raise
 
@@ -117,11 +120,13 @@ class LmdbEngine(Engine):
 
         Raises:
             Missing: there is no store, and ``create`` is false.
+            Rejected: there is no store, and the directory has other files.
+            Exhausted: the medium is full.
         """
         self._map_bytes = map_bytes
         self._left: list[LmdbEnvironment] = []  # older generations that views of this process still read
         if create:
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(0o700, exist_ok=True)
         elif not directory.is_dir():
             raise _no_store(directory)
         self._files = Generations(directory)
@@ -261,14 +266,13 @@ class LmdbEngine(Engine):
 
     def _refused(self, error: lmdb.Error | OSError, path: Path, written_bytes: int) -> Exception:
         """Return the error to raise for an error of a write."""
-        # Older releases of the binding have no error number, so the text is checked.
         text = str(error)
-        is_full = any(reason in text for reason in _FULL)
+        has_no_room = is_full(error)
         if _CUT_SHORT in text:
             # LMDB reports an incomplete write as an I/O error.
             room = os.statvfs(self._files.directory)
-            is_full = room.f_bavail * room.f_frsize < written_bytes + _SLACK_BYTES
-        if is_full:
+            has_no_room = room.f_bavail * room.f_frsize < written_bytes + _SLACK_BYTES
+        if has_no_room:
             return Exhausted("the disk is full", rule="grit.store.full", got=text)
         return typed(error, path) if isinstance(error, lmdb.Error) else StorageError(text)
 
@@ -326,6 +330,7 @@ class LmdbEngine(Engine):
         path = self._files.path(number)
         if not path.exists():
             raise damaged(path, "the store moved to this generation, and its file is absent")
+        self._reserve_lock(path)
         environment = LmdbEnvironment(path, number, self._map_bytes)
         try:
             environment.check()
@@ -336,17 +341,48 @@ class LmdbEngine(Engine):
             raise
         return environment
 
+    def _reserve_lock(self, path: Path) -> None:
+        """Reserve the space of a lock file; on a full medium, take it from the reserve.
+
+        Raises:
+            Exhausted: the medium is full, and the reserve is empty.
+        """
+        while True:
+            try:
+                reserve_lock(path, mode_of(path))
+            except OSError as error:
+                if not is_full(error):
+                    return  # for example a medium that cannot be written: LMDB opens it in another way, or reports why
+                if not self._reserve.lend(2 * LOCK_BYTES):
+                    raise self._refused(error, path, 0) from error
+            else:
+                return
+
     def _create(self) -> None:
-        """Write the first generation as a draft, and publish it complete: a file with a final name is never empty."""
+        """Write the first generation as a draft, and publish it complete: a file with a final name is never empty.
+
+        Raises:
+            Rejected: the directory has other files.
+            Exhausted: the medium is full.
+        """
         draft = self._files.draft(0)
+        foreign = self._files.foreign()
+        if foreign is not None:
+            raise Rejected(
+                "the directory has other files and no store",
+                rule="grit.store.format",
+                got=str(draft.with_name(foreign)),
+            )
         self._files.discard(draft)
         try:
+            reserve_lock(draft, mode_of(draft))
             environment = LmdbEnvironment(draft, 0, self._map_bytes)
             try:
                 environment.make_tables()
             finally:
                 environment.close()
             self._files.publish(draft, 0)
+            sync_folder(self._files.directory.parent)
         except (lmdb.Error, OSError) as error:
             raise self._refused(error, draft, 0) from error
 
@@ -387,11 +423,16 @@ class LmdbEngine(Engine):
                 if old.get_meta(txn, _DELETED) != b"%d" % old.number:
                     return False
                 self._files.remove_rubbish(old.number)
-                old.lmdb.copy(str(draft), compact=True)
+                reserve_lock(self._files.path(number), mode_of(old.path))
+                with draft.open("xb") as file:
+                    os.fchmod(file.fileno(), mode_of(old.path))
+                    old.lmdb.copyfd(file.fileno(), compact=True)
                 self._files.publish(draft, number)
                 old.put_meta(txn, MOVED, b"%d" % number)
         except (lmdb.Error, OSError) as error:
             self._files.discard(draft)
+            if not self._files.path(number).exists():  # else this generation may have recorded that it moved there
+                self._files.discard(self._files.path(number))
             raise self._refused(error, draft, old.path.stat().st_size) from error
         return True
 

@@ -35,17 +35,28 @@ class Reserve:
         if self.is_full:
             return True
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            size_bytes = os.fstat(descriptor).st_size
             try:
                 os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
             except OSError:
-                os.ftruncate(descriptor, 0)
+                os.ftruncate(descriptor, size_bytes)
                 return False
             finally:
                 os.close(descriptor)
         except OSError:
             return False
         return True
+
+    def lend(self, size_bytes: int) -> bool:
+        """Free a part of the reserved space, to open the store; return whether there was as much."""
+        try:
+            rest = os.stat(self._path).st_size - size_bytes
+            if rest >= 0:
+                os.truncate(self._path, rest)
+        except OSError:
+            return False
+        return rest >= 0
 
     def empty(self) -> bool:
         """Free the reserved space; return whether there was any."""

@@ -36,7 +36,7 @@ _MAX_PAGE = 4_096
 _LEAST_FRAME_BYTES = 4_194_304
 _HANDLE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _U64 = re.compile(r"0|[1-9][0-9]{0,19}")
-_FORMAT = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_FORMAT = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SPEC = re.compile(r"(?=.{1,16}\Z)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
 
 

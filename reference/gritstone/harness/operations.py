@@ -7,11 +7,11 @@ It only translates: ``gritstone.grit`` checks all rules about objects and stores
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gritstone.errors import Exhausted, Invalid, Missing, Refusal, Rejected
+from gritstone.files import replacing
 from gritstone.grit.engine import Batch, Table
 from gritstone.grit.export import export_bundle
 from gritstone.grit.formats import FORMATS
@@ -212,17 +212,11 @@ def grit_export(session: Session, args: Arguments) -> Json:
 
 
 def _export_to(handle: Handle, path: str, names: list[str] | None) -> Json:
-    part = f"{path}.{os.getpid()}.part"
     size, digest = 0, b""
-    try:
-        with handle.store.snapshot() as snapshot, open(part, "wb") as file:
-            for piece in export_bundle(snapshot, names):
-                size += file.write(piece)
-                digest = piece[-32:]
-        os.replace(part, path)
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
+    with handle.store.snapshot() as snapshot, replacing(path) as part:
+        for piece in export_bundle(snapshot, names):
+            size += part.file.write(piece)
+            digest = piece[-32:]
     return {"size": size, "digest": digest.hex()}
 
 

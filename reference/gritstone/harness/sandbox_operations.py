@@ -16,7 +16,7 @@ from gritstone.harness.sandboxes import Sandboxes
 from gritstone.harness.wire import ArgumentError, Json, write_bytes
 from gritstone.sandbox import Call, Limits, Tank, World, write_instance
 from gritstone.sandbox.instances import MARK_BYTES, NO_MARK
-from gritstone.sandbox.world import SEED_BYTES, is_inside
+from gritstone.sandbox.world import SEED_BYTES, are_files
 
 __all__ = ["SANDBOX_OPERATIONS"]
 
@@ -62,8 +62,8 @@ def _world(grants: Arguments) -> World:
     """
     if "random" in grants and len(grants["random"]) != SEED_BYTES:
         raise ArgumentError("expected a seed of 32 bytes")
-    if not all(map(is_inside, grants.get("files", ()))):
-        raise ArgumentError("expected paths inside the folder of the files")
+    if not are_files(grants.get("files", {})):
+        raise ArgumentError("expected paths inside the folder of the files, none of which leads through another file")
     files = None if "files" not in grants else dict(sorted(grants["files"].items()))
     env = MappingProxyType(grants.get("env", {}))
     return World(tuple(grants.get("args", ())), env, grants.get("random"), 0, grants.get("clock"), files)

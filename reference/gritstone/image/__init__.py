@@ -14,8 +14,8 @@ actor, ``starting`` begins an image, and ``requests`` has what clients ask. ``co
 For programs that work with an image: ``image`` has the calls, ``reading`` those that change nothing, ``builder`` makes
 programs, ``program_text`` reads and prints them by the table in ``spelling``, ``actors`` and ``values`` have what a
 client writes, ``views`` what it gets, and ``forking`` copies an image. ``command`` is the command line, whose lines
-``printing`` makes. ``desk`` has the calls of one principal, ``mcp`` serves them to a model, and
-``page`` to a person with a passkey (``passkeys``).
+``printing`` makes. ``desk`` has the calls of one principal, as ``tools``. ``mcp`` serves them to a model, and
+``page`` to a person with a passkey (``passkeys``) by a web server of this machine (``loopback``).
 
 Names of the modules that need a runtime are loaded at their first use.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict, Unpack
 
+from gritstone.exact import exact
 from gritstone.grit.objects import ObjectId
 from gritstone.image.cores import CODE
 from gritstone.image.values import Put, Storable, Value
@@ -128,7 +129,7 @@ def first_core(
     """
     image: dict[str, Any] = {"owner": "self" if owner is None else owner.hex()}
     if quota is not None:
-        image["quota"] = str(quota)
+        image["quota"] = str(exact(quota))
     caps = {one: granter.hex() for one in parts.get("caps", ())}
     entry = {mt: admitted(senders) for mt, senders in parts.get("entry", {}).items()}
     image |= {part: entries for part, entries in (("caps", caps), ("entry", entry)) if entries}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gritstone.errors import Missing
+from gritstone.exact import exact
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.image.actors import Actor
 from gritstone.image.program_text import Names, parse_ops, print_op
@@ -120,7 +121,7 @@ class Program:
         return put(Tree({"program": put(Blob({}, data)), **operands}))
 
     def _with(self, name: str, *operands: Any) -> Program:
-        self._ops.append(check_op(_plain_op(Op(name, operands))))
+        self._ops.append(check_op(_plain_op(Op(name, tuple(map(exact, operands))))))
         return self
 
     # --- state -----------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ class Program:
 
     def timer(self, delay_ms: int, mt: str) -> Program:
         """Send oneself a message of a type after a delay in milliseconds."""
-        return self._with("send", Place.SELF, "join", "image.timer", f"{delay_ms} {mt}")
+        return self._with("send", Place.SELF, "join", "image.timer", f"{exact(delay_ms)} {exact(mt)}")
 
     def emit(self, event: str, content: Value | Place = None) -> Program:
         """Send an event to the subscribers, within the operation."""

@@ -7,16 +7,14 @@ the same time. Exit codes: 0 done; 1 refused, or an operation that failed, or a 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
-from gritstone.errors import GritstoneError, Missing, Rejected
-from gritstone.grit.formats import FORMATS
+from gritstone.command_line import Failed, opened, run_command, say
+from gritstone.errors import Exhausted, GritstoneError
 from gritstone.grit.lmdb_store import open_durable
-from gritstone.grit.store import Store
 from gritstone.image.actors import Actor, Parts, Quota
 from gritstone.image.builder import Program
 from gritstone.image.desk import Desk
@@ -29,27 +27,16 @@ from gritstone.image.worlds import fold
 
 __all__ = ["main"]
 
-_LONGEST = 400
+_MOST_PATHS = 1_000
+_MOST_PORT = 65_535
+_PASSKEYS = "passkeys.sqlite"
 _NOTHING = bytes(32)
-
-
-class _Failed(GritstoneError):  # noqa: N818 - not an error of the command
-    """A finding that is not a success, for example an operation that failed; everything is printed already."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except _Failed:
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except (GritstoneError, OSError, ValueError, ModuleNotFoundError) as error:
-        print(f"gritstone image: {str(error)[:_LONGEST]}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command("gritstone image", options.run, options)
 
 
 class _Commands:
@@ -78,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_worlds(commands.add)
     commands.add("serve", _serve, "serve the image to a model, as one principal, on standard input and output", "actor")
     page = commands.add("page", _page, "serve a page on this machine, on which a person with a passkey works", "actor")
-    page.add_argument("--port", type=_number, default=0, metavar="N", help="the port (default: any)")
+    page.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: any)")
+    page.add_argument("--remove-passkey", action="store_true", help="remove the passkey, and serve nothing")
     return parser
 
 
@@ -88,12 +76,15 @@ def _add_reading(add: Callable[..., argparse.ArgumentParser]) -> None:
     show = add("show", _show, "show the rights and the state of an actor, or one of its programs", "actor")
     show.add_argument("mt", nargs="?", metavar="TYPE", help="the type of message whose program is printed")
     show.add_argument("--at", type=_number, metavar="N", help="show the state after operation N")
+    show.add_argument(
+        "--most", type=_number, default=_MOST_PATHS, metavar="N", help="visit up to N paths (default: %(default)s)"
+    )
     log = add("log", _log, "list the operations of an image, failed ones too")
     log.add_argument("--after", type=_number, default=-1, metavar="N", help="only those after operation N")
 
 
 def _add_operations(add: Callable[..., argparse.ArgumentParser]) -> None:
-    _add_new(add("new", _new, "create an actor; creates the store if the folder does not exist"))
+    _add_new(add("new", _new, "create an actor; creates the store if the folder is absent or empty"))
     run = add("run", _run, "let an actor run a program", "actor")
     run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the program, one operation a line")
     run.add_argument("-e", dest="text", action="append", metavar="LINE", help="a line of the program; repeatable")
@@ -121,7 +112,7 @@ def _add_worlds(add: Callable[..., argparse.ArgumentParser]) -> None:
     rollback.add_argument("seq", type=_number, metavar="N", help="the number of the world")
     fork = add("fork", _fork, "begin another image from an earlier world")
     fork.add_argument("seq", type=_number, metavar="N", help="the number of the world")
-    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, which does not exist")
+    fork.add_argument("to", type=Path, metavar="NEW", help="the folder of the new store, absent or empty")
     export = add("export", _export, "write a bundle of the image, for gritstone audit")
     export.add_argument("file", type=Path, metavar="FILE", help="the file")
     add("check", _check, "check that the journal accounts for the references; or check a program, if DIR is a file")
@@ -152,6 +143,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if _number(text) > _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"invalid port {text}: expected 0 to {_MOST_PORT}")
+    return int(text)
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -172,36 +169,21 @@ def _limit(text: str) -> tuple[str, int]:
 
 @contextmanager
 def _opened(directory: Path, *, create: bool = False) -> Iterator[Image]:
-    """Open the image of a directory, of either format."""
-    is_new = create and not directory.exists()
-    store = _store(directory, is_new=is_new)
-    try:
-        with Image(store) as image:
-            yield image
-    finally:
-        store.close()
-
-
-def _store(directory: Path, *, is_new: bool) -> Store:
-    for format_ in FORMATS.values():
-        try:
-            return open_durable(directory, format_, create=is_new)
-        except Rejected as refusal:
-            if refusal.code != "format":
-                raise
-    raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
+    """Open the image of a directory, of either format; create it in a folder that is absent, or has no files."""
+    with opened(directory, create=create) as store, Image(store) as image:
+        yield image
 
 
 def _report(outcome: Outcome) -> None:
     """Print the outcome of an operation.
 
     Raises:
-        _Failed: it failed.
+        Failed: it failed.
     """
     word = "committed" if outcome.failed is None else f"failed: {outcome.failed}"
-    print(f"operation {outcome.seq} {word}")
+    say(f"operation {outcome.seq} {word}")
     if outcome.failed is not None:
-        raise _Failed(outcome.failed)
+        raise Failed(outcome.failed)
 
 
 def _right(image: Image, words: Sequence[str]) -> str:
@@ -245,30 +227,34 @@ def _list(options: argparse.Namespace) -> None:
         viewer = None if options.viewer is None else image.actor(options.viewer)
         views = image.list(viewer)
         for view in sorted(views, key=lambda view: view.name):
-            print(view_line(image, view))
+            say(view_line(image, view))
     if not views:
-        print("no actors", file=sys.stderr)
+        say("no actors", error=True)
 
 
 def _show(options: argparse.Namespace) -> None:
     with _opened(options.dir) as image:
         actor = image.actor(options.actor)
         if options.mt is not None:
-            sys.stdout.write(image.text_of(image.program(actor, options.mt)))
+            for line in image.text_of(image.program(actor, options.mt)).splitlines():
+                say(line)
             return
         if options.at is None:
             (view,) = [one for one in image.list() if one.actor == actor]
             for line in view_lines(image, view):
-                print(line)
-        for path, data in image.items(actor, at=options.at):
-            print(item_line(path, data))
+                say(line)
+        try:
+            for path, data in image.items(actor, at=options.at, most=options.most):
+                say(item_line(path, data))
+        except Exhausted:
+            say(f"only the first {options.most} paths are shown; --most N shows more", error=True)
 
 
 def _log(options: argparse.Namespace) -> None:
     with _opened(options.dir) as image:
         for record in image.log(options.after):
             for line in record_lines(image, record):
-                print(line)
+                say(line)
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -280,34 +266,39 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _page(options: argparse.Namespace) -> None:
     from gritstone.image.page import serve_page
+    from gritstone.image.passkeys import remove_key
 
+    file = options.dir / _PASSKEYS
     with _opened(options.dir) as image:
         desk = Desk(image, image.actor(options.actor))
-        serve_page(desk, options.port, lambda address: print(address, flush=True))
+        if options.remove_passkey:
+            say("removed the passkey" if remove_key(file, desk.principal.id) else "there is no passkey")
+        else:
+            serve_page(desk, file, options.port, say)
 
 
 def _export(options: argparse.Namespace) -> None:
     with _opened(options.dir) as image:
         image.export(options.file)
-        print(f"exported world {image.seq} to {options.file}")
+        say(f"exported world {image.seq} to {options.file}")
 
 
 def _check(options: argparse.Namespace) -> None:
     if options.dir.is_file():
         count = len(Program.parse(options.dir.read_text("utf-8"), lambda _: _NOTHING))
-        print(f"{options.dir}: {count} operation{'s' * (count != 1)}, no defects")
+        say(f"{options.dir}: {count} operation{'s' * (count != 1)}, no defects")
         return
     with _opened(options.dir) as image:
         records = list(image.log())
         folded, world = fold(encode_record(one).encode() for one in records), image.world()
         listed = dict(folded.references())
         others = {name: step for name, step in world.references if listed.get(name) != step}
-        print(f"world {world.seq}, root {world.root.hex()}")
+        say(f"world {world.seq}, root {world.root.hex()}")
         if len(others) != 2 or len(others) + len(listed) != len(world.references):
-            print("the journal does not account for the references")
-            raise _Failed("the journal")
+            say("the journal does not account for the references")
+            raise Failed("the journal")
         failed = sum(record.failure is not None for record in records)
-        print(f"{len(records)} records, {failed} failed; they account for all {len(world.references)} references")
+        say(f"{len(records)} records, {failed} failed; they account for all {len(world.references)} references")
 
 
 # --- commands that change the image --------------------------------------------------------------------
@@ -326,7 +317,7 @@ def _new(options: argparse.Namespace) -> None:
             raise ValueError(f"there is a principal {options.name} already")
         else:
             actor = image.principal(options.name, quota=replace(Quota(), **dict(options.quota)), **parts)
-        print(f"{image.name(actor.id)} is {actor}")
+        say(f"{image.name(actor.id)} is {actor}")
 
 
 def _senders(image: Image, text: str) -> Sequence[Actor] | str:
@@ -368,9 +359,9 @@ def _to_rest(image: Image, before: int) -> None:
     is_at_rest = image.run()
     for record in image.log(before):
         for line in record_lines(image, record):
-            print(line)
+            say(line)
     if not is_at_rest:
-        print("not at rest yet: run it again", file=sys.stderr)
+        say("not at rest yet: run it again", error=True)
 
 
 def _rest(options: argparse.Namespace) -> None:
@@ -391,13 +382,13 @@ def _rollback(options: argparse.Namespace) -> None:
 
 
 def _fork(options: argparse.Namespace) -> None:
-    if options.to.exists():
-        raise ValueError(f"{options.to} exists already")
+    if options.to.exists() and options.to.samefile(options.dir):
+        raise ValueError(f"{options.to} is the store of the image itself")
     with _opened(options.dir) as image:
         image.world(options.seq)
         store = open_durable(options.to, image.store.format)
         try:
             with image.fork(options.seq, store) as branch:
-                print(f"{options.to} continues from world {branch.seq}, root {branch.world().root.hex()}")
+                say(f"{options.to} continues from world {branch.seq}, root {branch.world().root.hex()}")
         finally:
             store.close()

@@ -8,10 +8,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 
-from gritstone.grit.export import export_bundle
+from gritstone.grit.export import export_references
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.objects import Blob, ObjectId, Tree
-from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.image.refusals import refusal
 from gritstone.wit.objects import Objects
@@ -48,19 +47,7 @@ def copy_world(source: Store, target: Store, references: Sequence[tuple[str, Obj
             raise refusal("rejected/image", "the store of the fork is not empty", "world.fork")
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
         with source.snapshot() as snapshot:
-            file.writelines(export_bundle(snapshot))
+            others = [pair for pair in snapshot.references() if not pair[0].startswith(_SPACES)]
+            file.writelines(export_references(snapshot, sorted([*others, *references])))
         file.seek(0)
         import_bundle(target, file)  # type: ignore[arg-type]  # it reads and seeks
-    changes = _changes(target, dict(references))
-    most = target.limits.cas_names
-    for begin in range(0, len(changes), most):
-        target.update_references(changes[begin : begin + most])
-
-
-def _changes(target: Store, wanted: dict[str, ObjectId]) -> list[Change]:
-    """Return the changes from the references of a store to those of a world."""
-    with target.snapshot() as snapshot:
-        present = {name: one for space in _SPACES for name, one in snapshot.references(space)}
-    names = sorted(present.keys() | wanted.keys())
-    changes = [Change(name, present.get(name), wanted.get(name)) for name in names]
-    return [one for one in changes if one.old != one.new]

@@ -27,6 +27,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, Unpack
 
+from gritstone.errors import Rejected
+from gritstone.exact import exact
+from gritstone.files import replacing
 from gritstone.grit.export import export_bundle
 from gritstone.grit.objects import Blob, Message
 from gritstone.grit.store import Store
@@ -102,11 +105,21 @@ class Image(Reading):
         super().__init__(Runtime(store, Laws(IMAGES, Guests()), Config(agent or agent_name(store) or _AGENT)))
         self._loop = asyncio.new_event_loop()
         try:
-            if not is_image(self.runtime.machine.world):
-                self._wait(self._service.start())
+            self._begin()
         except BaseException:
             self._loop.close()
             raise
+
+    def _begin(self) -> None:
+        """Make the store an image, unless it is one; another process may do the same at the same time."""
+        if is_image(self.runtime.machine.world):
+            return
+        try:
+            self._wait(self._service.start())
+        except Rejected:
+            self._fresh()
+            if not is_image(self.runtime.machine.world):
+                raise
 
     def __enter__(self) -> Image:
         """Return this object."""
@@ -259,7 +272,7 @@ class Image(Reading):
 
     def set_quota(self, principal: Actor, quota: Quota) -> Outcome:
         """Set the limits of a principal."""
-        return self.request(principal.message("image.quota", str(quota)))
+        return self.request(principal.message("image.quota", str(exact(quota))))
 
     def destroy(self, actor: Actor) -> Outcome:
         """Remove an actor for ever; it fails with ``rejected/busy`` while there is unread mail to it or from it."""
@@ -317,9 +330,13 @@ class Image(Reading):
         return Image(store)
 
     def export(self, path: str | Path) -> None:
-        """Write a bundle of all references, which ``gritstone audit`` checks."""
-        with self.store.snapshot() as snapshot, Path(path).open("wb") as file:
-            file.writelines(export_bundle(snapshot))
+        """Write a bundle of all references, which ``gritstone audit`` checks.
+
+        Raises:
+            OSError: the file cannot be written; the earlier one stays.
+        """
+        with self.store.snapshot() as snapshot, replacing(path) as part:
+            part.file.writelines(export_bundle(snapshot))
 
 
 def _check_name(name: str) -> None:

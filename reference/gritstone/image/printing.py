@@ -16,6 +16,7 @@ __all__ = ["item_line", "record_lines", "view_line", "view_lines"]
 
 _SHORT = 12
 _LONGEST = 60
+_LONGEST_PATH = 400
 _ID_DIGITS = 64
 
 
@@ -70,7 +71,8 @@ def _right(image: Image, capability: str) -> str:
 
 
 def item_line(path: str, data: bytes | None) -> str:
-    """Return the line of a path and its data."""
+    """Return the line of a path and its data, both shortened."""
+    path = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "..."
     if data is None:
         return f"{path} erased"
     text = json.dumps(data.decode("utf-8", "backslashreplace"))

@@ -6,6 +6,7 @@ Spec: :ref:`image-list`, :ref:`image-log`, :ref:`image-past`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from gritstone.errors import Missing
 from gritstone.grit.objects import Blob, Message, ObjectId, Tree
@@ -35,6 +36,7 @@ KERNEL = "kernel"
 """The name of the kernel actor."""
 
 _PAGE = 256
+_MOST_PATHS = 100_000
 
 
 class Reading:
@@ -219,14 +221,24 @@ class Reading:
             found.append((self.name(root.sender), self.name(root.target), mt))
         return found
 
-    def items(self, actor: Actor, *, at: int | None = None) -> Iterator[tuple[str, bytes | None]]:
+    def items(
+        self, actor: Actor, *, at: int | None = None, most: int = _MOST_PATHS
+    ) -> Iterator[tuple[str, bytes | None]]:
         """Yield each path of the core of an actor with its data, ascending; None for an erased blob.
 
-        Rights, code and nodes are not among them; see ``list``.
+        Rights, code and nodes are not among them; see ``list``. A tree that is at several paths is visited at each of
+        them, so a small core can have very many paths.
+
+        Raises:
+            Exhausted: there are more than ``most`` paths, to trees or blobs; those before were yielded.
         """
         core = self._core(actor, at)
         waiting = [(name, target) for name, target in sorted(core.items(), reverse=True) if not is_reserved((name,))]
-        while waiting:
+        for left in count(most, -1):
+            if not waiting:
+                return
+            if left == 0:
+                raise refusal("exhausted/exhausted", "the core has too many paths", "list.exact", got=f"over {most}")
             path, target = waiting.pop()
             value = self.objects.look(target)
             if isinstance(value, Tree):

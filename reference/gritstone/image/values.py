@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from gritstone.exact import exact
 from gritstone.grit.objects import Blob, Object, ObjectId, Tree
 from gritstone.image.texts import EMPTY
 
@@ -53,7 +54,7 @@ def store_value(value: Value, put: Put) -> ObjectId:
         case None:
             return put(EMPTY)
         case str() | int():
-            return put(Blob({"ct": "s"}, str(value).encode()))
+            return put(Blob({"ct": "s"}, str(exact(value)).encode()))
         case bytes():
             if len(value) != _ID_BYTES:
                 raise ValueError(f"an id has {_ID_BYTES} bytes, got {len(value)}")

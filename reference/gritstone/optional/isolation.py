@@ -3,8 +3,9 @@
 The process admits, meters, compiles and runs modules. The host has the store, and admits and audits steps. The process
 requests objects by id and returns the objects that it made; the host decodes and hashes these again. All output of the
 process is data that is never executed. So an attacker who controls the process cannot make or write a step that the
-actor may not make. The attacker can read objects of the store, refuse calls, and forge host nodes.
-
+actor may not make. The attacker can read objects of the store, refuse calls, and forge host nodes. The process does not
+inherit variables of the host's environment, except those that Python needs to start. It runs as the same user: the
+process boundary limits memory and time, and is not a boundary against code that leaves the WebAssembly engine.
 
 ::
 
@@ -46,10 +47,17 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Isolated"]
 
 _PAGES_A_MB = 16
+_PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 _HOST_NODES = ("state", "module", "memory", "creator")  # the entries that are added to a step after a call
 
 _Answer: TypeAlias = tuple[str, ObjectId | None]
 """The operation and the id of an answer."""
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables that the process needs to start; keys and tokens of the host are not among them."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, "PYTHONPATH": path}
 
 
 class _Process:
@@ -66,11 +74,11 @@ class _Process:
         with there, ExitStack() as stack:
             stack.enter_context(here)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gritstone.optional.worker", json.dumps(options)],
+                [sys.executable, "-P", "-m", "gritstone.optional.worker", json.dumps(options)],
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=_environment(),
                 start_new_session=True,
             )
             stack.pop_all()

@@ -2,7 +2,7 @@
 
 ::
 
-    export    archived/S -> none    moved/S none -> s     then the file, complete or not at all
+    export    archived/S -> none    moved/S none -> s     after the bytes are durable, and before the file has its name
     load      archived/S none -> s                        with the objects, in one update
               moved/S -> none                             if the session had left this store before
 
@@ -11,62 +11,74 @@ Spec: ``session/restore``; :rule:`grit.bundle.import-atomic`.
 
 from __future__ import annotations
 
-import os
+import re
 from io import BytesIO
 from pathlib import Path
 
 from gritstone.errors import Missing, Rejected
-from gritstone.grit.export import export_bundle
+from gritstone.files import replacing
+from gritstone.grit.export import export_bundle, export_references
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.objects import ObjectId, Step
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
+from gritstone.session.grants import check_grants
+from gritstone.wasm.documents import Manifest
 
 __all__ = ["export_session", "load_session"]
 
 _RULE = "session.restore.elsewhere"
+_ID = re.compile("[0-9a-f]{64}")
 
 
 def export_session(store: Store, session: ObjectId, path: Path) -> None:
     """Move an archived session into a file. It can be exported again, as long as it does not come back.
 
+    The bytes are durable before the store records that the session moved; the file has its name after that.
+
     Raises:
         Missing: the session is not archived.
         Rejected: another process changed it in the meantime (code ``conflict``).
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; the earlier one stays.
     """
     digits = session.hex()
     archived, moved = f"archived/{digits}", f"moved/{digits}"
-    with store.snapshot() as snapshot:
-        step, gone = snapshot.target(archived), snapshot.target(moved)
-    if gone is None and step is None:
-        raise Missing("the session is not archived", rule="session.restore.guard", got=digits)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with replacing(path) as part:
+        with store.snapshot() as snapshot:
+            step, gone = snapshot.target(archived), snapshot.target(moved)
+            target = step if gone is None else gone
+            if target is None:
+                raise Missing("the session is not archived", rule="session.restore.guard", got=digits)
+            part.file.writelines(export_references(snapshot, [(moved, target)]))
+        part.sync()
         if gone is None:
             store.update_references([Change(archived, step, None), Change(moved, None, step)])
-        with store.snapshot() as snapshot:
-            file.writelines(export_bundle(snapshot, [moved]))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
-def load_session(store: Store, path: Path) -> ObjectId:
+def load_session(store: Store, path: Path, granted: Manifest) -> ObjectId:
     """Import an exported session, which is archived then; return its id. Loading a file twice has no effect.
+
+    The file contains the code of the session. Loading runs none of it.
+
+    Args:
+        store: the store.
+        path: the file.
+        granted: the most that the code may grant itself.
 
     Raises:
         Malformed: the file is not a bundle.
         Invalid: it is damaged.
         Missing: it does not have one session.
-        Rejected: the store has another state of the session (code ``conflict``), or another format (code ``format``).
+        Rejected: the store has another state of the session (code ``conflict``), or another format (code ``format``);
+            or the session grants itself more (code ``grants``).
         OSError: the file cannot be read.
     """
     scratch = Store.open(MemoryEngine(), store.format, limits=store.limits)
     with path.open("rb") as file:
         import_bundle(scratch, file)
     session, step = _only_session(scratch)
+    check_grants(scratch, session, step, granted)
     archived, moved = f"archived/{session.hex()}", f"moved/{session.hex()}"
     with store.snapshot() as snapshot:
         gone, present = snapshot.target(moved), snapshot.target(archived)
@@ -92,6 +104,8 @@ def _only_session(scratch: Store) -> tuple[ObjectId, ObjectId]:
         raise Missing("the bundle does not have one session", rule=_RULE, got=len(found))
     ((name, step),) = found
     digits = name.partition("/")[2]
+    if not _ID.fullmatch(digits):
+        raise Missing("the bundle does not have one session", rule=_RULE, got=name)
     if not name.startswith("archived/"):
         scratch.update_references([Change(name, step, None), Change(f"archived/{digits}", None, step)])
     return bytes.fromhex(digits), step

@@ -24,6 +24,7 @@ from gritstone.session.outcomes import (
     Call,
     Calls,
     Final,
+    Model,
     Outcome,
     Response,
     Retry,
@@ -32,7 +33,7 @@ from gritstone.session.outcomes import (
     check_refused,
     outcome_of,
 )
-from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob
+from gritstone.session.tools import Tool, call_tool, describe, loads, value_blob, with_schemas, written
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Chat", "response_blob", "turn_of"]
@@ -46,7 +47,7 @@ def response_blob(response: Response) -> Blob:
     A text with an unpaired surrogate becomes bytes that are not UTF-8, which the session refuses.
     """
     if isinstance(response, str):
-        return Blob({"ct": "s"}, response.encode("utf-8", "surrogatepass"))
+        return Blob({"ct": "s"}, str.encode(response, "utf-8", "surrogatepass"))
     return value_blob(dict(response))
 
 
@@ -146,7 +147,7 @@ class Chat:
         workspace = self._connection.workspace()
         entries = {}
         if config is not None:
-            entries["config"] = workspace.put(json_blob(dict(config)))
+            entries["config"] = workspace.put(json_blob(written(config)))
         if tools is not None:
             entries["tools"] = workspace.put(json_blob(describe(tools)))
         self._request(workspace, "configure", workspace.put(Tree(entries) if entries else Blob({}, b"")))
@@ -178,16 +179,15 @@ class Chat:
 
     # --- a whole turn ----------------------------------------------------------------------------------
 
-    def run(
-        self, prompt: str, *, model: Callable[[Turn], Response], tools: Iterable[Tool] = (), most_retries: int = 3
-    ) -> str:
+    def run(self, prompt: str, *, model: Model, tools: Iterable[Tool] = (), most_retries: int = 3) -> str:
         """Run a whole turn of the user: call the model and the tools until there is a final text.
 
         Args:
             prompt: the prompt of the user.
-            model: returns the response to a turn. If it raises, nothing of the turn so far is lost; see ``resume``.
-            tools: the functions of the tools of the session. A tool that raises has a failed result with the text of
-                its error, which the model reads.
+            model: returns the response to a turn, or something awaitable that results in it. If it raises, nothing of
+                the turn so far is lost; see ``resume``.
+            tools: the functions of the tools of the session, synchronous or asynchronous. A tool that raises has a
+                failed result with the text of its error, which the model reads.
             most_retries: how often the model is called again for one turn, because it requests that, or because its
                 response cannot be used.
 
@@ -196,7 +196,7 @@ class Chat:
         """
         return self._finish(self.prepare(prompt), model, {tool.name: tool for tool in tools}, most_retries)
 
-    def resume(self, *, model: Callable[[Turn], Response], tools: Iterable[Tool] = (), most_retries: int = 3) -> str:
+    def resume(self, *, model: Model, tools: Iterable[Tool] = (), most_retries: int = 3) -> str:
         """Finish a turn of ``run`` that was interrupted after a call of tools.
 
         Tools without a stored result are run, possibly again. Before the first call of tools nothing of a turn is
@@ -209,13 +209,11 @@ class Chat:
         self._call(functions, self.open_calls())
         return self._finish(self.prepare(), model, functions, most_retries)
 
-    def _finish(
-        self, turn: Turn, model: Callable[[Turn], Response], functions: Mapping[str, Tool], most_retries: int
-    ) -> str:
+    def _finish(self, turn: Turn, model: Model, functions: Mapping[str, Tool], most_retries: int) -> str:
         retries = 0
         while True:
             try:
-                outcome = self.commit(turn, model(turn))
+                outcome = self.commit(turn, self._connection.finish(model(with_schemas(turn, functions))))
             except SessionRefused as refusal:
                 if refusal.kind not in _UNUSABLE or retries >= most_retries:
                     raise
@@ -233,7 +231,7 @@ class Chat:
 
     def _call(self, functions: Mapping[str, Tool], calls: Iterable[Call]) -> None:
         for call in calls:
-            ok, blob = call_tool(functions, call)
+            ok, blob = call_tool(functions, call, self._connection.finish)
             try:
                 self._record(call.call_id, blob, ok=ok)
             except SessionRefused as refusal:

@@ -7,51 +7,42 @@ that. Exit codes: 0 done; 1 refused, with one line on stderr; 2 usage error.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from gritstone.errors import GritstoneError, Missing, Refusal, Rejected
-from gritstone.grit.formats import FORMATS
+from gritstone.command_line import opened, run_command, say, say_block
+from gritstone.errors import Missing, Rejected
+from gritstone.grit.formats import FORMATS, Format
 from gritstone.grit.importing import import_bundle
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
 from gritstone.session.chat import Chat
+from gritstone.session.grants import SESSION_GRANTS
 from gritstone.session.sessions import Sessions
-from gritstone.session.views import View, describe_session, find_session, host_name, list_sessions
+from gritstone.session.views import View, agent_name, describe_session, find_session, host_name, list_sessions
+from gritstone.wasm.documents import Manifest
 
 __all__ = ["main"]
 
 _SHORT = 12
-_LONGEST = 400
 _DIGITS = frozenset("0123456789abcdef")
 _ADVICE = {
-    "busy": "an ask is open, or its answer was not read yet",
+    "busy": "an ask is open, or its answer was not read yet; serve it, or abandon it with chat.abandon()",
     "sessions": "too many sessions are live, and none of them can be archived",
     "live": "it is live already",
     "moved": "it was exported; load its file to bring it back",
     "closed": "it was closed",
+    "grants": "a file contains code; read the page on sessions before you grant it more",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except Refusal as refusal:
-        advice = _ADVICE.get(refusal.code or "")
-        return _complain(f"{refusal}; {advice}" if advice else str(refusal))
-    except (GritstoneError, OSError) as error:
-        return _complain(str(error))
-    return 0
-
-
-def _complain(text: str) -> int:
-    print(f"gritstone session: {text[:_LONGEST]}", file=sys.stderr)
-    return 1
+    return run_command("gritstone session", options.run, options, _ADVICE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *words: str) -> None:
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *words: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(run=run)
         one.add_argument("dir", type=Path, metavar="DIR", help="the folder of the store")
@@ -68,13 +59,18 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("session", type=_prefix, metavar="SESSION", help="the id, or its first digits")
         if "file" in words:
             one.add_argument("file", type=Path, metavar="FILE", help="the file of the session")
+        return one
 
     add("list", _list, "list the sessions of a store")
     add("show", _show, "show the conversation of a session", "session")
     add("archive", _archive, "put a live session aside", "session")
     add("restore", _restore, "make an archived session live", "session")
     add("export", _export, "move an archived session into a file", "session", "file")
-    add("load", _load, "import a session from a file; it is archived then", "file")
+    load = add("load", _load, "import a session, with its code, from a file; it is archived then", "file")
+    for name, unit in (("fuel", "units of a step or query"), ("pages", "pages of 64 KiB of memory")):
+        most = getattr(SESSION_GRANTS, name)
+        text = f"the most {unit} that its code may grant itself (default: {most})"
+        load.add_argument(f"--{name}", type=int, default=most, metavar="N", help=text)
     return parser
 
 
@@ -85,28 +81,9 @@ def _prefix(text: str) -> str:
 
 
 @contextmanager
-def _opened(directory: Path) -> Iterator[Store]:
-    """Open the store of a directory, of either format."""
-    store = None
-    for format_ in FORMATS.values():
-        try:
-            store = open_durable(directory, format_, create=False)
-            break
-        except Rejected as refusal:
-            if refusal.code != "format":
-                raise
-    if store is None:
-        raise Missing(f"{directory} has a store of an unknown format", rule="grit.store.format")
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
 def _chat(options: argparse.Namespace) -> Iterator[Chat]:
     """Start a runtime on a store, and find a session."""
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         view = find_session(store, options.session)
         with Sessions(store) as sessions:
             yield sessions.chat(view.session)
@@ -118,60 +95,91 @@ def _line(view: View) -> str:
 
 
 def _list(options: argparse.Namespace) -> None:
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         found = list_sessions(store)
     for view in found:
-        print(_line(view))
+        say(_line(view))
     if not found:
-        print("no sessions", file=sys.stderr)
+        say("no sessions", error=True)
 
 
 def _show(options: argparse.Namespace) -> None:
-    with _opened(options.dir) as store:
+    with opened(options.dir) as store:
         found = describe_session(store, find_session(store, options.session))
     view = found.view
-    print(f"session  {view.session.hex()}")
-    print(f"step     {view.step.hex()}")
-    print(f"state    {view.standing}, {view.phase}, {view.count} changes")
+    say(f"session  {view.session.hex()}")
+    say(f"step     {view.step.hex()}")
+    say(f"state    {view.standing}, {view.phase}, {view.count} changes")
     if found.tools:
-        print(f"tools    {', '.join(found.tools)}")
+        say(f"tools    {', '.join(found.tools)}")
     if found.ask is not None:
-        print(f"ask      {found.ask}")
-    print()
+        say_block("ask", found.ask)
+    say("")
     for role, text in (("system", found.system_prompt), ("summary", found.summary), *found.messages):
         if text:
-            print(f"{role}: {text}")
+            say_block(role, text)
 
 
 def _archive(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.archive()
-        print(f"archived {chat.session.hex()}")
+        say(f"archived {chat.session.hex()}")
 
 
 def _restore(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.restore()
-        print(f"restored {chat.session.hex()}")
+        say(f"restored {chat.session.hex()}")
 
 
 def _export(options: argparse.Namespace) -> None:
     with _chat(options) as chat:
         chat.export(options.file)
-        print(f"exported {chat.session.hex()} to {options.file}")
+        say(f"exported {chat.session.hex()} to {options.file}")
 
 
 def _load(options: argparse.Namespace) -> None:
-    if not options.dir.exists():
-        _create(options.dir, options.file)
-    with _opened(options.dir) as store, Sessions(store) as sessions:
-        print(f"loaded {sessions.load(options.file).session.hex()}")
+    grants = replace(SESSION_GRANTS, fuel=options.fuel, pages=options.pages)
+    if not _has_agent(options.dir):
+        _create(options.dir, options.file, grants)
+    with opened(options.dir) as store, Sessions(store) as sessions:
+        say(f"loaded {sessions.load(options.file, grants=grants).session.hex()}")
 
 
-def _create(directory: Path, file: Path) -> None:
-    """Create a store for the session in a file: of its format, and with its host as the agent."""
+def _has_agent(directory: Path) -> bool:
+    """Return whether a directory has a store with an agent, so whether the creation of a store there is complete."""
+    try:
+        with opened(directory) as store:
+            return agent_name(store) is not None
+    except Missing as refusal:
+        if refusal.code is not None:  # it is damaged
+            raise
+        return False
+
+
+def _create(directory: Path, file: Path, grants: Manifest) -> None:
+    """Create a store for the session in a file: of its format, and with its host as the agent.
+
+    The file is loaded into a store in memory first, so that nothing is created for a file that is refused.
+    """
+    format_, scratch = _scratch(file)
+    names = {host_name(scratch, view.session, view.step) for view in list_sessions(scratch)} - {None, ""}
+    if len(names) != 1:
+        raise Missing(f"{file} does not have one session with a named host", rule="session.restore.elsewhere")
+    agent = names.pop()
+    with Sessions(Store.open(MemoryEngine(), format_, create=True), agent=agent) as trial:
+        trial.load(file, grants=grants)
+    store = open_durable(directory, format_, create=True)
+    try:
+        Sessions(store, agent=agent).close()
+    finally:
+        store.close()
+
+
+def _scratch(file: Path) -> tuple[Format, Store]:
+    """Import a file into a store in memory; return its format and the store."""
     for format_ in FORMATS.values():
-        scratch = Store.open(MemoryEngine(), format_)
+        scratch = Store.open(MemoryEngine(), format_, create=True)
         try:
             with file.open("rb") as source:
                 import_bundle(scratch, source)
@@ -179,11 +187,5 @@ def _create(directory: Path, file: Path) -> None:
             if refusal.code != "format":
                 raise
             continue
-        names = {host_name(scratch, view.session, view.step) for view in list_sessions(scratch)} - {None}
-        if len(names) != 1:
-            raise Missing(f"{file} does not have one session", rule="session.restore.elsewhere")
-        store = open_durable(directory, format_)
-        Sessions(store, agent=names.pop()).close()
-        store.close()
-        return
+        return format_, scratch
     raise Missing(f"{file} has an unknown format", rule="grit.bundle.format")

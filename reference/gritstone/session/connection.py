@@ -6,9 +6,12 @@ It has no task between two calls, so it needs no thread.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from gritstone.foreign import awaited
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
 from gritstone.runtime.letters import senders
@@ -66,6 +69,22 @@ class Connection:
     def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine to its end."""
         return self._loop.run_until_complete(work)
+
+    def finish(self, result: Any) -> Any:
+        """Return what a function of the caller has returned; await it if it is awaitable.
+
+        It is awaited on the one event loop of the connection, so that clients can be used again.
+        """
+        if not inspect.isawaitable(result):
+            return result
+        task = self._loop.create_task(awaited(result))
+        try:
+            return self._loop.run_until_complete(task)
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(BaseException):
+                    self._loop.run_until_complete(task)
 
     def change(self, change: Callable[[World], _T]) -> _T:
         """Change the world, durably."""

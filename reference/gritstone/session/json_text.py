@@ -8,8 +8,11 @@ Spec: :rule:`session.json.strict`, :rule:`session.json.spelling`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from operator import methodcaller
 from typing import Any, TypeAlias
+
+from gritstone.exact import exact
 
 __all__ = ["Json", "NoJson", "Spelled", "Written", "parse", "spell"]
 
@@ -79,7 +82,11 @@ def parse(data: bytes, deepest: int = 32) -> Json:
 
 
 def spell(value: Json) -> bytes:
-    """Return the JSON of a value."""
+    """Return the JSON of a value.
+
+    Raises:
+        TypeError: a part of it is not a value of JSON.
+    """
     parts: list[str] = []
     _spell(value, parts)
     return "".join(parts).encode("utf-8")
@@ -168,20 +175,24 @@ def _character(found: re.Match[str]) -> str:
 
 def _spell(value: Json, parts: list[str]) -> None:
     if isinstance(value, Written):
-        parts.append(str(value))
-    elif isinstance(value, str):
+        parts.append(str.__str__(value))
+        return
+    value = exact(value)
+    if type(value) is str:
         parts.append('"' + _TO_WRITE.sub(lambda found: _WRITTEN[found[0]], value) + '"')
-    elif value is None or isinstance(value, bool):
+    elif value is None or type(value) is bool:
         parts.append({None: "null", True: "true", False: "false"}[value])
-    elif isinstance(value, int):
+    elif type(value) is int:
         parts.append(str(value))
-    elif isinstance(value, dict):
+    elif type(value) is dict:
         _spell_list("{", "}", sorted(value, key=_UTF_16), parts, value)
-    else:
+    elif type(value) is list or type(value) is tuple:
         _spell_list("[", "]", value, parts)
+    else:
+        raise TypeError(f"{type(value).__name__} is not a value of JSON")
 
 
-def _spell_list(begin: str, end: str, items: list[Json], parts: list[str], members: Json = None) -> None:
+def _spell_list(begin: str, end: str, items: Iterable[Json], parts: list[str], members: Json = None) -> None:
     parts.append(begin)
     for number, item in enumerate(items):
         if number:

@@ -5,8 +5,8 @@ Spec: ``session/prepare``, ``session/commit``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gritstone.errors import GritstoneError
@@ -17,6 +17,7 @@ __all__ = [
     "Call",
     "Calls",
     "Final",
+    "Model",
     "Outcome",
     "Response",
     "Retry",
@@ -55,6 +56,7 @@ class Turn:
         messages: the messages for the model.
         tools: the tools of the session.
         force_json: whether a final text has to be JSON.
+        schemas: the JSON Schemas of the arguments of tools whose functions are known, by the name of the tool.
     """
 
     turn_id: ObjectId
@@ -63,6 +65,11 @@ class Turn:
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     force_json: bool
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+Model: TypeAlias = Callable[[Turn], Response | Awaitable[Response]]
+"""A function that returns the response to a turn, or something awaitable that results in it."""
 
 
 @dataclass(frozen=True, slots=True)

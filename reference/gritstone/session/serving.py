@@ -14,7 +14,7 @@ Spec: ``session/ask``; :rule:`session.ask.once`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from gritstone.grit.objects import Blob, ObjectId
@@ -22,13 +22,13 @@ from gritstone.runtime.letters import Letter, acknowledge, letters, senders
 from gritstone.session.channel import answer_effect, open_effects, settle
 from gritstone.session.chat import response_blob, turn_of
 from gritstone.session.connection import Connection
-from gritstone.session.outcomes import Answer, Call, Response, Turn
-from gritstone.session.tools import Tool, call_tool, error_blob, loads
+from gritstone.session.outcomes import Answer, Call, Model
+from gritstone.session.tools import Tool, call_tool, error_blob, loads, with_schemas
 
 __all__ = ["serve"]
 
 
-def serve(connection: Connection, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> Iterator[Answer]:
+def serve(connection: Connection, model: Model, functions: Mapping[str, Tool]) -> Iterator[Answer]:
     """Carry out effects until none is open, and yield the answers. See ``Sessions.serve``."""
     is_busy = True
     connection.tidy()
@@ -45,7 +45,7 @@ def serve(connection: Connection, model: Callable[[Turn], Response], functions: 
                 yield _answer(session, letter)
                 _acknowledge(connection, session, letter.message_id)
                 break  # the caller may have changed other sessions
-            _store_answer(connection, session, letter.message_id, _carry_out(letter, model, functions))
+            _store_answer(connection, session, letter.message_id, _carry_out(connection, letter, model, functions))
 
 
 def _acknowledge(connection: Connection, session: ObjectId, message: ObjectId) -> None:
@@ -68,14 +68,14 @@ def _next_letter(connection: Connection, session: ObjectId) -> Letter | None:
     return None
 
 
-def _carry_out(letter: Letter, model: Callable[[Turn], Response], functions: Mapping[str, Tool]) -> tuple[str, Blob]:
+def _carry_out(connection: Connection, letter: Letter, model: Model, functions: Mapping[str, Tool]) -> tuple[str, Blob]:
     """Call the model or a tool; return type and content of the answer."""
     if letter.mt == "effect.tool":
         value = loads(letter.data)
-        ok, blob = call_tool(functions, Call(value["call"], value["tool"], value["input"]))
+        ok, blob = call_tool(functions, Call(value["call"], value["tool"], value["input"]), connection.finish)
         return ("effect.ok" if ok else "effect.failed"), blob
     try:
-        response = model(turn_of(letter.content_id, letter.data))
+        response = connection.finish(model(with_schemas(turn_of(letter.content_id, letter.data), functions)))
     except Exception as error:
         if not getattr(error, "is_final", False):
             raise

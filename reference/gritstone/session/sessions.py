@@ -35,12 +35,13 @@ from gritstone.session.channel import check_reply, take_reply
 from gritstone.session.chat import Chat
 from gritstone.session.connection import Connection
 from gritstone.session.forms import json_blob
+from gritstone.session.grants import SESSION_GRANTS
 from gritstone.session.guest import SESSIONS
 from gritstone.session.json_text import Json
-from gritstone.session.outcomes import Answer, Response, Turn
+from gritstone.session.outcomes import Answer, Model
 from gritstone.session.residency import Residency
 from gritstone.session.serving import serve
-from gritstone.session.tools import Tool, describe
+from gritstone.session.tools import Tool, describe, written
 from gritstone.session.usage import Limits
 from gritstone.session.views import agent_name
 from gritstone.wasm.documents import Manifest, manifest_blob
@@ -52,7 +53,6 @@ __all__ = ["Sessions"]
 
 _NONCE_BYTES = 32
 _AGENT = "sessions"
-_MANIFEST = Manifest(fuel=10_000_000_000, pages=1024, send="reply")  # enough for the largest turns
 
 
 class Sessions:
@@ -139,7 +139,7 @@ class Sessions:
             "nonce": workspace.put(Blob({"ct": "b"}, nonce or secrets.token_bytes(_NONCE_BYTES))),
         }
         if settings:
-            entries["config"] = workspace.put(json_blob(settings))
+            entries["config"] = workspace.put(json_blob(written(settings)))
         if listed := describe(tools):
             entries["tools"] = workspace.put(json_blob(listed))
         core = workspace.put(Tree({"session": workspace.put(Tree(entries)), **self._code(workspace)}))
@@ -159,7 +159,7 @@ class Sessions:
         node = workspace.put(Blob({"ct": "s"}, b"wasm:code/session.wasm"))
         module = workspace.put(Blob({"ct": "application/wasm"}, self.guest))
         code = workspace.put(Tree({"session.wasm": module}))
-        manifest = workspace.put(Tree({"manifest": workspace.put(manifest_blob(_MANIFEST))}))
+        manifest = workspace.put(Tree({"manifest": workspace.put(manifest_blob(SESSION_GRANTS))}))
         return {"code": code, "wasm": manifest, "wit": node, "wit_query": node}
 
     def chat(self, session: ObjectId) -> Chat:
@@ -183,7 +183,7 @@ class Sessions:
         self._connection.tidy()
         return archived
 
-    def serve(self, *, model: Callable[[Turn], Response], tools: Iterable[Tool] = ()) -> Iterator[Answer]:
+    def serve(self, *, model: Model, tools: Iterable[Tool] = ()) -> Iterator[Answer]:
         """Call the model and the tools for all open asks, and yield the answers.
 
         An answer is acknowledged when the next one is requested. If the process ends earlier, the next ``serve`` yields
@@ -191,17 +191,26 @@ class Sessions:
         a tool is called again for it.
 
         Args:
-            model: returns the response to a turn. If it raises, the exception passes through, and the effect stays
-                open for the next ``serve``. An exception with a true attribute ``is_final`` makes the ask fail instead.
-            tools: the functions of the tools. If one raises, the model reads the text of the error.
+            model: returns the response to a turn, or something awaitable that results in it. If it raises, the
+                exception passes through, and the effect stays open for the next ``serve``. An exception with a true
+                attribute ``is_final`` makes the ask fail instead.
+            tools: the functions of the tools, synchronous or asynchronous. If one raises, the model reads the text of
+                the error.
         """
         return serve(self._connection, model, {tool.name: tool for tool in tools})
 
-    def load(self, path: str | Path) -> Chat:
+    def load(self, path: str | Path, *, grants: Manifest = SESSION_GRANTS) -> Chat:
         """Import an exported session, which is archived then; ``restore`` makes it live.
+
+        The file contains the code of the session, its history and its prompts. Loading runs none of the code.
+
+        Args:
+            path: the file.
+            grants: the most that the code may grant itself; by default what a module of a new session has here.
 
         Raises:
             Missing: the bundle does not have one session.
-            Rejected: the store has another state of the session (code ``conflict``).
+            Rejected: the store has another state of the session (code ``conflict``); or the session grants itself more
+                than that (code ``grants``).
         """
-        return Chat(self._connection, load_session(self.store, Path(path)))
+        return Chat(self._connection, load_session(self.store, Path(path), grants))

@@ -5,6 +5,7 @@ Spec: ``session/core``, ``session/residency``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Described", "View", "agent_name", "describe_session", "find_session", "host_name", "list_sessions"]
 
 _DEEPEST = 64
+_ID = re.compile("[0-9a-f]{64}")
 _SPACES = {"heads": "live", "archived": "archived", "moved": "moved", "closed": "closed"}
 
 
@@ -84,7 +86,10 @@ def host_name(store: Store, session: ObjectId, step: ObjectId) -> str | None:
 def _name(workspace: Workspace, actor: ObjectId) -> str | None:
     tree = workspace.tree(actor)
     blob = None if tree is None or "name" not in tree.entries else workspace.blob(tree.entries["name"])
-    return None if blob is None else blob.data.decode("utf-8")
+    try:
+        return None if blob is None else blob.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _workspace(store: Store) -> Workspace:
@@ -106,7 +111,9 @@ def _places(store: Store) -> Iterator[tuple[ObjectId, str, ObjectId]]:
     with store.snapshot() as snapshot:
         for space, standing in _SPACES.items():
             for name, step in snapshot.references(f"{space}/"):
-                yield bytes.fromhex(name.partition("/")[2]), standing, step
+                digits = name.partition("/")[2]
+                if _ID.fullmatch(digits):  # a bundle may bring any other name
+                    yield bytes.fromhex(digits), standing, step
 
 
 def _session_entries(workspace: Workspace, step: ObjectId, session: ObjectId) -> dict[str, ObjectId] | None:

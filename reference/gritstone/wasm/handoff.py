@@ -32,15 +32,21 @@ _RULE = "wasm.handoff.one-owner"
 _AGENT = "wasm.handoff.agent"
 
 
-def release_actor(store: Store, actor: ObjectId) -> ObjectId:
+def release_actor(store: Store, actor: ObjectId, exported: ObjectId | None = None) -> ObjectId:
     """Stop an actor in a store, so that it can be exported.
+
+    Args:
+        store: the store.
+        actor: the actor.
+        exported: the step at which it was exported already, or None.
 
     Returns:
         The current step of the actor.
 
     Raises:
         Missing: the actor has no head.
-        Rejected: the actor was released before, or it is not at rest (code ``busy``).
+        Rejected: the actor was released before, or it is not at rest (code ``busy``), or it is at another step than
+            ``exported`` (code ``conflict``).
         Exhausted: the medium is full.
 
     Spec: :rule:`wasm.handoff.one-owner`.
@@ -54,6 +60,8 @@ def release_actor(store: Store, actor: ObjectId) -> ObjectId:
             raise Missing("the actor has no head", rule=_RULE, got=actor.hex())
         if snapshot.target(moved) is not None:
             raise Rejected("the actor was released before", rule=_RULE, got=actor.hex())
+        if exported not in (None, step):
+            raise Rejected("the actor made a step meanwhile", rule=_RULE, code="conflict", got=actor.hex())
         trouble = _trouble(snapshot, actor, step)
         if trouble is not None:
             raise Rejected(trouble, rule=_RULE, code="busy", got=actor.hex())

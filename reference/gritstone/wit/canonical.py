@@ -13,6 +13,7 @@ import re
 from typing import Any, NoReturn, TypeAlias
 
 from gritstone.errors import Invalid
+from gritstone.exact import exact, exact_members
 
 __all__ = ["MAX_DEPTH", "Json", "read_canonical", "write_canonical"]
 
@@ -66,6 +67,7 @@ def read_canonical(data: bytes) -> Json:
 
 
 def _write(value: Json, parts: list[str], left: int) -> None:
+    value = exact(value)
     if value is None or isinstance(value, bool):
         parts.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, int):
@@ -93,11 +95,24 @@ def _write_items(value: list[Json] | dict[str, Json], parts: list[str], left: in
         parts.append("]")
         return
     parts.append("{")
+    value = _with_texts(value)
     for name in sorted(value, key=_utf16):
         parts.append(f"{mark}{_text(name)}:")
         _write(value[name], parts, left)
         mark = ","
     parts.append("}")
+
+
+def _with_texts(value: dict[Any, Json]) -> dict[str, Json]:
+    """Return an object whose names are texts of the built-in class; raises ``Invalid``."""
+    try:
+        found = exact_members(value)
+    except ValueError as error:
+        raise Invalid(f"an object of JSON: {error}", rule="wit.wut.form") from None
+    for name in found:
+        if type(name) is not str:
+            raise Invalid("the name of a member is not a text", rule="wit.wut.form", got=type(name).__name__)
+    return found
 
 
 def _text(text: str) -> str:

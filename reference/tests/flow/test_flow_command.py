@@ -17,7 +17,7 @@ from gritstone.flow.command import main
 from gritstone.flow.program import Policy
 
 PROGRAM = Program("one", start="a", nodes={"a": call("double", {"n": "$input.n"}, next="e"), "e": end(output="$out.a")})
-POLICY = Policy.allow({"double": ["n"], "read": {"params": ["to"], "refs": ["to"]}}, events=["go"])
+POLICY = Policy.allow({"double": ["n"], "show": ["n"], "read": {"params": ["to"], "refs": ["to"]}}, events=["go"])
 TOOLS = """
 import time
 def double(n):
@@ -28,7 +28,9 @@ def double(n):
     return 2 * n
 def read(to):
     return to.name
-TOOLS = {"double": double, "read": read}
+def show(n):
+    return [{"$ref": "card"}, {"$ref": n}]
+TOOLS = {"double": double, "read": read, "show": show}
 NOTHING = 5
 """
 
@@ -99,8 +101,8 @@ def test_run_prints_events_and_the_outcome(place: Path, capsys: pytest.CaptureFi
 
 def test_graph_writes_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "graph", "program.json")[0].startswith("flowchart TD")
-    run(capsys, "graph", "program.json", "--svg", "--output", "graph.svg")
-    assert (place / "graph.svg").read_text().startswith("<svg")
+    run(capsys, "graph", "program.json", "--output", "graph.mmd")
+    assert (place / "graph.mmd").read_text().startswith("flowchart TD")
     run(capsys, *RUN, "--input", "3.json", "--quiet")
     assert "needs the id of a flow" in run(capsys, "graph", "store", code=1)[1]
 
@@ -120,6 +122,15 @@ def test_refs_are_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(run(capsys, "list", "store")[0].splitlines()) == 1, "the interrupted flow was continued"
     out, _ = run(capsys, *RUN, "--input", "input.json", code=1)
     assert out == "program: unknown-ref: the flow does not have the ref\n"
+
+
+def test_output_with_the_member_ref_is_printed_as_data(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program("r", start="a", nodes={"a": call("show", {"n": "$input.n"}, next="e"), "e": end(output="$out.a")})
+    (place / "program.json").write_text(program.to_json())
+    out, _ = run(capsys, *RUN, "--input", "3.json")
+    assert json.loads(out.splitlines()[-1]) == {"status": "succeeded", "output": [{"$ref": "card"}, {"$ref": 3}]}
+    flow = run(capsys, "list", "store")[0].split()[0]
+    assert run(capsys, "trace", "store", flow)[0].splitlines() == out.splitlines()[:-1]
 
 
 def test_errors_name_their_cause(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

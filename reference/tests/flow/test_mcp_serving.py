@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -217,8 +218,110 @@ def test_a_function_is_described_by_its_signature() -> None:
     described = asyncio.run(main())
     assert described.description == "Add two integers."
     integer = {"type": "integer"}
-    expected = {"type": "object", "properties": {"a": integer, "b": integer}, "required": ["a"]}
+    expected = {
+        "type": "object",
+        "properties": {"a": integer, "b": {**integer, "default": 1}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     assert described.input_schema == expected
+
+
+class Cents(int):
+    def __str__(self) -> str:
+        return f"{int(self) / 100:.2f}"
+
+
+class Amount:
+    async def __call__(self, n: int) -> int:
+        return Cents(n)
+
+
+def exits(n: int) -> int:
+    raise SystemExit(n)
+
+
+async def is_interrupted(n: int) -> int:
+    raise GeneratorExit
+
+
+async def is_cancelled(n: int) -> int:
+    raise asyncio.CancelledError
+
+
+def stops(n: int) -> int:
+    raise StopIteration(n)
+
+
+def data(n: int) -> Any:
+    return {"$ref": n}
+
+
+def looks_like_ref(n: int) -> Any:
+    return [{"$ref": "customer"}, {"$ref": {"$ref": "x"}}, {"result": 1}]
+
+
+ANY = tool_server(
+    "any",
+    {
+        "partial": functools.partial(greet),
+        "wrapped": lambda name: greet(name + "!"),
+        "object": Amount(),
+        "cents": lambda n: {"price": Cents(n)},
+        "exits": exits,
+        "interrupted": is_interrupted,
+        "cancelled": is_cancelled,
+        "stops": stops,
+        "data": data,
+        "list": looks_like_ref,
+    },
+)
+
+
+def test_functions_of_every_kind_are_tools() -> None:
+    assert text_of(asked(ANY, "partial", {"name": "Ada"})) == "Hello, Ada."
+    assert text_of(asked(ANY, "wrapped", {"name": "Ada"})) == "Hello, Ada!."
+    assert asked(ANY, "object", {"n": 1250}).structured_content == {"result": 1250}
+    assert asked(ANY, "cents", {"n": 1250}).structured_content == {"price": 1250}
+    assert text_of(asked(ANY, "cents", {"n": 1250})) == '{"price": 1250}'
+
+
+def test_a_result_with_the_member_ref_is_data() -> None:
+    assert asked(ANY, "data", {"n": 5}).structured_content == {"$ref": 5}
+    assert asked(ANY, "list", {"n": 5}).structured_content == {"result": looks_like_ref(5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("exits", "SystemExit: 7"),
+        ("interrupted", "GeneratorExit"),
+        ("cancelled", "CancelledError"),
+        ("stops", "RuntimeError: coroutine raised StopIteration"),
+    ],
+)
+def test_every_exception_of_a_function_is_a_result(name: str, text: str) -> None:
+    async def main() -> list[CallToolResult]:
+        async with Client(ANY) as client:
+            return [await client.call_tool(tool, {"n": 7}) for tool in (name, "data")]
+
+    failed, other = asyncio.run(main())
+    assert failed.is_error
+    assert text_of(failed).startswith(text)
+    assert other.structured_content == {"$ref": 7}
+
+
+@pytest.mark.parametrize("value", [{"$ref": "customer"}, {"$ref": 5}, [{"$ref": "x"}], {"a": {"$ref": None}}])
+def test_a_flow_whose_output_has_the_member_ref_succeeds(value: Any) -> None:
+    program = Program("one", start="a", nodes={"a": call("t", {}, next="e"), "e": end(output="$out.a")})
+    store = Store.open(MemoryEngine(), CBOR_BLAKE3)
+    with Host(store, tools={"t": lambda: value}, policy=Policy.allow({"t": []})) as host:
+        result = asked(flow_server("any", host, {"one": program}), "one", {})
+    assert not result.is_error
+    assert result.structured_content is not None
+    assert result.structured_content["status"] == "succeeded"
+    assert result.structured_content["output"] == value
+    assert json.loads(text_of(result)) == result.structured_content
 
 
 def test_a_flow_calls_the_tools_of_a_server_under_its_policy() -> None:

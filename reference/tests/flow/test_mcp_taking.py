@@ -243,4 +243,4 @@ def test_many_calls_run_at_the_same_time(tools: dict[str, RemoteTool]) -> None:
 
 
 def test_a_host_calls_these_functions_as_coroutines(tools: dict[str, RemoteTool]) -> None:
-    assert bind(tools["text"]).is_async
+    assert bind(tools["text"]).is_coroutine_function

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gritstone.errors import Exhausted, Malformed
 from gritstone.flow import Defect, Defects, Policy, Program, Ref, branch, call, end, parallel, sub, wait, yaml_form
 from gritstone.flow.program import _TEXTS, read_file
+from gritstone.flow.values import encode_value
 from gritstone.flow.yaml_form import read_yaml, write_yaml
 
 from .worked import REFUND
@@ -238,3 +241,67 @@ def test_policy_names_its_peers() -> None:
     assert policy.peers == ["a", "b", "c", "d", "z"]
     limited = Policy.allow({"t": []}, limits={"max_calls": 3})
     assert (limited.value["limits"], limited.peers) == ({"max_calls": 3}, ["host"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!int x",
+        "!!map a",
+        "!!seq abc",
+        "!!str [a]",
+        "!!str {a: b}",
+        "! a",
+        "!x a",
+        "!!python/object:os.system a",
+        "!!binary a",
+        "!!timestamp 2024-99-99",
+        "!!float a",
+        "!!null a",
+        "!!bool 3",
+        "!!omap [a]",
+        "!!set {a}",
+        "a: !!int b",
+        "- !!seq {}",
+    ],
+)
+def test_yaml_with_tags_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed, match="is not supported"):
+        read_yaml(text)
+
+
+PIECES = [
+    *(
+        ": ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "!",
+        "!!",
+        "&",
+        "*",
+        ">",
+        "|",
+        "?",
+        "<<",
+        "'",
+        '"',
+        "\\",
+        "%YAML 1.1",
+        "---",
+        "...",
+        "#",
+    ),
+    *("1", "0x", "1e9", "~", "null", "\\uD800", "$ref", "a", "\n", "\t", "\ud800", "\x00", "\ufeff"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
+def test_any_yaml_is_read_or_refused(text: str) -> None:
+    try:
+        value = read_yaml(text)
+    except (Malformed, Exhausted):
+        return
+    assert encode_value(value, None)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from gritstone.errors import Exhausted
 from gritstone.grit.formats import CBOR_BLAKE3, FRAMED_SHA256
 from gritstone.grit.lmdb_store import open_durable
+from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.grit.references import Change
-from gritstone.image import Image, Program
+from gritstone.image import Image, Program, Quota
 from gritstone.image.command import main
+
+from ..killing import run_killed  # noqa: TID252 - it is a helper of all tests
 
 
 @pytest.fixture
@@ -26,6 +33,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> st
     assert main([str(word) for word in words]) == code
     printed = capsys.readouterr()
     return printed.out + printed.err
+
+
+@contextmanager
+def opened(folder: str) -> Iterator[Image]:
+    store = open_durable(folder, FRAMED_SHA256)
+    with Image(store) as image:
+        yield image
+    store.close()
 
 
 @pytest.fixture
@@ -97,7 +112,7 @@ def test_worlds_are_returned_to_and_forked(world: str, capsys: pytest.CaptureFix
     assert 'sold "4"\n' in run(capsys, "show", world, "shop")
     assert run(capsys, "fork", world, 4, "branch").startswith("branch continues from world 4, root ")
     assert 'sold "9"\n' in run(capsys, "show", "branch", "shop")
-    assert run(capsys, "fork", world, 4, "branch", code=1) == "gritstone image: branch exists already\n"
+    assert run(capsys, "fork", world, 4, "branch", code=1) == "gritstone image: the store of the fork is not empty\n"
     assert "there is no such world yet" in run(capsys, "fork", world, 99, "other", code=1)
     assert not Path("other").exists()
 
@@ -165,3 +180,67 @@ def test_usage_errors_exit_with_2(words: tuple[str, ...], capsys: pytest.Capture
         main(words)
     assert caught.value.code == 2
     capsys.readouterr()
+
+
+def test_show_prints_a_bounded_part_of_a_state_with_very_many_paths(
+    world: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(world) as image:
+        store = image.store
+
+        def put(value: Blob | Tree) -> ObjectId:
+            return store.put(store.format.encode(value, store.limits))
+
+        target = put(Blob({}, b"1"))
+        for _ in range(40):  # each tree has the one before twice, so there are 2^40 paths
+            target = put(Tree({"l": target, "r": target}))
+        image.set_quota(image.actor("alice"), Quota(bytes=2**62)).require()
+        image.request(image.actor("alice").run(Program().put("n", target))).require()
+    shown = run(capsys, "show", world, "alice")
+    assert shown.count("\n") < 1_020
+    assert shown.endswith("only the first 1000 paths are shown; --most N shows more\n")
+    assert run(capsys, "show", world, "alice", "--most", "3000").count("\n") > shown.count("\n")
+    with opened(world) as image, pytest.raises(Exhausted):
+        for _ in image.items(image.actor("alice")):
+            pass
+
+
+def test_export_keeps_the_earlier_file_if_it_fails(
+    world: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = place / "backup.grit"
+    run(capsys, "export", world, backup)
+    before = backup.read_bytes()
+    assert backup.stat().st_mode & 0o777 == 0o600
+
+    def fail(_: int) -> None:
+        raise OSError("the medium failed")
+
+    monkeypatch.setattr("gritstone.files.os.fsync", fail)
+    assert "the medium failed" in run(capsys, "export", world, backup, code=1)
+    assert backup.read_bytes() == before
+    assert sorted(path.name for path in place.iterdir()) == ["backup.grit", "bad.txt", "buy.txt", "world"]
+
+
+def test_fork_into_an_empty_folder_and_not_into_another_one(
+    world: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "new").mkdir()
+    assert "continues from world 1" in run(capsys, "fork", world, "1", "new")
+    assert "not empty" in run(capsys, "fork", world, "1", "new", code=1)
+    assert "itself" in run(capsys, "fork", world, "1", world, code=1)
+    assert "other files" in run(capsys, "fork", world, "1", place, code=1)
+    assert "alice" in run(capsys, "list", "new")
+
+
+def test_killed_fork_continues_or_is_complete(world: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new, at = place / "new", 0
+    while run_killed(lambda: main(["fork", world, "1", "new"]), at):
+        code = main(["fork", world, "1", "new"])
+        capsys.readouterr()
+        listed = run(capsys, "list", "new")
+        assert "alice" in listed, code
+        assert "shop" not in listed, "it is world 1 and not the newest one"
+        shutil.rmtree(new)
+        at += 29
+    assert at > 100

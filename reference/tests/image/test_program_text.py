@@ -17,6 +17,7 @@ from gritstone.grit.store import Store
 from gritstone.image import Actor, LineDefect, Place, Program
 from gritstone.image.programs import OPERANDS
 from gritstone.image.spelling import OPS, Op
+from gritstone.image.values import store_value
 from gritstone.wit.objects import Objects
 from gritstone.wit.workspace import Workspace
 
@@ -201,3 +202,19 @@ def test_each_program_survives_its_bytes(name: str, ops: list[Op]) -> None:
     tree = workspace.put(Tree({"a": workspace.put(Blob({}, b""))}))
     program = Program(Op(op.name, tuple(tree if one == _ID else one for one in op.operands)) for op in ops)
     assert Program.read(workspace, program.store(workspace.put)) == program
+
+
+class Cents(int):
+    def __str__(self) -> str:
+        return f"{int(self) / 100:.2f}"
+
+    __repr__ = __str__
+
+
+def test_number_of_a_subclass_is_the_number() -> None:
+    program = Program().add("money", Cents(1250)).put("a", Cents(7)).timer(Cents(50), "x").spin(Cents(3))
+    assert program == Program().add("money", 1250).put("a", 7).timer(50, "x").spin(3)
+    assert str(program) == 'add money 1250\nput a "7"\ntimer 50 x\nspin 3\n'
+    objects: list[object] = []
+    store_value(Cents(1250), lambda one: objects.append(one) or _ID)  # type: ignore[func-returns-value]
+    assert objects == [Blob({"ct": "s"}, b"1250")]

@@ -18,6 +18,7 @@ OPEN = {"path_open": "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)"}
 UNLINK = {"path_unlink_file": "(param i32 i32 i32) (result i32)"}
 RENAME = {"path_rename": "(param i32 i32 i32 i32 i32 i32) (result i32)"}
 EXIT = {"proc_exit": "(param i32)"}
+RIGHTS = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6  # to read, to write, and to move in a file
 
 PRINT = "(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))"
 """Prints the range that is stored at addresses 0 and 4."""
@@ -39,7 +40,7 @@ def stored(at: int, text: str) -> str:
 def opened(path: str, options: int = 0, flags: int = 0) -> str:
     return (
         stored(64, path) + f"(drop (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const {len(path)})"
-        f"(i32.const {options}) (i64.const 0) (i64.const 0) (i32.const {flags}) (i32.const 32)))"
+        f"(i32.const {options}) (i64.const {RIGHTS}) (i64.const 0) (i32.const {flags}) (i32.const 32)))"
     )
 
 
@@ -157,7 +158,7 @@ def test_files_are_written_appended_renamed_and_removed(sandbox: Sandbox, comman
         + "(drop (call $path_rename (i32.const 3) (i32.const 64) (i32.const 3) "
         "(i32.const 3) (i32.const 80) (i32.const 3)))"
     )
-    world = World(files={"cut": b"12345", "gone": b"", "old": b"1"})
+    world = World(files={"cut": b"12345", "gone": b"", "old": b"1"}, folders=("d",))
     call = sandbox.run(command(body, **WRITE, **OPEN, **UNLINK, **RENAME), FUEL, world)
     assert call.outcome == "done"
     assert call.instance is not None
@@ -165,13 +166,35 @@ def test_files_are_written_appended_renamed_and_removed(sandbox: Sandbox, comman
     assert world.files == {"cut": b"12345", "gone": b"", "old": b"1"}, "the grants are those of one call"
 
 
-@pytest.mark.parametrize("path", ["../a", "/a", "a/../b", "./a", "a//b", "a\0b", "x" * 256])
-def test_path_outside_the_folder_is_refused(sandbox: Sandbox, command: Callable[..., bytes], path: str) -> None:
+BAD_PATHS = {
+    **dict.fromkeys(["../a", "/a", "..", "d/../../a"], 76),
+    "a/../b": 44,
+    "missing/a": 44,
+    "": 44,
+    "a\0b": 28,
+    "x" * 256: 37,
+    "f/b": 54,
+    "f/": 54,
+    "a/": 31,
+    "d": 31,
+}
+
+
+@pytest.mark.parametrize("path", BAD_PATHS)
+def test_invalid_path_is_refused(sandbox: Sandbox, command: Callable[..., bytes], path: str) -> None:
     body = opened(path, options=1).replace("(drop (call", "(i32.store (i32.const 40) (call")
-    call = sandbox.run(command(body + show("(i32.load (i32.const 40))"), **WRITE, **OPEN), FUEL, World(files={}))
-    assert numbers(call.output) == [76]
+    world = World(files={"f": b"1"}, folders=("d",))
+    call = sandbox.run(command(body + show("(i32.load (i32.const 40))"), **WRITE, **OPEN), FUEL, world)
+    assert numbers(call.output) == [BAD_PATHS[path]]
     assert call.instance is not None
-    assert call.instance.world.files == {}
+    assert call.instance.world == world
+
+
+@pytest.mark.parametrize("path", ["./f", ".//f", "d/../f", "d/./../f"])
+def test_path_with_dots_leads_to_its_file(sandbox: Sandbox, command: Callable[..., bytes], path: str) -> None:
+    body = opened(path) + show("(i32.load (i32.const 32))")
+    world = World(files={"f": b"1"}, folders=("d",))
+    assert numbers(sandbox.run(command(body, **WRITE, **OPEN), FUEL, world).output) == [4]
 
 
 def test_long_path_is_refused_before_it_is_read(sandbox: Sandbox, command: Callable[..., bytes]) -> None:

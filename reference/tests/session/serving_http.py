@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,11 +20,13 @@ class Scripted:
         replies: what it replies, one after the other: an object, or bytes that are sent as they are after the headers;
             with a status and headers before them; or None to close the connection.
         requests: the bodies that it received.
+        check: returns why the service rejects a request, or None. A rejected request uses no reply.
     """
 
     url: str = ""
     replies: list[Any] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
+    check: Callable[[Any], str | None] = lambda body: None
 
 
 @contextmanager
@@ -36,7 +38,8 @@ def scripted_server() -> Iterator[Scripted]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             state.requests.append(json.loads(body))
-            reply = state.replies.pop(0)
+            problem = state.check(state.requests[-1])
+            reply = state.replies.pop(0) if problem is None else (400, {}, {"error": {"message": problem}})
             if reply is None:
                 self.close_connection = True
                 return

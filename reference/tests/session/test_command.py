@@ -52,11 +52,21 @@ def test_list_and_show(place: tuple[Path, str], capsys: pytest.CaptureFixture[st
     assert shown[5:] == [
         "system: Be brief.",
         "user: sum?",
-        "2",
+        "    2",
         "assistant: add(a=1, b=2.5)",
         "tool: add -> 3.5",
         "assistant: 3.5",
     ]
+
+
+def test_show_does_not_send_controls_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(LmdbEngine(tmp_path, create=True), FORMATS["cbor-blake3"], create=True)
+    with Sessions(store) as sessions:
+        chat = sessions.open(system="a\x1b]0;title\x07b")
+        chat.run("é\x9b31m", model=scripted("\r\tdone\n"))
+    store.close()
+    shown = run(capsys, "show", tmp_path, chat.session.hex())
+    assert "system: a\\u001b]0;title\\u0007b\nuser: é\\u009b31m\nassistant: \\r\\tdone\n" in shown
 
 
 def test_session_is_carried_to_a_new_store_and_back(
@@ -104,7 +114,7 @@ def test_open_ask_is_shown_and_keeps_the_session(tmp_path: Path, capsys: pytest.
         chat.ask("what?")
     store.close()
     session = chat.session.hex()
-    assert "ask      what?\n" in run(capsys, "show", tmp_path / "s", session)
+    assert "ask: what?\n" in run(capsys, "show", tmp_path / "s", session)
     assert "asking" in run(capsys, "list", tmp_path / "s")
     assert "an ask is open" in run(capsys, "archive", tmp_path / "s", session, code=1)
 

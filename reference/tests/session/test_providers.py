@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import anthropic
-import openai
 import pytest
 
 from gritstone.grit.formats import FORMATS
@@ -16,6 +14,7 @@ from gritstone.grit.store import Store
 from gritstone.session import SessionRefused, Sessions, Turn, providers
 from gritstone.session.json_text import parse, spell
 from gritstone.session.providers import (
+    EmptyReply,
     MalformedReply,
     ModelRefused,
     RateLimited,
@@ -26,59 +25,11 @@ from gritstone.session.providers import (
 )
 
 from .conversing import TOOLS, Clock
-from .serving_http import Scripted, scripted_server
+from .services import PROVIDERS, REPLIES, Service, blocks_reply, chat_reply
+from .serving_http import scripted_server
 
 LARGEST = 4 << 20  # bytes of a response
 CALLS = [("add", {"a": 1, "b": 2.5}), ("lookup", {"word": "é\n😀"})]
-PROVIDERS = ["chat", "blocks"]
-
-
-def chat_reply(text: str | None, calls: list[tuple[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
-    """Return a reply in the shape of chat completions."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, **more.pop("message", {})}
-    if calls:
-        message["tool_calls"] = [
-            {
-                "id": f"x{at}",
-                "type": "function",
-                "function": {"name": tool, "arguments": given if isinstance(given, str) else json.dumps(given)},
-            }
-            for at, (tool, given) in enumerate(calls)
-        ]
-    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop", **more}
-    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-
-
-def blocks_reply(text: str | None, calls: list[tuple[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
-    """Return a reply in the shape of messages."""
-    blocks: list[dict[str, Any]] = [] if text is None else [{"type": "text", "text": text}]
-    blocks += [
-        {"type": "tool_use", "id": f"x{at}", "name": tool, "input": given}
-        for at, (tool, given) in enumerate(calls or ())
-    ]
-    reason = "tool_use" if calls else "end_turn"
-    usage = {"input_tokens": 1, "output_tokens": 1}
-    base = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": blocks, "usage": usage}
-    return {**base, "stop_reason": reason, "stop_sequence": None, **more}
-
-
-REPLIES: dict[str, Callable[..., dict[str, Any]]] = {"chat": chat_reply, "blocks": blocks_reply}
-
-
-class Service:
-    """A provider with its client and server."""
-
-    def __init__(self, name: str, server: Scripted) -> None:
-        self.name = name
-        self.server = server
-        self.reply = REPLIES[name]
-        self.client: Any
-        if name == "chat":
-            self.client = openai.OpenAI(api_key="k", base_url=server.url, max_retries=0, timeout=5)
-            self.model = providers.chat(self.client.chat.completions.create, model="m")
-        else:
-            self.client = anthropic.Anthropic(api_key="k", base_url=server.url, max_retries=0, timeout=5)
-            self.model = providers.blocks(self.client.messages.create, model="m", max_tokens=100)
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -116,7 +67,7 @@ def test_chat_request_has_roles_and_calls(sessions: Sessions) -> None:
             "description": "Add two numbers.",
             "parameters": {
                 "type": "object",
-                "properties": {"a": {"type": "number"}, "b": {"type": "number"}},
+                "properties": {"a": {"type": "number"}, "b": {"default": 0, "type": "number"}},
                 "required": ["a"],
                 "additionalProperties": False,
             },
@@ -154,7 +105,10 @@ def test_blocks_request_has_turns_of_two_roles(sessions: Sessions) -> None:
         service.client.close()
     first, second, third = server.requests
     assert (first["system"], first["max_tokens"]) == ("Be brief.", 100)
-    assert first["tools"][1]["input_schema"]["properties"]["deep"] == {}
+    assert first["tools"][1]["input_schema"]["properties"]["tags"] == {
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+        "default": None,
+    }
     assert second["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "sum? é"}]},
         {
@@ -253,13 +207,47 @@ def test_refusals_are_typed(service: Service, sessions: Sessions) -> None:
         assert refused.value.text == text
 
 
-def test_empty_texts_are_responses(service: Service, sessions: Sessions) -> None:
+def test_replies_without_text_and_calls_are_no_response(service: Service, sessions: Sessions) -> None:
     chat = sessions.open()
-    service.server.replies += [service.reply(""), service.reply(None), service.reply("x")]
-    assert [chat.run(prompt, model=service.model) for prompt in ("a", "b", "c")] == ["", "", "x"]
-    assert service.name == "chat" or service.server.requests[2]["messages"] == [
-        {"role": "user", "content": [{"type": "text", "text": text} for text in ("a", "b", "c")]}
-    ]
+    root = chat.state()["root"]
+    texts = ["", None, " ", "\n\t", "\u2003\u200b\ufeff"]
+    for text in texts:
+        service.server.replies += [service.reply(text)]
+        with pytest.raises(EmptyReply):
+            chat.run("q", model=service.model)
+    assert chat.state()["root"] == root
+    chat.ask("q")
+    service.server.replies += [service.reply(" ")]
+    (answer,) = sessions.serve(model=service.model)
+    assert (answer.action, answer.text) == ("failed", "EmptyReply: the reply has no text and no call")
+    service.server.replies += [service.reply("x")]
+    assert chat.run("q", model=service.model) == "x"
+    chat.archive()
+
+
+def test_text_next_to_calls_may_be_blank(service: Service, sessions: Sessions) -> None:
+    service.server.replies += [service.reply(" ", CALLS), service.reply("x")]
+    assert sessions.open(tools=TOOLS).run("q", model=service.model, tools=TOOLS) == "x"
+
+
+def test_older_call_of_a_function_is_read(sessions: Sessions) -> None:
+    with scripted_server() as server:
+        service = Service("chat", server)
+        call = {"name": "add", "arguments": '{"a": 1, "b": 2.5}'}
+        server.replies += [chat_reply(None, message={"function_call": call}, finish_reason="function_call")]
+        server.replies += [chat_reply("3.5"), chat_reply("", finish_reason="function_call")]
+        chat = sessions.open(tools=TOOLS)
+        assert chat.run("q", model=service.model, tools=TOOLS) == "3.5"
+        assert [one["role"] for one in server.requests[1]["messages"][1:]] == ["user", "assistant", "tool"]
+        with pytest.raises(MalformedReply, match="no calls"):
+            chat.run("q", model=service.model, tools=TOOLS)
+        service.client.close()
+
+
+def test_several_choices_are_malformed() -> None:
+    reply = chat_reply("a")
+    with pytest.raises(MalformedReply, match="2 objects"):
+        providers.chat_response({**reply, "choices": reply["choices"] * 2})
 
 
 def test_largest_texts_pass(service: Service, sessions: Sessions) -> None:
@@ -353,8 +341,9 @@ def test_parts_of_pairs_that_were_erased_are_replaced() -> None:
     data = spell({"force_json": True, "messages": listed, "tools": []})
     turn = Turn(bytes(32), b"", data, listed, [], force_json=True)
     body = providers.chat_request(turn, model="m")
-    assert [one.get("tool_call_id") for one in body["messages"]] == [None, None, "call_1_1", "call_1_0", None]
-    assert body["messages"][3]["content"] == "error: (erased)"
+    assert body["messages"][0] == {"role": "system", "content": "Answer with JSON only."}
+    assert [one.get("tool_call_id") for one in body["messages"][1:]] == [None, None, "call_1_1", "call_1_0", None]
+    assert body["messages"][4]["content"] == "error: (erased)"
     assert body["response_format"] == {"type": "json_object"}
     assert [len(one["content"]) for one in providers.blocks_request(turn)["messages"]] == [1, 2, 3]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from gritstone.optional import turn_off, turn_on
 from gritstone.session import Call, Calls, Final, SessionRefused, Sessions, Tool, Turn
 
 from .conversing import ADD, NONCE, TOOLS, Clock, add, lookup, module, scripted
+
+KINDS = "null, a boolean, a number, a text, a list or a dictionary"
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
 
 
 @pytest.fixture(params=sorted(FORMATS))
@@ -240,11 +247,56 @@ def test_tools_that_no_session_accepts_are_refused() -> None:
         Tool(add, name="Add")
 
 
+def test_function_of_any_names_is_no_tool() -> None:
+    def of_anything(**words: int) -> None: ...
+
+    with pytest.raises(ValueError, match="no name of its own"):
+        Tool(of_anything)
+
+
+def watched(*responses: Any) -> tuple[Callable[[Turn], Any], list[Turn]]:
+    """Return a scripted model, and the turns that it receives."""
+    seen: list[Turn] = []
+    respond = scripted(*responses)
+
+    def model(turn: Turn) -> Any:
+        seen.append(turn)
+        return respond(turn)
+
+    return model, seen
+
+
+def test_arguments_that_do_not_fit_do_not_reach_the_function(sessions: Sessions) -> None:
+    reached: list[Any] = []
+
+    def note(words: list[str], at: date | None = None) -> str:
+        reached.append((words, at))
+        return "noted"
+
+    tools = [Tool(note)]
+    calls = [{"words": [1]}, {"words": ["a"], "at": "soon"}, {"words": ["a"], "at": "2026-01-02"}]
+    row = {"action": "call_tools", "calls": [{"tool": "note", "input": one} for one in calls]}
+    model, seen = watched(row, "done")
+    assert sessions.open(tools=tools).run("q", model=model, tools=tools) == "done"
+    assert reached == [(["a"], date(2026, 1, 2))]
+    first, second, third = [one["content"] for one in seen[1].messages if one["role"] == "tool"]
+    assert (third, seen[0].schemas["note"]) == ("noted", tools[0].schema)
+    assert first == "ValueError: the arguments of note do not fit: words.0: Input should be a valid string"
+    assert second.startswith("ValueError: the arguments of note do not fit: at: ")
+
+
+def test_schemas_of_other_functions_are_not_sent(sessions: Sessions) -> None:
+    chat = sessions.open(tools=[Tool(lookup, name="add")])
+    model, seen = watched("done")
+    chat.run("q", model=model, tools=[Tool(add)])
+    assert seen[0].schemas == {}
+
+
 def test_numbers_of_calls_keep_their_spelling(sessions: Sessions) -> None:
     chat = sessions.open(tools=TOOLS)
     row = {"action": "call_tool", "tool": "add", "input": {"a": 1e300, "b": 10**30}}
     assert chat.commit(chat.prepare("sum?"), row) == Calls([Call("1.0", "add", {"a": 1e300, "b": 10**30})])
-    with pytest.raises(ValueError, match="Out of range"):
+    with pytest.raises(ValueError, match="inf is not a number of JSON: expected a finite number"):
         chat.result("1.0", float("inf"))
     with pytest.raises(TypeError):
         chat.result("1.0", {1: 2})
@@ -273,11 +325,20 @@ def test_interrupted_turn_is_resumed(sessions: Sessions) -> None:
 @pytest.mark.parametrize(
     ("value", "content"),
     [
-        (object(), "TypeError: object cannot be written as JSON"),
+        (object(), f"TypeError: object cannot be written as JSON: expected {KINDS}"),
+        ({"a": [1, {2}]}, f"TypeError: set cannot be written as JSON at a[1]: expected {KINDS}"),
+        ({"a": {"b": float("nan")}}, "ValueError: nan is not a number of JSON at a.b: expected a finite number"),
+        ([10**40], "ValueError: an integer is too long at [0]: expected at most 32 characters"),
+        (["\ud800"], "ValueError: a text has an unpaired surrogate at [0]: expected Unicode scalar values"),
+        (
+            nested(33),
+            f"ValueError: the value is nested too deeply at {'[0]' * 32}: expected at most 32 lists and objects",
+        ),
+        ({"a": {1: 2}}, "TypeError: a member of an object has a name that is not a text but int at a: expected a text"),
         ("x" * (4 << 20), None),
-        ("x" * 4194305, "exhausted/size"),
+        ("x" * 4194305, "ValueError: the value has 4194305 bytes: expected at most 4194304"),
     ],
-    ids=["no-json", "largest", "too-large"],
+    ids=["no-json", "set", "nan", "digits", "surrogate", "deep", "name", "largest", "too-large"],
 )
 def test_results_that_cannot_be_stored_are_reported_to_the_model(
     sessions: Sessions, value: object, content: str | None

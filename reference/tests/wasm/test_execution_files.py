@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,62 @@ def test_export_into_a_symbolic_link_is_refused(guest: Callable[..., bytes], fol
     with pytest.raises(Rejected):
         execution.write_files("workspace", tmp_path / "link")
     execution.write_files("workspace", real)
+
+
+def test_socket_in_a_folder_is_refused(counter: bytes, folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(folder / "s"))
+        with pytest.raises(Rejected):
+            spawn(counter, mounted(folder))
+
+
+def test_folder_that_becomes_a_link_is_not_followed(
+    counter: bytes, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"s")
+    scan, scanned = os.scandir, list[object]()
+
+    def swap(place: Any) -> Any:
+        if scanned:  # the folder was listed, and ``src`` is checked to be a folder; now it is replaced
+            return scan(place)
+        scanned.append(place)
+        with scan(place) as found:
+            entries = list(found)
+        (folder / "src").rename(tmp_path / "away")
+        (folder / "src").symlink_to(outside)
+        return nullcontext(entries)
+
+    monkeypatch.setattr(os, "scandir", swap)
+    with pytest.raises(Rejected):
+        spawn(counter, mounted(folder))
+
+
+def test_written_files_are_private(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        spawn(guest(), mounted(folder)).write_files("workspace", tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out", *(tmp_path / "out").rglob("*"))}
+    assert modes == {"out": 0o700, "src": 0o700, "a.txt": 0o600, "b.txt": 0o600}
+
+
+def test_files_that_cannot_be_written_leave_the_folder_as_it_was(
+    guest: Callable[..., bytes], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, out = spawn(guest(), mounted(folder)), tmp_path / "out"
+    mkdir = os.mkdir
+
+    def refuse(name: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        if dir_fd is not None:
+            (out / "other").write_bytes(b"of another process")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        mkdir(name, mode)
+
+    out.mkdir()
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(OSError, match="space"):
+        execution.write_files("workspace", out)
+    assert [path.name for path in out.iterdir()] == ["other"]

@@ -157,3 +157,20 @@ def test_load_into_a_store_of_another_format_is_refused(counter: bytes, tmp_path
     with pytest.raises(Rejected) as caught:
         load(tmp_path / "x.grit", sandbox=other)
     assert caught.value.code == "format"
+
+
+@pytest.mark.parametrize("more", [{"max_fuel": 2**63 - 1}, {"max_memory_mb": 4_096}], ids=["fuel", "memory"])
+def test_file_does_not_grant_itself_more_than_the_limits(counter: bytes, tmp_path: Path, more: dict[str, int]) -> None:
+    path, environment = tmp_path / "x.grit", Environment(**more)  # type: ignore[arg-type]
+    execution = spawn(counter, environment)
+    execution.save(path, secret=SECRET)
+    sandbox = Sandbox()
+    for keys in (None, [public_key(SECRET)]):
+        with pytest.raises(Rejected, match="grants itself too much") as refused:
+            load(path, sandbox=sandbox, keys=keys, limits=Environment())
+        assert refused.value.code == "grants"
+    with pytest.raises(Rejected, match="grants itself too much"):
+        load(path, sandbox=sandbox)
+    assert sandbox.head(execution.actor) is None
+    for loaded in (load(path, limits=environment), load(path, keys=[public_key(SECRET)])):
+        assert loaded.snapshot_id == execution.snapshot_id

@@ -412,3 +412,16 @@ def test_result_without_a_draft_is_abandoned(counter: bytes) -> None:
 def test_process_with_an_invalid_step_is_rejected(counter: bytes) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     assert _lied(execution, _says("draft", (bytes(32), []))) == "illegal-step"
+
+
+def test_process_of_guests_does_not_inherit_secrets(
+    counter: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SERVICE_API_KEY", "planted")
+    (tmp_path / "socket.py").write_text("raise SystemExit('a file of the working directory')")
+    monkeypatch.chdir(tmp_path)
+    guests = Isolated()
+    spawn(counter, sandbox=Sandbox(guests=guests))
+    given = Path(f"/proc/{_only(guests).pid}/environ").read_bytes().split(b"\0")
+    allowed = {"LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH"}
+    assert {one.partition(b"=")[0].decode() for one in given if one} <= allowed

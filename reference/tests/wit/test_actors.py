@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -212,6 +213,62 @@ def test_queries_receive_bytes_and_context(bench: Any) -> None:
     assert asked(bench, position, "tree") == Tree(position.core)
 
 
+async def set_later(text: str, core: Core) -> None:
+    """Keep a text."""
+    await asyncio.sleep(0)
+    core.makeb_path("said").set_as_str(text)
+
+
+def set_by_wrapper(text: str, core: Core) -> Any:
+    return set_later(text, core)
+
+
+class Setter:
+    async def __call__(self, text: str, core: Core) -> None:
+        await set_later(text, core)
+
+
+class Later:
+    """An awaitable that is not a coroutine."""
+
+    def __init__(self, text: str, core: Core) -> None:
+        self.work = set_later(text, core)
+
+    def __await__(self) -> Any:
+        return self.work.__await__()
+
+
+@pytest.mark.parametrize("handler", [set_later, set_by_wrapper, functools.partial(set_later), Setter(), Later])
+@pytest.mark.filterwarnings("error")
+def test_result_of_a_handler_that_is_awaitable_is_awaited(bench: Any, handler: Any) -> None:
+    app = Wit()
+    app.message("m")(handler)
+    position = delivered(bench, app, bench.blob(b"hi"), "m")
+    assert bench.objects.load(position.core["said"]).data == b"hi"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), asyncio.CancelledError(), BaseException("x")])
+def test_every_exception_of_a_handler_is_a_failure(bench: Any, error: BaseException) -> None:
+    def plain(text: str) -> None:
+        raise error
+
+    async def later(text: str) -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    for handler in (plain, later):
+        app = Wit()
+        app.message("m")(handler)
+        with pytest.raises(Rejected, match=type(error).__name__) as failed:
+            delivered(bench, app, bench.blob(b"hi"), "m")
+        assert failed.value.code == "failed"
+
+
+def test_number_that_json_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        BlobObject.from_json({"a": float("nan")})
+
+
 def test_actor_values_decode_to_the_encoded_value(bench: Any) -> None:
     workspace = bench.workspace
     root = bench.nested({"a": {"b": "1", "c": "2"}, "d": "3"})
@@ -264,11 +321,21 @@ def test_actor_runs_the_code_in_its_core(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "node", ["/lib:none:app", "/lib:bad:app", "/lib:app:none", "/lib:app:number", "/none:app:app", "/lib:sub.none:x"]
+    "node",
+    [
+        "/lib:exits:app",
+        "/lib:none:app",
+        "/lib:bad:app",
+        "/lib:app:none",
+        "/lib:app:number",
+        "/none:app:app",
+        "/lib:sub.none:x",
+    ],
 )
 def test_transition_with_invalid_code_fails(bench: Any, node: str) -> None:
     laws = Laws(Sources())
-    files = {"app.py": "number = 1", "bad.py": "1 / 0", "sub": {"__init__.py": ""}}
+    modules = {"app.py": "number = 1", "bad.py": "1 / 0", "exits.py": "raise SystemExit"}
+    files = {**modules, "sub": {"__init__.py": ""}}
     core = {"wit": bench.blob(node.encode()), "lib": bench.nested(files)}
     with pytest.raises(Rejected) as caught:
         laws.resolve(bench.workspace, core, "wit")

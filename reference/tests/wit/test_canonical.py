@@ -53,3 +53,26 @@ def test_json_nested_64_deep_is_accepted() -> None:
 def test_values_outside_json_are_rejected(value: Any) -> None:
     with pytest.raises((Invalid, AttributeError)):
         write_canonical(value)
+
+
+class Cents(int):
+    def __str__(self) -> str:
+        return f"{int(self) / 100:.2f}"
+
+    __repr__ = __str__
+
+
+class Word(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "other"
+
+
+def test_value_of_a_subclass_is_written_as_what_it_contains() -> None:
+    assert write_canonical({Word("b"): [Cents(1250)], "a": Word("x")}) == b'{"a":"x","b":[1250]}'
+
+
+def test_name_that_is_not_a_text_is_invalid() -> None:
+    with pytest.raises(Invalid, match="the name of a member is not a text"):
+        write_canonical({1: 2})

@@ -15,6 +15,8 @@ __all__ = [
     "NESTING",
     "PROGRAM_BYTES",
     "RESULT_USAGE",
+    "SEGMENTS",
+    "SEGMENT_BYTES",
     "STEP_MESSAGES",
     "STEP_NODES",
     "VALUE_BYTES",
@@ -25,14 +27,17 @@ _NUMBERS: Final[dict[str, Any]] = json.loads((spec_dir() / "flow" / "limits.json
 VALUE_BYTES: Final[int] = _NUMBERS["value"]["bytes"]
 PROGRAM_BYTES: Final[int] = _NUMBERS["value"]["program_bytes"]
 NESTING: Final[int] = _NUMBERS["value"]["nesting"]
-NAME_BYTES: Final[int] = _NUMBERS["value"]["name_bytes"]
+NAME_BYTES: Final[int] = _NUMBERS["grammar"]["name_bytes"]
 
-RESULT_USAGE: Final[int] = _NUMBERS["result"]["usage"]
+RESULT_USAGE: Final[int] = _NUMBERS["grammar"]["usage"]
 STEP_MESSAGES: Final[int] = _NUMBERS["step"]["messages_of_sender"]
 STEP_NODES: Final[int] = _NUMBERS["step"]["nodes"]
 
 EXPRESSION: Final[dict[str, int]] = _NUMBERS["expression"]
-"""``bytes``, ``tokens``, ``nesting``, ``segments`` of a path, ``segment_bytes``."""
+"""``bytes``, ``tokens``, ``nesting``."""
+
+SEGMENTS: Final[int] = _NUMBERS["grammar"]["segments"]
+SEGMENT_BYTES: Final[int] = _NUMBERS["grammar"]["segment_bytes"]
 
 FLOW: Final[dict[str, dict[str, Any]]] = _NUMBERS["flow"]
 """Limits of a flow: each with its ``range``, and what ``program`` and ``policy`` have if it is absent."""

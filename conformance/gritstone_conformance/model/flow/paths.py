@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gritstone_conformance.model.flow.limits import EXPRESSION
+from gritstone_conformance.model.flow.limits import SEGMENT_BYTES, SEGMENTS
 from gritstone_conformance.model.flow.values import Value
 
 __all__ = ["NAMESPACES", "PATH", "Environment", "EvaluationError", "Path", "look_up"]
 
 NAMESPACES: Final = ("input", "out", "prior", "args", "dep", "tool")
 
-_SEGMENT: Final = rf"[A-Za-z_][A-Za-z0-9_]{{0,{EXPRESSION['segment_bytes'] - 1}}}"
+_SEGMENT: Final = rf"[A-Za-z_][A-Za-z0-9_]{{0,{SEGMENT_BYTES - 1}}}"
 
-PATH: Final = rf"(?:{'|'.join(NAMESPACES)})(?:\.{_SEGMENT}){{1,{EXPRESSION['segments']}}}"
+PATH: Final = rf"(?:{'|'.join(NAMESPACES)})(?:\.{_SEGMENT}){{1,{SEGMENTS}}}"
 """The grammar of a path, as a regular expression."""
 
 Environment: TypeAlias = Mapping[str, Mapping[str, Value]]

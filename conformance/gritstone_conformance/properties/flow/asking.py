@@ -18,7 +18,7 @@ from gritstone_conformance.trial import Asked, Property, PropertyOptions
 
 __all__ = ["checking", "evaluating", "of_flows", "outcome_of", "rendering"]
 
-_EXECUTOR: Final = "flow.executor"
+_PURE: Final = Requires((), ("flow.pure",))
 
 Given: TypeAlias = Any
 """A value, or bytes that may not be the encoding of one."""
@@ -54,7 +54,12 @@ def outcome_of(asked: Asked) -> Json:
 
 
 def of_flows(
-    name: str, body: Callable[..., None], *rules: str, given: Any = None, **options: Unpack[PropertyOptions]
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    given: Any = None,
+    requires: Requires = _PURE,
+    **options: Unpack[PropertyOptions],
 ) -> Property:
     """Return a property of flows.
 
@@ -63,9 +68,9 @@ def of_flows(
         body: takes the trial and what ``given`` draws.
         rules: the rules that it judges, without ``flow.``.
         given: keyword -> strategy, or None.
+        requires: the claims that it needs.
         options: as in :class:`Property`.
     """
-    requires = Requires((), (_EXECUTOR,), ("wit",))
     return Property(f"flow/{name}", tuple(f"flow.{rule}" for rule in rules), body, given, requires, **options)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +14,7 @@ from gritstone_conformance.properties.runtime.lockstep import GENESIS
 from gritstone_conformance.strategies.flow_lives import Life, lives_policy
 from gritstone_conformance.strategies.flow_runs import call, program
 from gritstone_conformance.strategies.scenarios import Injection
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -45,7 +45,7 @@ def _compare(
     times: float,
     words: str,
 ) -> None:
-    """Measure both sizes, several times if the machine seems busy, and compare them."""
+    """Measure both sizes, up to three times, and compare them."""
     for left in reversed(range(_TRIES)):
         few, many = (measure(trial, fmt, size) for size in sizes)
         if many <= times * few:
@@ -55,23 +55,23 @@ def _compare(
 
 
 def _loop_s(trial: Trial, fmt: Format, count: int) -> float:
-    """Return the seconds that a loop of so many calls takes, with the answers of its peer."""
+    """Return the processor time, in seconds, that a loop of so many calls takes, with the answers of its peer."""
     nodes = {"a": call("b"), "b": {"kind": "branch", "if": "$out.a == 'done'", "then": "e", "else": "a"}}
     limits = {"max_visits": 10_000, "max_calls": 10_000, "max_steps": 10_000}
     values = (*(str(number % 2) for number in range(count - 1)), "done")
     life = Life(program("a", limits, **nodes), lives_policy(limits=limits), values=values)
     kernel = _kernel(trial, fmt)
     peer = Peer(kernel, life, most_rounds=2 * count)
-    started = time.perf_counter()
+    watch = Stopwatch(trial)
     peer.live()
-    seconds = time.perf_counter() - started
+    seconds = watch.worked_s()
     assert len(peer.performed) == count, "the loop has another number of calls"
     kernel.fixture.close()
     return seconds
 
 
 def _queue_s(trial: Trial, fmt: Format, count: int) -> float:
-    """Return the seconds in which a flow reads so many messages."""
+    """Return the processor time, in seconds, in which a flow reads so many messages."""
     wait = {"kind": "wait", "event": "go", "next": "e"}
     kernel = _kernel(trial, fmt)
     flow = first_core(kernel, Life(program("w", None, w=wait), lives_policy()))
@@ -79,9 +79,9 @@ def _queue_s(trial: Trial, fmt: Format, count: int) -> float:
     kernel.run()
     note = kernel.put(Blob((), b"note"))
     kernel.fixture.inject(Injection(flow, (("mt", "note"), ("number", str(number))), note) for number in range(count))
-    started = time.perf_counter()
+    watch = Stopwatch(trial)
     kernel.run()
-    seconds = time.perf_counter() - started
+    seconds = watch.worked_s()
     kernel.fixture.close()
     return seconds
 

@@ -12,9 +12,9 @@ from gritstone_conformance.strategies.flow_values import draw_value, spoil
 from gritstone_conformance.strategies.tape import Tape, from_tape
 from gritstone_conformance.trial import Asked, Property, Trial
 
-__all__ = ["PROPERTIES", "measuring"]
+__all__ = ["MEASURES", "PROPERTIES", "measuring"]
 
-_REQUIRES: Final = Requires((), ("flow.executor", "flow.metrics"), ("wit",))
+MEASURES: Final = Requires((), ("flow.executor", "flow.metrics"), ("wit",))
 _TAPE: Final = 200
 
 
@@ -189,7 +189,7 @@ _DRAWN: Final = {"tape": from_tape(lambda tape: tape, _TAPE)}
 def _of(name: str, body: Any, *rules: str, is_drawn: bool = False, examples: int | None = None) -> Property:
     given = _DRAWN if is_drawn else None
     return Property(
-        f"flow/metric/{name}", tuple(f"flow.metric.{rule}" for rule in rules), body, given, _REQUIRES, examples=examples
+        f"flow/metric/{name}", tuple(f"flow.metric.{rule}" for rule in rules), body, given, MEASURES, examples=examples
     )
 
 

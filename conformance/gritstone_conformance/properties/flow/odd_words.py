@@ -8,7 +8,7 @@ from typing import Any, Final
 from gritstone_conformance.model.flow.values import Ref
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.asking import checking, evaluating, of_flows, outcome_of, rendering
-from gritstone_conformance.properties.flow.measuring import measuring
+from gritstone_conformance.properties.flow.measuring import MEASURES, measuring
 from gritstone_conformance.properties.flow.scene import SEALED, FlowScene, of_runs
 from gritstone_conformance.strategies.flow_programs import EVERYTHING, FlowDraft, edited, smallest
 from gritstone_conformance.strategies.flow_runs import call, policy, program
@@ -160,7 +160,7 @@ PROPERTIES: Final = (
     of_flows("words/unknown", unknown, "check.defects"),
     of_flows("words/declared", declared, "check.defects"),
     of_flows("words/variables", variables, "eval.refused"),
-    of_flows("words/events", events, "metric.refused"),
+    of_flows("words/events", events, "metric.refused", requires=MEASURES),
     *of_runs("words/outcomes", outcomes, "result.malformed"),
     *of_runs("words/messages", messages, "step.ignored"),
     *of_runs("words/queries", queries, "query.state"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from gritstone_conformance.model.flow.values import Ref, digest
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.flow.asking import checking, of_flows
-from gritstone_conformance.properties.flow.measuring import measuring
+from gritstone_conformance.properties.flow.measuring import MEASURES, measuring
 from gritstone_conformance.properties.flow.scene import SEALED, FlowScene, Outgoing, of_runs
 from gritstone_conformance.strategies.flow_programs import smallest
 from gritstone_conformance.strategies.flow_runs import TOOLS, call, policy, program
@@ -156,7 +156,7 @@ PROPERTIES: Final = (
     of_flows("order/timed", timed, "check.defects"),
     of_flows("order/parameters", parameters, "check.defects"),
     of_flows("order/skipped", skipped, "check.defects"),
-    of_flows("order/places", places, "metric.formula"),
+    of_flows("order/places", places, "metric.formula", requires=MEASURES),
     *of_runs("order/denied", denied, "policy.refs", "erase.asked", "erase.denied"),
     *of_runs("order/erased-between", erased_between, "erase.denied"),
     *of_runs("order/look-alike", look_alike, "step.ignored"),

@@ -6,7 +6,6 @@ both must agree.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from gritstone_conformance.properties.flow.asking import checking, of_flows, outcome_of
 from gritstone_conformance.strategies.flow_programs import GRAPH_TAPE, FlowDraft, draw_graph, smallest
 from gritstone_conformance.strategies.tape import Tape, from_tape
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -240,9 +240,9 @@ def linear(trial: Trial) -> None:
 
 
 def _seconds(trial: Trial, asked: Any) -> float:
-    started = time.perf_counter()
+    watch = Stopwatch(trial)
     trial.expect_many([asked])
-    return time.perf_counter() - started
+    return watch.worked_s()
 
 
 _GRAPHS: Final = {"tape": from_tape(lambda tape: tape, 4 * GRAPH_TAPE)}

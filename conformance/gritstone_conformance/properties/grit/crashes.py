@@ -16,6 +16,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.store import Change, Store
@@ -90,7 +91,7 @@ def _check_whole(trial: Trial, encodings: list[bytes], identities: list[bytes], 
             continue
         if number < answered or not _is_absent(reply):
             words = "an answered put is lost" if number < answered else "an object is there and not whole"
-            trial.fail({"ok": {"bytes": to_base64(data)}}, repr(reply)[:200], words=words, rule="grit.store.crash")
+            trial.fail({"ok": {"bytes": to_base64(data)}}, answer_of(reply), words=words, rule="grit.store.crash")
 
 
 def _is_absent(reply: Reply) -> bool:
@@ -220,7 +221,7 @@ def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: 
     listing = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
     there = [state for state in states if state.refs() == {"ok": getattr(listing, "value", None)}]
     if not there:
-        trial.fail([state.refs() for state in states], repr(listing)[:400], words="half a change is there", rule=rule)
+        trial.fail([state.refs() for state in states], answer_of(listing), words="half a change is there", rule=rule)
     found.model = there[0]
     kept = there[0].closure(there[0].references.values()).found
     tombstones = {identity for state in states for identity in state.tombstones}
@@ -259,7 +260,7 @@ def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -
     is_erased = isinstance(reply, Refused) and (reply.kind, reply.code) == ("missing", "erased")
     if not is_erased:
         if not died or reply != Ok({"bytes": to_base64(graph.encodings[blob])}):
-            trial.fail("the blob, or its tombstone", repr(reply)[:200], words="a blob is neither present nor erased")
+            trial.fail("the blob, or its tombstone", answer_of(reply), words="a blob is neither present nor erased")
         found.model = before
     found.expect(found.has([blob]), found.refs(), found.erase(blob), found.get(blob), found.has([blob]))
     if any(_MARKER in content for content in files(found)):

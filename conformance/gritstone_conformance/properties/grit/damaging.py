@@ -12,6 +12,7 @@ from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import given_entries, read_given, write_given
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Blob, to_base64
 from gritstone_conformance.properties.grit import draws
@@ -118,7 +119,7 @@ def _judge(pair: Pair, path: str, content: bytes | None) -> bool:
 
 def _check_missing(trial: Trial, reply: Reply) -> None:
     if not isinstance(reply, Refused) or reply.kind != "missing":
-        trial.fail({"refused": "missing"}, repr(reply)[:200], words="damage is not refused as missing")
+        trial.fail({"refused": "missing"}, answer_of(reply), words="damage is not refused as missing")
 
 
 def _check_references(trial: Trial, pair: Pair) -> None:

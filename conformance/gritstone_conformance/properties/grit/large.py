@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.folders import read_given
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Tree, from_base64
@@ -82,7 +83,7 @@ def damaged_between(trial: Trial, fmt: Format) -> None:
             break
         piece = from_base64(reply.value["bytes"]) if isinstance(reply, Ok) else b""
         if piece != data[at : at + len(piece)] or not isinstance(reply, Ok):
-            trial.fail("bytes that hash to their id", repr(reply)[:200], words="a piece of a corrupt object")
+            trial.fail("bytes that hash to their id", answer_of(reply), words="a piece of a corrupt object")
         at, cursor = at + len(piece), reply.value["cursor"]
     pair.expect(pair.get(large[0]))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gritstone_conformance.cases import CaseStep
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal, ok, refused
@@ -204,7 +205,7 @@ class Pair:
         self.trial.steps[-1] = CaseStep("grit.export", self._relabel(args), refused("rejected"), "grit.bundle.cursor")
         if not isinstance(reply, Refused) or reply.kind != "rejected":
             words = "an old cursor is not rejected"
-            self.trial.fail(refused("rejected"), repr(reply)[:200], words=words, rule="grit.bundle.cursor")
+            self.trial.fail(refused("rejected"), answer_of(reply), words=words, rule="grit.bundle.cursor")
 
     def _relabel(self, args: dict[str, Json]) -> dict[str, Json]:
         """Replace a cursor that was given by the name under which it is bound."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +11,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.properties.grit.pair import PIECE_BYTES, Pair, open_memory
 from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Asked, Trial
 
 __all__ = ["PROPERTIES"]
@@ -21,7 +21,7 @@ _TIMES: Final = 3  # how much longer an operation may take
 _BATCH: Final = 64  # operations of one measurement
 _ROUNDS: Final = 7  # measurements, of which the fastest counts
 _TRIES: Final = 3  # how often what took too long is measured again
-_NOISE_S: Final = 30e-6  # seconds per operation: below it the clock and the pipe are measured, not the store
+_NOISE_S: Final = 30e-6  # seconds per operation: below it the pipe is measured, not the store
 _BLOB_BYTES: Final = 1_000_000  # fits every implementation
 _STREAMED: Final = 260  # blobs: with a process of its own about the allowance, so that holding them shows
 _ALLOWED_BYTES: Final = 256 << 20
@@ -36,7 +36,7 @@ def flat(trial: Trial, fmt: Format) -> None:
     identities = {pair: _populate(pair, count) for pair, count in counts}
     for operation in (_puts, _gets, _asks, _updates):
         few = many = float("inf")
-        for attempt in range(_TRIES):  # the machine may have had other things to do
+        for attempt in range(_TRIES):
             few = min(few, _fastest(small, operation, identities[small], attempt))
             many = min(many, _fastest(large, operation, identities[large], attempt))
             if many <= _TIMES * few or many - few <= _NOISE_S * _BATCH:
@@ -68,15 +68,15 @@ def _populate(pair: Pair, count: int) -> list[bytes]:
 
 
 def _fastest(pair: Pair, operation: _Operation, ids: list[bytes], attempt: int) -> float:
-    """Return the seconds of the fastest of some rounds; no round of another attempt did the same."""
+    """Return the seconds of processor time of the fastest of some rounds; no round of another attempt did the same."""
     return min(_measure(pair, operation, ids, attempt * _ROUNDS + number) for number in range(_ROUNDS))
 
 
 def _measure(pair: Pair, operation: _Operation, ids: list[bytes], at: int) -> float:
     requests = operation(pair, ids, at)
-    started = time.perf_counter()
+    watch = Stopwatch(pair.trial)
     pair.expect(*requests)
-    return time.perf_counter() - started
+    return watch.worked_s()
 
 
 def _spread(identities: list[bytes], number: int) -> list[bytes]:

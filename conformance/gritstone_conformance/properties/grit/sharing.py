@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Message, Object, from_base64, to_base64
@@ -56,7 +57,7 @@ def exactly_one_wins(trial: Trial, fmt: Format) -> None:
             won = [target for reply, target in zip(seen, wanted, strict=True) if isinstance(reply, Ok)]
             lost = [reply for reply in seen if isinstance(reply, Refused) and reply.code == "conflict"]
             if len(won) != 1 or len(won) + len(lost) != len(seen):
-                told = [repr(reply)[:120] for reply in seen]
+                told = [answer_of(reply) for reply in seen]
                 trial.fail("exactly one", told, words="not exactly one update won a race")
             before[name] = pair.model.references[name] = won[0]
         pair.expect(pair.refs())
@@ -92,13 +93,13 @@ def readers_see_whole_updates(trial: Trial, fmt: Format) -> None:
 def _check_all_ok(trial: Trial, replies: Iterable[Reply]) -> None:
     for reply in replies:
         if not isinstance(reply, Ok):
-            trial.fail({"ok": {}}, repr(reply)[:200], words="an operation failed because others ran")
+            trial.fail({"ok": {}}, answer_of(reply), words="an operation failed because others ran")
 
 
 def _check_whole(trial: Trial, reply: Reply) -> None:
     if not isinstance(reply, Ok):
         words = "a reader was refused because of a writer"
-        trial.fail("ok", repr(reply)[:200], words=words, rule="grit.store.serial")
+        trial.fail("ok", answer_of(reply), words=words, rule="grit.store.serial")
         return
     if "refs" in reply.value:
         lines = reply.value["refs"]
@@ -126,7 +127,7 @@ def scripts_at_once(trial: Trial, fmt: Format) -> None:
     for script, replies in zip(scripts, _at_once(threads), strict=True):
         for (op, _, expected), reply in zip(script, replies, strict=True):
             if reply != Ok(expected):
-                trial.fail(expected, repr(reply)[:200], words=f"{op} answers otherwise when others run")
+                trial.fail(expected, answer_of(reply), words=f"{op} answers otherwise when others run")
     for number, (_, handle) in enumerate(processes):
         for op, args, _ in _script(fmt, handle, number, shared):
             _repeat(pair, op, args)
@@ -201,7 +202,7 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
         if isinstance(reply, Ok):
             pair.model.references[f"tags/b{number}"] = messages[number * _BACK_STEP]
         elif not isinstance(reply, Refused) or reply.kind != "missing":
-            trial.fail("ok, or refused missing", repr(reply)[:200], words="an update failed because of a prune")
+            trial.fail("ok, or refused missing", answer_of(reply), words="an update failed because of a prune")
     pair.model.prune()
     pair.expect(pair.refs())
     pair.export()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gritstone_conformance.attachment.protocol import RawArgs
 from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.properties.harness.probe import (
     ANSWERED,
     DONE,
@@ -76,7 +77,7 @@ def unknown(trial: Trial, op: str, args: dict[str, Json]) -> None:
     trial.reach("with arguments", args)
     reply = trial.observe(op, args)
     if not isinstance(reply, Unsupported):
-        trial.fail({"unsupported": op}, repr(reply), words="expected unsupported got another answer")
+        trial.fail({"unsupported": op}, answer_of(reply), words="expected unsupported got another answer")
     elif reply.feature != op:
         trial.fail(op, reply.feature, path="/unsupported/feature", words="expected the operation as the feature")
 
@@ -96,7 +97,7 @@ def unclaimed(trial: Trial) -> None:
         for changed, feature in wanted:
             reply = trial.observe(op, changed)
             if not isinstance(reply, Unsupported):
-                trial.fail({"unsupported": feature}, repr(reply), words="expected unsupported got another answer")
+                trial.fail({"unsupported": feature}, answer_of(reply), words="expected unsupported got another answer")
             elif reply.feature != feature:
                 trial.fail(feature, reply.feature, path="/unsupported/feature", words="another feature is named")
 

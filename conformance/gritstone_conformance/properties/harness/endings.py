@@ -12,7 +12,7 @@ from gritstone_conformance.attachment.stream import LineStream
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.judge import compare
+from gritstone_conformance.judge import answer_of, compare
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening
 from gritstone_conformance.replies import Json, Reply, Trouble
@@ -69,9 +69,9 @@ def stays(trial: Trial) -> None:
 
 def _expect_unharmed(trial: Trial, bye: Reply, after: Reply, expect: dict[str, Json]) -> None:
     if not isinstance(bye, Trouble):
-        trial.fail("error", repr(bye), words="expected error in reply to a bye with wrong arguments", rule=_MISFIT)
+        trial.fail("error", answer_of(bye), words="expected error in reply to a bye with wrong arguments", rule=_MISFIT)
     if compare(expect, after, {}) is not None:
-        trial.fail(expect, repr(after), words="the state was lost after a bye that was not answered ok")
+        trial.fail(expect, answer_of(after), words="the state was lost after a bye that was not answered ok")
 
 
 _MISFIT: Final = "harness.reply.fault-is-error"

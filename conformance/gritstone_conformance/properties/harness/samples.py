@@ -104,10 +104,7 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_image(claims)
     if "session" in claims.profiles:
         asked += _of_session(claims)
-    if "flow" in claims.profiles or {"wit", "flow.executor"} <= {*claims.profiles, *claims.features}:
-        asked += [*_of_flow(), *_of_replay(claims)]
-        if "flow.metrics" in claims.features:
-            asked.append(("flow.metrics", {"trace": encode_bytes(b"\x80"), "baselines": [["a"]]}))
+    asked += _of_flow(claims)
     if "sandbox" in claims.profiles:
         asked += _of_sandbox(claims)
     return asked
@@ -194,15 +191,22 @@ def _of_replay(claims: Claims) -> list[Request]:
     ]
 
 
-def _of_flow() -> list[Request]:
-    """Return a check of documents that are not maps, an expression without variables, and a template without them."""
+def _of_flow(claims: Claims) -> list[Request]:
+    """Return a check of documents that are not maps, an expression and a template without variables, and more."""
+    if "flow.pure" not in claims.features:
+        return []
     null, empty = encode_bytes(b"\xf6"), encode_bytes(b"\xa0")
     documents: dict[str, Json] = {"program": null, "policy": null, "input": empty}
-    return [
+    asked: list[Request] = [
         ("flow.check", documents | {"peers": ["edge"], "refs": ["card"]}),
         ("flow.eval", {"expr": "1 < 2", "env": empty}),
         ("flow.render", {"template": null, "env": empty}),
     ]
+    if "flow" in claims.profiles or {"wit", "flow.executor"} <= {*claims.profiles, *claims.features}:
+        asked += _of_replay(claims)
+        if "flow.metrics" in claims.features:
+            asked.append(("flow.metrics", {"trace": encode_bytes(b"\x80"), "baselines": [["a"]]}))
+    return asked
 
 
 def _of_sandbox(claims: Claims) -> list[Request]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image.record import parse_record
 from gritstone_conformance.model.refusals import ok
@@ -180,7 +181,7 @@ class _Shared:
     def _outcome(self, reply: Reply) -> dict[str, Json]:
         if not isinstance(reply, Ok):
             words = "a request is refused because another runtime works on the image"
-            self.trial.fail("ok", repr(reply)[:200], words=words, rule=_CONFLICT)
+            self.trial.fail("ok", answer_of(reply), words=words, rule=_CONFLICT)
         return dict(reply.value)
 
     def judge(self, rule: str, made: int) -> None:
@@ -261,7 +262,7 @@ def seen_from_outside(trial: Trial, fmt: Format) -> None:
         finally:
             reply = running.reply()
         if not isinstance(reply, Ok):
-            trial.fail("ok", repr(reply)[:200], words="a request fails next to a reader", rule=_CONFLICT)
+            trial.fail("ok", answer_of(reply), words="a request fails next to a reader", rule=_CONFLICT)
     names = [f"heads/{actor.hex()}" for actor in (*actors.values(), imaged.agent, imaged.image.kernel)]
     for before, after in pairwise(seen):
         moved = {name for name in names if before[name] != after[name]}
@@ -293,7 +294,7 @@ def runs_at_once(trial: Trial, fmt: Format) -> None:
     replies = [each.reply() for each in running]
     for reply in replies:
         if not isinstance(reply, Ok) or reply.value["cause"] != "rest":
-            trial.fail("rest", repr(reply)[:200], words="a run next to another one is not at rest", rule=_CONFLICT)
+            trial.fail("rest", answer_of(reply), words="a run next to another one is not at rest", rule=_CONFLICT)
     shared.judge("image.post.iff", 13)
 
 

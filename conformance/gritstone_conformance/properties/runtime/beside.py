@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
@@ -76,7 +77,7 @@ class _Pair:
         finally:
             reply = running.reply()
         if not isinstance(reply, Ok):
-            self.trial.fail("rest", repr(reply)[:200], words="a run is refused", rule="runtime.route.rest")
+            self.trial.fail("rest", answer_of(reply), words="a run is refused", rule="runtime.route.rest")
 
     def references(self) -> dict[str, str]:
         """Return the head and the mark of the actor, as the second side lists them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
@@ -14,11 +15,12 @@ from gritstone_conformance.properties.runtime.lockstep import GENESIS, MOST_STEP
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.scenarios import PUPPET, STAMP
+from gritstone_conformance.timing import with_more_time
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_LIMIT_MS: Final = 240  # what a transition is given; one that does not sleep needs far less
+_LIMITS_MS: Final = (240, 2_400)  # what a transition is given; one that does not sleep needs far less
 
 
 def attempts_counted(trial: Trial, fmt: Format) -> None:
@@ -246,11 +248,15 @@ def receipts(trial: Trial, fmt: Format) -> None:
 
 def out_of_time(trial: Trial, fmt: Format) -> None:
     """Naps of a transition add up; an actor out of time is marked, and mark and receipt have the class ``timeout``."""
+    with_more_time(trial, partial(_nap_too_long, trial, fmt), _LIMITS_MS)
+
+
+def _nap_too_long(trial: Trial, fmt: Format, limit_ms: int) -> None:
     rule = "runtime.receipt.form"
-    lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1), transition_ms=_LIMIT_MS))
+    lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1), transition_ms=limit_ms))
     stage = lockstep.stage
     sender, slow = lockstep.born(b"sender"), lockstep.born(b"slow")
-    naps = stage.program(programs.sleep(_LIMIT_MS * 2 // 3) * 2)
+    naps = stage.program(programs.sleep(limit_ms * 2 // 3) * 2)
     failed = stage.graph.add(Message(None, (), naps))
     asked = lockstep.inject(sender, stage.program(programs.send(0, 1), slow, naps))
     headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", "timeout"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
@@ -16,6 +15,7 @@ from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Stage
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -36,7 +36,7 @@ def fans(trial: Trial, fmt: Format) -> None:
 
 
 def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
-    """Return the seconds by which a run takes longer than the transition alone, for an outbox of so many entries."""
+    """Return the seconds of processor time that routing adds to the transition, for an outbox of so many entries."""
     stage = Stage(Graph(fmt))
     graph, blob = stage.graph, stage.blob(b"")
     hub, sender = stage.core(b"hub"), stage.tree(name=blob)
@@ -63,13 +63,13 @@ def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
     alone, routed = [], []
     for say, each in zip(says, mail, strict=True):
         about = {"store": "s", "actor": hub.hex(), "head": head.hex(), "inbox": [[sender.hex(), each.hex()]]}
-        started = time.perf_counter()
+        watch = Stopwatch(trial)
         trial.expect("wit.step", {**about, "attempt": 1}, ok(step={"$": "any"}))
-        alone.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        alone.append(watch.worked_s())
+        watch = Stopwatch(trial)
         fixture.inject([Injection(hub, (), say)])
         fixture.run()
-        routed.append(time.perf_counter() - started)
+        routed.append(watch.worked_s())
     fixture.close()
     return max(min(routed) - min(alone), 0.0)
 

@@ -19,7 +19,7 @@ from gritstone_conformance.strategies.wasi_descriptors import (
     writing_errors,
 )
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "expect_steps"]
 
 _CREATE, _EXCLUSIVE, _TRUNCATE, _APPEND = 1, 4, 8, 1
 _BEGIN, _HERE, _END = range(3)  # origins of a move
@@ -31,7 +31,7 @@ def _encoded(files: Mapping[str, bytes]) -> dict[str, Json]:
     return {path: to_base64(data) for path, data in files.items()}
 
 
-def _expect(
+def expect_steps(
     scene: SandboxScene,
     steps: Sequence[tuple[Move, list[int]]],
     before: Mapping[str, bytes],
@@ -70,13 +70,13 @@ def places(scene: SandboxScene) -> None:
         (("write", 1, "!"), [1]),
     ]
     after = {"f": b"ABCdeFgh\0\0\0\0xyz", "new": b"\0\0\0!"}
-    _expect(scene, steps, {"f": b"abcdefgh"}, after)
+    expect_steps(scene, steps, {"f": b"abcdefgh"}, after)
     quiet: list[tuple[Move, list[int]]] = [
         (("open", 0, "f", 0, 0), [1]),
         (("seek", 0, 100, _BEGIN), [1, 100]),
         (("close", 0), [1]),
     ]
-    _expect(scene, quiet, {"f": b"abc"}, {"f": b"abc"})  # a move alone changes nothing
+    expect_steps(scene, quiet, {"f": b"abc"}, {"f": b"abc"})  # a move alone changes nothing
 
 
 def openings(scene: SandboxScene) -> None:
@@ -95,7 +95,7 @@ def openings(scene: SandboxScene) -> None:
     ]
     before = {"f": b"abcdef", "kept": b"kept", "emptied": b"text"}
     after = {"f": b"ABcdef", "kept": b"kept", "emptied": b"", "new": b""}
-    _expect(scene, steps, before, after)
+    expect_steps(scene, steps, before, after)
 
 
 def appending(scene: SandboxScene) -> None:
@@ -111,7 +111,7 @@ def appending(scene: SandboxScene) -> None:
         (("write", 1, "."), [1]),
         (("read", 2, 7), _read(b"ext fir")),
     ]
-    _expect(scene, steps, {"f": b"text "}, {"f": b"Text firstsecondthird."})
+    expect_steps(scene, steps, {"f": b"text "}, {"f": b"Text firstsecondthird."})
 
 
 def renaming(scene: SandboxScene) -> None:
@@ -132,7 +132,7 @@ def renaming(scene: SandboxScene) -> None:
         (("remove", "onto"), [0]),
     ]
     before = {"self": b"itself", "from": b"moved", "onto": b"longer than the other", "other": b""}
-    _expect(scene, steps, before, {"self": b"itself", "from": b"moved", "other": b""})
+    expect_steps(scene, steps, before, {"self": b"itself", "from": b"moved", "other": b""})
 
 
 def closed(scene: SandboxScene) -> None:
@@ -148,7 +148,7 @@ def closed(scene: SandboxScene) -> None:
         (("close", 0), [0]),
         (("write", 1, "C"), [1]),  # the other one is still open
     ]
-    _expect(scene, steps, {"f": b"abc", "g": b"abc"}, {"f": b"Abc", "g": b"Cbc"}, "sandbox.grant.misused")
+    expect_steps(scene, steps, {"f": b"abc", "g": b"abc"}, {"f": b"Abc", "g": b"Cbc"}, "sandbox.grant.misused")
 
 
 def _texts(scene: SandboxScene, which: str, texts: list[str], grants: dict[str, Json]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import SandboxScene, limits, of_sandboxes
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.strategies.sandbox_abi import write_words
 from gritstone_conformance.strategies.sandbox_probes import Prediction, every_word, predict
 from gritstone_conformance.strategies.sandbox_wasi import (
@@ -19,18 +19,20 @@ from gritstone_conformance.strategies.sandbox_wasi import (
     changing_files,
     clocks,
     drawing,
+    escaping,
     folders,
     gathering,
     listing,
     looking,
     misusing,
-    opening,
     reading,
     scattering,
     seeking,
     seeking_nowhere,
     sleeping,
 )
+from gritstone_conformance.strategies.wasi_descriptors import pointing
+from gritstone_conformance.timing import Stopwatch
 
 __all__ = ["PROPERTIES"]
 
@@ -53,10 +55,15 @@ def nothing(scene: SandboxScene) -> None:
         scene.trial.fail([0] * _LOOKED, [*(report.words or ())], path="/ok/output", words="something was found")
 
 
+def _first_argument(abi: str) -> bytes:
+    """Return a probe that emits the number of its arguments, and the begin of the first one."""
+    return pointing("args", 1, 4)(abi)
+
+
 def nothing_changes(scene: SandboxScene) -> None:
-    """Without grants clocks and random bytes are absent, or constants that are equal in every run and process."""
+    """Without grants clocks, random bytes and one argument are absent, or constants, equal in every run and process."""
     other = scene.trial.other()
-    for build in (clocks, drawing):
+    for build in (clocks, drawing, _first_argument):
         seen = []
         for process in (None, None, other):
             report = scene.run(build, on=process)
@@ -72,29 +79,27 @@ def blocked(scene: SandboxScene) -> None:
     word = every_word(1)
     scene.running(word, predict(word)[0])
     for within in (limits(ms=None), limits(ms=100)):
-        began = time.monotonic()
+        watch = Stopwatch(scene.trial)
         scene.run(sleeping(_SLEEP_MS), within)
-        took = time.monotonic() - began
+        took = watch.waiting_s()
         if took > _BLOCKED_S + (within["ms"] or 0) / 1_000:
             scene.trial.fail("at most 1,000 ms", round(took * 1_000), words="the call was blocked")
 
 
-def _listed(texts: list[str]) -> tuple[int, ...]:
-    data = b"".join(text.encode() + b"\0" for text in texts)
-    return (0, len(texts), len(data), 0, *_padded(data, 4))
+def _listed(texts: list[str]) -> Prediction:
+    size = sum(len(text.encode()) + 1 for text in texts)
+    return Prediction("done", (0, len(texts), size, 0))
 
 
 def environment(scene: SandboxScene) -> None:
-    """The arguments and the environment are those that were granted, in each call of the instance."""
+    """The arguments and the environment are those that were granted, in number and size."""
     for args in ([], ["probe"], ["probe", "", "two words", "ünï"]):
         grants: dict[str, Json] = {"args": args}
-        scene.running(listing("args", 4), Prediction("done", _listed(args)), grants=grants)
-        scene.running(listing("environ", 4), Prediction("done", _listed([])), grants=grants)
-    for env in ({}, {"LANG": "C.UTF-8"}, {"EMPTY": ""}):
-        words = _listed([f"{name}={value}" for name, value in env.items()])
-        scene.running(listing("environ", 4), Prediction("done", words), grants={"env": env})
-    many = {"A": "1", "B": "22", "C": "333"}
-    scene.running(listing("environ", 0), Prediction("done", (0, 3, 4 + 5 + 6, 0)), grants={"env": many})
+        scene.running(listing("args"), _listed(args), grants=grants)
+        scene.running(listing("environ"), _listed([]), grants=grants)
+    for env in ({}, {"LANG": "C.UTF-8"}, {"EMPTY": ""}, {"A": "1", "B": "22", "C": "333"}):
+        texts = [f"{name}={value}" for name, value in env.items()]
+        scene.running(listing("environ"), _listed(texts), grants={"env": env})
 
 
 def clock(scene: SandboxScene) -> None:
@@ -261,20 +266,43 @@ def inside(scene: SandboxScene) -> None:
     canary.write_bytes(b"canary")
     absolute = str(canary)
     out = f"../../../../../../../../../../../..{absolute}"
-    paths = ["/a", "..", "../a", "./../a", "a/../../a", absolute, out, f"a/..{absolute}", f"a/../{out}", f".//{out}"]
+    paths = ["/a", "..", "../..", "/", "../a", "./../a", "a/../../a"]
+    paths += [absolute, out, f"a/..{absolute}", f"a/../{out}", f".//{out}"]
     before = {"a": b"inside", "b": b"other"}
-    _with_files(scene, opening(paths), [0] * (2 * len(paths)), before, before)
+    grants: dict[str, Json] = {"files": {path: to_base64(data) for path, data in before.items()}}
+    _look_at_words(scene, paths, out, grants)
     fresh = f"{out}-new"
     for link in (("link", absolute, "l"), ("link", out, "l")):
         build = changing_files([link, ("append", "l", "x"), ("rename", "a", fresh), ("write", fresh, "x")])
-        grants: dict[str, Json] = {"files": {path: to_base64(data) for path, data in before.items()}}
         scene.run(build, grants=grants)
     _look(folder, canary, scene)
     for path in (absolute, "../canary", out):
-        grants = {"files": {path: to_base64(b"x")}}
-        scene.trial.observe("sandbox.run", _request(scene, grants))
+        _look_at_names(scene, scene.trial.observe("sandbox.run", _request(scene, {"files": {path: to_base64(b"x")}})))
     _look(folder, canary, scene)
     _with_files(scene, reading(["a"]), _read(b"inside"), before, before)
+
+
+def _look_at_names(scene: SandboxScene, reply: Reply) -> None:
+    """Report paths that lead outside, in the reply to a run that granted a file outside."""
+    names = [*reply.value.get("files", {})] if isinstance(reply, Ok) else []
+    if any({"", ".", ".."} & {*name.split("/")} for name in names):
+        scene.trial.fail("no path that leads outside", [*names], path="/ok/files", words="a path leads outside")
+
+
+def _look_at_words(scene: SandboxScene, paths: list[str], out: str, grants: dict[str, Json]) -> None:
+    """Run a probe that tries paths, and report what it found outside.
+
+    A host may resolve ``..`` of the folder, and an absolute path, to the folder itself.
+    """
+    report = scene.run(escaping(paths, out, "a"), grants=grants)
+    words = report.words or ()
+    canary, known = (int.from_bytes(data, "little") for data in (b"canary", b"inside"))
+    if (report.outcome, len(words)) != ("done", 4 * len(paths)):
+        scene.trial.fail("done", [report.outcome, *words], path="/ok/output", words="the probe did not end")
+    for at, path in enumerate(paths):
+        read, is_folder, behind, found = words[4 * at : 4 * at + 4]
+        if canary in (read, behind) or (is_folder and found != known):
+            scene.trial.fail("nothing outside", [path, read, is_folder, behind, found], words="a path leads outside")
 
 
 def _request(scene: SandboxScene, grants: dict[str, Json]) -> dict[str, Json]:

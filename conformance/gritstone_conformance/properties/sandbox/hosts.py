@@ -65,7 +65,7 @@ def _replying(scene: SandboxScene, name: str, rule: str) -> Iterator[None]:
     try:
         yield
     except SubjectFault as fault:
-        if not fault.cause.startswith(("dead", "hung")):
+        if not fault.sent or not fault.cause.startswith(("dead", "hung")):
             raise
         scene.trial.fail("a reply", str(fault), words=name, rule=rule)
 
@@ -92,8 +92,9 @@ def refusing(scene: SandboxScene) -> None:
     word = every_word(1)
 
     def work() -> None:
-        for module in SMALL.values():
-            report = scene.run_module(module)
+        for name, module in SMALL.items():
+            with _replying(scene, name, "sandbox.host.alive"):
+                report = scene.run_module(module)
             if report.kind != "unresolved":
                 scene.trial.fail("unresolved:module", report.outcome, words="run", rule="sandbox.module.unresolved")
         scene.running(word, predict(word)[0])
@@ -119,7 +120,6 @@ def _grown(trial: Trial, work: Callable[[], None], *, settled: bool) -> int | No
     if not is_reset or before is None or after is None:
         trial.remark = "memory could not be read"
         return None
-    trial.remark = f"{max(after - before, 0) >> 10} KiB"
     return after - before
 
 
@@ -248,7 +248,9 @@ PROPERTIES: Final = (
     of_sandboxes("sandbox/host/stack", full_stack, "sandbox.stack.bound"),
     of_sandboxes("sandbox/host/stopped", stopped, "sandbox.stop.any"),
     of_sandboxes("sandbox/host/bounded", bounded, "sandbox.host.bounded", cost=40),
-    of_sandboxes("sandbox/host/refusing", refusing, "sandbox.host.bounded", "sandbox.module.unresolved"),
+    of_sandboxes(
+        *("sandbox/host/refusing", refusing, "sandbox.host.bounded", "sandbox.module.unresolved", "sandbox.host.alive")
+    ),
     of_sandboxes("sandbox/host/closed", kept, "sandbox.keep.closed", features=("keep",)),
     of_sandboxes("sandbox/import/checked", checked, "sandbox.import.checked", features=("export",), cost=40),
     of_sandboxes(

@@ -9,52 +9,50 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hypothesis import strategies as st
+
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.assembler import Code
 from gritstone_conformance.strategies.probes import number, zero
-from gritstone_conformance.strategies.sandbox_abi import DATA, SandboxProbe
+from gritstone_conformance.strategies.sandbox_abi import DATA
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction
-from gritstone_conformance.strategies.sandbox_wasi import clocks, drawing, folders, gathering, listing, scattering
+from gritstone_conformance.strategies.sandbox_wasi import clocks, drawing, folders, gathering, scattering
+from gritstone_conformance.strategies.wasi_descriptors import pointing
+from gritstone_conformance.strategies.wasi_probe import (
+    APPEND,
+    BUFFER,
+    CREATE,
+    DESCRIPTOR,
+    FAILS,
+    RESULT,
+    WasiProbe,
+)
 from gritstone_conformance.trial import SubjectLike
 
 __all__ = ["PROPERTIES"]
 
-_WASI: Final = "wasi_snapshot_preview1"
 _CALLS: Final = 4
 _SMALL, _LARGE = limits(pages=32), limits(pages=256)
 _FULL_MEMORY: Final = ("exhausted:memory", "failed")
 _ROUNDS: Final = 2_000
 _EXIT_CODE: Final = 3
+_MOST_CARRIED: Final = 125  # the largest code that every host carries
 _SEED: Final[dict[str, Json]] = {"random": to_base64(bytes(range(32)))}
 _EQUAL, _KEPT, _ATOMIC = "sandbox.suspend.equal", "sandbox.suspend.kept", "sandbox.fail.atomic"
 
 # --- probes ------------------------------------------------------------------------------------------------
 
-_AT, _PATH, _VECTOR, _RESULT, _BUFFER = DATA, DATA + 8, DATA + 16, DATA + 32, DATA + 64
-_CREATE, _APPEND, _FOLDER = 1, 1, 3
-_RIGHTS: Final = number((1 << 29) - 1, "i64")
-_FUNCTIONS: Final = {
-    "path_open": ("i32 i32 i32 i32 i32 i64 i64 i32 i32", "i32"),
-    "fd_write": ("i32 i32 i32 i32", "i32"),
-    "fd_close": ("i32", "i32"),
-    "random_get": ("i32 i32", "i32"),
-    "proc_exit": ("i32", ""),
-}
+_AT: Final = DATA + 3_072
 
 
-class _Probe(SandboxProbe):
+class _Probe(WasiProbe):
     """A probe that counts its calls in its memory, from 100 on, and may call some functions of WASI."""
 
     def __init__(self, *names: str) -> None:
-        super().__init__("wasi", imports=[(_WASI, name, *_FUNCTIONS[name]) for name in names])
-        self._functions = dict(zip(names, self.imported, strict=True))
-        self.module.data(_AT, (100).to_bytes(8, "little") + b"nx")
-
-    def call(self, name: str, *arguments: Any) -> tuple[Any, ...]:
-        """Return code that calls a function; numbers are constants."""
-        return ("call", self._functions[name], *(number(each) if isinstance(each, int) else each for each in arguments))
+        super().__init__(*names)
+        self.module.data(_AT, (100).to_bytes(8, "little"))
 
     def counting(self) -> list[Any]:
         """Return code that counts a call and emits the count."""
@@ -63,19 +61,17 @@ class _Probe(SandboxProbe):
 
     def appending(self) -> list[Any]:
         """Return code that appends ``x`` to the file ``n`` and emits the error numbers."""
-        opened = ("i32.load", number(_RESULT))
-        options = (_CREATE, _RIGHTS, _RIGHTS, _APPEND, _RESULT)
         return [
-            ("i32.store", number(_VECTOR), number(_PATH + 1)),
-            ("i32.store", number(_VECTOR + 4), number(1)),
-            self.number(self.call("path_open", _FOLDER, 0, _PATH, 1, *options)),
-            self.number(self.call("fd_write", opened, _VECTOR, 1, _BUFFER)),
-            self.number(self.call("fd_close", opened)),
+            *self.buffer(*self.text("x")),
+            self.number(self.open("n", CREATE, APPEND)),
+            ("drop", self.through("fd_write", DESCRIPTOR)),
+            self.number(("i32.load", number(FAILS))),
+            self.number(self.call("fd_close", DESCRIPTOR)),
         ]
 
     def drawing(self) -> list[Any]:
         """Return code that draws 8 random bytes and emits the error number and these bytes."""
-        return [self.number(self.call("random_get", _BUFFER, 8)), self.word(("i64.load", number(_BUFFER)))]
+        return [self.number(self.call("random_get", BUFFER, 8)), self.word(("i64.load", number(BUFFER)))]
 
 
 _LOOP: Final = (
@@ -90,9 +86,9 @@ def _made(what: str, ending: str) -> bytes:
     probe = _Probe(*functions, "proc_exit")
     code = [*probe.counting(), *(probe.drawing() if what == "random" else probe.appending())]
     if ending == "loop":
-        return probe.binary([*code, _LOOP], ["i32"])
+        return probe.made([*code, _LOOP], ["i32"])
     leaving: Code = [probe.call("proc_exit", _EXIT_CODE)] if ending == "exit" else ["unreachable"]
-    return probe.binary([*code, ("if", None, ("i32.lt_s", ("memory.grow", number(24)), zero), leaving)])
+    return probe.made([*code, ("if", None, ("i32.lt_s", ("memory.grow", number(24)), zero), leaving)])
 
 
 def _loop_files(abi: str) -> bytes:
@@ -117,29 +113,29 @@ def _failing(what: str, ending: str) -> Build:
 def _stream(abi: str) -> bytes:
     """Return a probe that emits, 4 times, the error number and 8 random bytes of one draw of 32 bytes."""
     probe = _Probe("random_get")
-    code: list[Any] = [("i32.store", number(_RESULT), probe.call("random_get", _BUFFER, 8 * _CALLS))]
+    code: list[Any] = [("i32.store", number(RESULT), probe.call("random_get", BUFFER, 8 * _CALLS))]
     for at in range(_CALLS):
-        code += [probe.number(("i32.load", number(_RESULT))), probe.word(("i64.load", number(_BUFFER + 8 * at)))]
-    return probe.binary(code)
+        code += [probe.number(("i32.load", number(RESULT))), probe.word(("i64.load", number(BUFFER + 8 * at)))]
+    return probe.made(code)
 
 
 def _leaving(abi: str) -> bytes:
     """Return a probe that counts its calls, and exits with 0 each time."""
     probe = _Probe("proc_exit")
-    return probe.binary([*probe.counting(), probe.call("proc_exit", 0), *probe.counting()])
+    return probe.made([*probe.counting(), probe.call("proc_exit", 0), *probe.counting()])
 
 
 def _leaving_at_the_start(abi: str) -> bytes:
     """Return a probe whose start function counts and exits with 0, and whose entry counts."""
     probe = _Probe("proc_exit")
     probe.module.start = probe.module.function([], [], (), [*probe.counting(), probe.call("proc_exit", 0)])
-    return probe.binary(probe.counting())
+    return probe.made(probe.counting())
 
 
 def _exiting(code: int) -> Build:
     def build(abi: str) -> bytes:
         probe = _Probe("proc_exit")
-        return probe.binary([*probe.counting(), probe.call("proc_exit", number(code))])
+        return probe.made([*probe.counting(), probe.call("proc_exit", number(code))])
 
     return build
 
@@ -178,14 +174,15 @@ class _Granted:
 
 
 def _texts(grants: dict[str, Json], which: str, texts: list[str]) -> _Granted:
-    data = b"".join(text.encode() + b"\0" for text in texts)
-    words = (int.from_bytes(data[at : at + 8], "little") for at in range(0, 32, 8))
-    return _Granted(listing(which, 4), grants, [Prediction("done", (0, len(texts), len(data), 0, *words))] * _CALLS)
+    """Return the probe of texts that have 7 bytes each, so that a word ends where the text ends."""
+    words = (int.from_bytes(text.encode() + b"\0", "little") for text in texts)
+    calls = [Prediction("done", (len(texts), 8 * len(texts), 0, *words))] * _CALLS
+    return _Granted(pointing(which, len(texts), 1), grants, calls)
 
 
 def _of_env(scene: SandboxScene) -> Iterator[_Granted]:
-    yield _texts({"args": ["probe", "two words"]}, "args", ["probe", "two words"])
-    yield _texts({"env": {"LANG": "C.UTF-8"}}, "environ", ["LANG=C.UTF-8"])
+    yield _texts({"args": ["a probe", "2 words"]}, "args", ["a probe", "2 words"])
+    yield _texts({"env": {"LANG": "en"}}, "environ", ["LANG=en"])
 
 
 def _of_clock(scene: SandboxScene) -> Iterator[_Granted]:
@@ -405,13 +402,13 @@ def suspended_random(scene: SandboxScene) -> None:
 
 
 def left_state(scene: SandboxScene) -> None:
-    """A call that exits with 0 is done: it leaves its state, and the next call begins with it."""
+    """A call that exits with 0 is done and leaves its state, unless the host dropped the instance."""
     kept = scene.running(_leaving, Prediction("done", (101,)), keep=True).instance
-    for turn in range(1, _CALLS):
-        scene.calling(kept, Prediction("done", (101 + turn,)))
-    if scene.claims("snapshot"):
-        copied = scene.resume(scene.snapshot(str(kept)))
-        scene.calling(copied, Prediction("done", (101 + _CALLS,)))
+    copied = scene.resume(scene.snapshot(kept)) if kept is not None and scene.claims("snapshot") else None
+    for instance in (kept, copied):
+        for turn in range(1, _CALLS):
+            if instance is not None and not scene.calling_if_kept(instance, Prediction("done", (101 + turn,))):
+                break
 
 
 def left_start(scene: SandboxScene) -> None:
@@ -419,10 +416,16 @@ def left_start(scene: SandboxScene) -> None:
     scene.running(_leaving_at_the_start, Prediction("done", (101,)))
 
 
-def exit_codes(scene: SandboxScene) -> None:
-    """The code of an exit is unsigned, up to the largest, unless the host ends the call because of a large code."""
-    for code in (255, 1 << 31, (1 << 32) - 1):
-        scene.running(_exiting(code), Prediction(f"failed:guest:{code}"), or_ends=("failed:denied",))
+def exit_codes(scene: SandboxScene, code: int) -> None:
+    """The code of an exit is unsigned and whole, unless the host ends the call because of a large code."""
+    or_ends = ("failed:denied",) if code > _MOST_CARRIED else ()
+    scene.running(_exiting(code), Prediction(f"failed:guest:{code}"), or_ends=or_ends)
+
+
+def exit_ranges(scene: SandboxScene) -> None:
+    """Codes at the ends of what hosts carry are whole, or denied; none becomes another code or an exit with 0."""
+    for code in (1, _MOST_CARRIED, 126, 255, 256, 257, 512, 1 << 16, 1 << 31, (1 << 32) - 256, (1 << 32) - 1):
+        exit_codes(scene, code)
 
 
 def fuel(scene: SandboxScene) -> None:
@@ -467,6 +470,12 @@ PROPERTIES: Final = (
         features=("wide",),
         abi="wasi",
     ),
-    of_sandboxes("sandbox/kept/exit-codes", exit_codes, "sandbox.outcome.exit", abi="wasi"),
+    of_sandboxes("sandbox/kept/exit-codes", exit_ranges, "sandbox.outcome.exit", abi="wasi"),
+    of_sandboxes(
+        *("sandbox/kept/drawn-exit-codes", exit_codes, "sandbox.outcome.exit"),
+        abi="wasi",
+        given={"code": st.integers(1, (1 << 32) - 1) | st.integers(1, (1 << 24) - 1).map(lambda high: high << 8)},
+        examples=20,
+    ),
     of_sandboxes("sandbox/kept/fuel", fuel, "sandbox.fuel.repeats", features=("fuel",), abi="wasi"),
 )

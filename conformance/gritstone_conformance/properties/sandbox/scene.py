@@ -176,6 +176,14 @@ class SandboxScene:
         """Call an instance again, whose end and words are known."""
         return self._expect("sandbox.again", {"instance": instance, "limits": within}, expected, {}, how)
 
+    def calling_if_kept(self, instance: str, expected: Prediction) -> bool:
+        """Call an instance that the host may have dropped, and return whether it has not."""
+        words = to_base64(write_words(self.abi, expected.words))
+        done: Json = {"ok": {"outcome": expected.outcome, "output": words, "used": _ANY}}
+        args: dict[str, Json] = {"instance": instance, "limits": LIMITS}
+        form: Json = {"any": [done, {"refused": "missing"}]}
+        return "outcome" in self.trial.expect("sandbox.again", args, form)
+
     def ending(
         self,
         build: Build,

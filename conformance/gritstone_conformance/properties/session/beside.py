@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from gritstone_conformance.judge import answer_of
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
@@ -55,7 +56,7 @@ def pruned(trial: Trial, fmt: Format) -> None:
     finally:
         reply = running.reply()
     if not isinstance(reply, Ok):
-        trial.fail("an opened session", repr(reply)[:200], words="the open is refused", rule=_RULE)
+        trial.fail("an opened session", answer_of(reply), words="the open is refused", rule=_RULE)
     head = {"store": "s", "prefix": f"heads/{core.hex()}", "after": None, "limit": 1}
     trial.expect("grit.refs", head, ok(refs=[[f"heads/{core.hex()}", _ANY]], more=False), rule=_RULE)
     export(trial, "s", rule=_RULE)
@@ -95,7 +96,7 @@ def _archive_meanwhile(trial: Trial, fmt: Format, rule: str, reading_ms: int) ->
     finally:
         reply = running.reply()
     if not isinstance(reply, Ok):
-        trial.fail("rest", repr(reply)[:200], words="a run is refused", rule="runtime.route.rest")
+        trial.fail("rest", answer_of(reply), words="a run is refused", rule="runtime.route.rest")
     trial.expect("runtime.run", run, RAN)
     history = check_export(trial, export(trial, "s", rule=rule), at_rest=True).history
     assert history is not None, "the bundle is read"

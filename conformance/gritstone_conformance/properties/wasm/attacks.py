@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -113,15 +112,14 @@ def _bounded(trial: Trial, work: Callable[[], None]) -> None:
     """Do work and fail where it took more memory than it may."""
     work()  # what a host loads once is no part of it
     is_reset = trial.subject.reset_peak_rss()
-    before, started = trial.subject.peak_rss_bytes(), time.monotonic()
+    before = trial.subject.peak_rss_bytes()
     work()
-    after, seconds = trial.subject.peak_rss_bytes(), time.monotonic() - started
+    after = trial.subject.peak_rss_bytes()
     if not is_reset or before is None or after is None:
         trial.remark = "memory could not be read"
         return
     if after - before > _MOST_RSS:
         trial.fail(f"at most {_MOST_RSS} bytes more", after - before, words="refusing takes memory", rule=_BOUNDED)
-    trial.remark = f"{len(SMALL)} attacks, {max(after - before, 0) >> 10} KiB, {seconds * 1000:.0f} ms"
 
 
 def _modules(name: str, *kinds: str, cost: float) -> tuple[Property, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +19,7 @@ from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
 from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -134,7 +134,7 @@ def flat(trial: Trial, fmt: Format) -> None:
         chain = _Chain(trial, fmt, handle, length)
         for measure in measures:
             took = _fastest(measure, chain)
-            for _ in range(_AGAIN):  # the machine may have had other things to do
+            for _ in range(_AGAIN):
                 if took <= max(_TIMES * least[measure], least[measure] + _NOISE_S):
                     break
                 took = min(took, _fastest(measure, chain))
@@ -213,12 +213,12 @@ class _Chain:
 
 
 def _fastest(measure: Callable[[_Chain], None], chain: _Chain) -> float:
-    """Return the seconds of the fastest of some rounds, of fewer where each takes long."""
+    """Return the processor time, in seconds, of the fastest of some rounds, of fewer where each takes long."""
     rounds: list[float] = []
     while len(rounds) < _ROUNDS and sum(rounds) < _ENOUGH_S:
-        started = time.perf_counter()
+        watch = Stopwatch(chain.trial)
         measure(chain)
-        rounds.append(time.perf_counter() - started)
+        rounds.append(watch.worked_s())
     return min(rounds)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
@@ -12,6 +11,7 @@ from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.programs import Stock
 from gritstone_conformance.strategies.scenarios import PUPPET, STAMP
 from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.timing import Stopwatch
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -81,9 +81,9 @@ def noise(trial: Trial, fmt: Format, tape: Tape) -> None:
         actor.tell(bench.program(programs.noise(tape, tape.below(_LONGEST)), *operands), rule="wit.puppet.total")
         actor.tips = dict(bench.executor.shelf.mail(actor.value.inbox))
     actor.tell(bench.program(programs.append("log", b"x"), *operands), rule="wit.puppet.exact")
-    started = time.perf_counter()
+    watch = Stopwatch(trial)
     bench.flush()
-    seconds = time.perf_counter() - started
+    seconds = watch.waiting_s()
     if seconds > _TOLD * _MOST_S:
         trial.fail(f"at most {_MOST_S} s each", f"{seconds:.1f} s", words="programs take more than a second")
 

@@ -7,7 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.reporting.markup import Node, element, prose
-from gritstone_conformance.reporting.messages import found_word, known_failures, signature_key, smallest_of_each
+from gritstone_conformance.reporting.messages import (
+    FOLLOWS,
+    found_word,
+    known_failures,
+    signature_key,
+    smallest_of_each,
+)
 from gritstone_conformance.reporting.page.graph import draw_graph
 from gritstone_conformance.reporting.page.material import WIDEST, Material
 from gritstone_conformance.reporting.page.tree import draw_tree
@@ -114,8 +120,8 @@ def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
         yield from _fact("cause", element("code", {}, outcome.cause))
     if outcome.poisoned_by is not None:
         yield from _fact("poisoned by", element("code", {}, outcome.poisoned_by), " — alone, the case does not fail")
-    if outcome.depends_on is not None:
-        yield from _fact("depends on", element("code", {}, outcome.depends_on), ", which failed")
+    if outcome.may_follow_from is not None:
+        yield from _fact("may follow", "from ", element("code", {}, outcome.may_follow_from), FOLLOWS)
     if outcome.divergence is not None:
         yield from _steps(outcome.divergence)
     if outcome.shrink_cut is not None:

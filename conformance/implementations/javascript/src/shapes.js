@@ -40,7 +40,7 @@ export const flag = (value, where) => {
 
 export const id = matching(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits");
 export const handle = matching(/^[a-z][a-z0-9-]{0,31}$/, "a handle");
-export const formatName = matching(/^[a-z][a-z0-9-]{0,63}$/, "the name of a format");
+export const formatName = matching(/^[a-z][a-z0-9-]{0,31}$/, "the name of a format");
 export const specVersion = matching(/^(?=.{1,16}$)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)$/, "a version");
 
 /** An absolute path; NUL is invalid in paths. */

@@ -3,7 +3,7 @@
 A client of ``flow_server`` starts flows and gets their outcome. It chooses the input, and nothing else: which tools a
 flow calls and with which arguments is decided by the program and the policy of the host.
 
-Arguments are data. In particular, an object with the member ``$ref`` is a map and never a ref.
+Arguments and results are data. In particular, an object with the member ``$ref`` is a map and never a ref.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias
 
 from anyio import to_thread
 from mcp.server.lowlevel import Server
@@ -22,21 +22,23 @@ from mcp.types import CallToolRequestParams, CallToolResult, ContentBlock, ListT
 from mcp.types import Tool as Described
 
 from gritstone.errors import Rejected
+from gritstone.exact import exact_copy
 from gritstone.flow.expressions import read_expression
 from gritstone.flow.handle import Flow
 from gritstone.flow.host import Host
-from gritstone.flow.json_form import plain
+from gritstone.flow.json_form import shown
 from gritstone.flow.limits import MOST_VALUE_BYTES
 from gritstone.flow.program import Program
 from gritstone.flow.templates import read_template
 from gritstone.flow.values import Ref, Value, encode_value
+from gritstone.foreign import awaited, is_coroutine_function, is_stop, text_of
+from gritstone.functions import Signature
 
 __all__ = ["flow_server", "tool_server"]
 
 Json: TypeAlias = dict[str, Any]
 
 _MOST_ERROR: Final = 4_096  # characters
-_TYPES: Mapping[Any, str] = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
 _STATUS: Final = "flow_status"
 
 
@@ -45,14 +47,16 @@ class _Offer:
     """One tool of a server.
 
     Attributes:
-        run: is called with the arguments by name, in a thread unless it is asynchronous.
+        run: is called with the arguments by name, in a thread unless it is a coroutine function.
         schema: the JSON schema of the arguments.
         description: a text for the model.
+        read: returns the arguments for the function from those of a call; raises ``ValueError`` if they do not fit.
     """
 
     run: Callable[..., Any]
     schema: Json
     description: str | None = None
+    read: Callable[[Json], Json] = dict
 
 
 class _Failed(Exception):  # noqa: N818 - a result, not an error of this program
@@ -70,10 +74,14 @@ def tool_server(name: str, tools: Mapping[str, Callable[..., Any]]) -> Server[An
         name: the name of the server.
         tools: functions, synchronous or asynchronous, whose parameters can be passed by name.
 
-    The first line of the docstring of a function describes it. A function that raises has an error with the text of the
-    exception as its result.
+    The first line of the docstring of a function describes it. Its annotations become the JSON Schema of the arguments,
+    which are validated before the call. A function that raises has an error with the text of the exception as its
+    result.
+
+    Raises:
+        ValueError: a parameter cannot be passed by name, or an annotation has no JSON Schema.
     """
-    return _server(name, {tool: _offer_of(function) for tool, function in tools.items()})
+    return _server(name, {tool: _offer_of(tool, function) for tool, function in tools.items()})
 
 
 def flow_server(
@@ -170,19 +178,9 @@ def _inputs(program: Value) -> list[str]:
     return sorted({one.path[0] for one in variables if one.space == "input"})
 
 
-def _offer_of(function: Callable[..., Any]) -> _Offer:
-    hints = get_type_hints(function)
-    parameters = inspect.signature(function).parameters.values()
-    properties = {one.name: _schema_of(hints.get(one.name)) for one in parameters if one.kind is not one.VAR_KEYWORD}
-    required = [one.name for one in parameters if one.default is one.empty and one.name in properties]
-    lines = (inspect.getdoc(function) or "").splitlines()
-    schema = {"type": "object", "properties": properties, "required": required}
-    return _Offer(function, schema, lines[0] if lines else None)
-
-
-def _schema_of(hint: Any) -> Json:
-    kind = _TYPES.get(get_origin(hint) or hint)
-    return {} if kind is None else {"type": kind}
+def _offer_of(tool: str, function: Callable[..., Any]) -> _Offer:
+    signature = Signature(function, tool)
+    return _Offer(function, signature.schema, signature.description or None, signature.read)
 
 
 def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
@@ -201,8 +199,10 @@ def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
             return _result(await _carried_out(offer, params.arguments or {}))
         except _Failed as failed:
             return _result(failed.value, is_error=True)
-        except Exception as error:  # noqa: BLE001 - the error of a tool is a result that the client reads
-            return _error(f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if is_stop(error):
+                raise
+            return _error(text_of(error, _MOST_ERROR))  # the error of a tool is a result that the client reads
 
     return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -210,19 +210,31 @@ def _server(name: str, offers: Mapping[str, _Offer]) -> Server[Any]:
 async def _carried_out(offer: _Offer, arguments: Json) -> Value:
     encode_value(arguments, MOST_VALUE_BYTES)
     inspect.signature(offer.run).bind(**arguments)
-    if inspect.iscoroutinefunction(offer.run):
-        return await offer.run(**arguments)
-    return await to_thread.run_sync(partial(offer.run, **arguments), abandon_on_cancel=True)
+    arguments = offer.read(arguments)
+    if is_coroutine_function(offer.run):
+        return await awaited(offer.run(**arguments))
+    result, error = await to_thread.run_sync(partial(_tried, offer.run, arguments), abandon_on_cancel=True)
+    if error is not None:
+        raise error
+    return await awaited(result)
+
+
+def _tried(run: Callable[..., Any], arguments: Json) -> tuple[Any, BaseException | None]:
+    """Return the result of a function, or what it raised; some exceptions cannot leave a thread otherwise."""
+    try:
+        return run(**arguments), None
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller
+        return None, error
 
 
 def _result(value: Value, *, is_error: bool = False) -> CallToolResult:
     """Return a text as it is, a map as structured content, and any other value as the member ``result`` of a map."""
     encode_value(value, MOST_VALUE_BYTES)
-    if isinstance(value, str):
-        return CallToolResult(content=[TextContent(type="text", text=value)], is_error=is_error)
-    shown = plain(value)
-    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(shown, ensure_ascii=False))]
-    structured = shown if isinstance(shown, dict) else {"result": shown}
+    sent = shown(exact_copy(value))
+    if isinstance(sent, str):
+        return CallToolResult(content=[TextContent(type="text", text=sent)], is_error=is_error)
+    content: list[ContentBlock] = [TextContent(type="text", text=json.dumps(sent, ensure_ascii=False))]
+    structured = sent if isinstance(sent, dict) else {"result": sent}
     return CallToolResult(content=content, structured_content=structured, is_error=is_error)
 
 

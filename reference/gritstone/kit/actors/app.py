@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from gritstone.foreign import described_by
 from gritstone.kit.actors.binding import parameters_of
 from gritstone.kit.actors.handling import Handled, HandlerCode
 from gritstone.wit.canonical import Json
@@ -94,5 +95,5 @@ class Wit:
 def _notes(handler: Callable[..., Any], schema: Json) -> dict[str, Json]:
     """Return the description of a handler in a wut, without its types."""
     notes = {} if schema is None else {"schema": schema}
-    summary = inspect.getdoc(handler)
+    summary = inspect.getdoc(described_by(handler))
     return notes if summary is None else {**notes, "summary": summary.partition("\n")[0]}

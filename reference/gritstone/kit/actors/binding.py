@@ -12,13 +12,14 @@ object), or the JSON value that it holds.
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from gritstone.errors import Invalid
+from gritstone.foreign import described_by
+from gritstone.foreign import parameters_of as signature_of
 from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox
 from gritstone.kit.actors.contexts import MessageContext, QueryContext
 from gritstone.kit.actors.values import BlobObject, Core, TreeObject, Value
@@ -91,14 +92,14 @@ def parameters_of(handler: Callable[..., Any]) -> Parameters:
     Raises:
         TypeError: the handler has parameters that cannot be passed by name.
     """
-    hints = get_type_hints(handler)
     from_context: dict[str, Callable[[Any], Any]] = {}
     others: dict[str, Any] = {}
     needed = set()
-    for name, parameter in inspect.signature(handler).parameters.items():
+    for parameter in signature_of(handler):
+        name = parameter.name
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{handler.__qualname__}: {name} cannot be given by name")
-        wanted = hints.get(name)
+            raise TypeError(f"{described_by(handler).__qualname__}: {name} cannot be given by name")
+        wanted = None if parameter.annotation is parameter.empty else parameter.annotation
         if isinstance(wanted, type) and wanted in _CONTEXT:
             from_context[name] = _CONTEXT[wanted]
             continue

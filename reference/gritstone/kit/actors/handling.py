@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gritstone.errors import Missing
+from gritstone.foreign import awaited, is_stop, text_of
 from gritstone.grit.objects import ObjectId, Step
 from gritstone.kit.actors.binding import Parameters
 from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox
@@ -26,6 +27,8 @@ from gritstone.wit.workspace import Workspace
 from gritstone.wit.wut import wut_blob
 
 __all__ = ["Handled", "HandlerCode"]
+
+_MOST_TEXT = 4_096  # characters of the text of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +111,38 @@ class HandlerCode:
 
 
 def _call(handled: Handled, arguments: dict[str, Any], bridge: Bridge) -> Generator[Request, Any, Any]:
-    """Call a handler; run a coroutine to its end. A missing object is a fault of the handler, not the store."""
+    """Call a handler, and await what it returns. A missing object is a fault of the handler, not the store."""
     try:
-        result = handled.handler(**arguments)
-        if inspect.iscoroutine(result):
-            result = yield from bridge.run(result)
+        result = _called(handled, arguments)
+        if not inspect.isawaitable(result):
+            return result
+        try:
+            return (yield from bridge.run(_awaited(result)))
+        finally:
+            if inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == inspect.CORO_CREATED:
+                result.close()
     except Missing as refusal:
         raise failure("failed", str(refusal)) from refusal
-    return result
+
+
+def _called(handled: Handled, arguments: dict[str, Any]) -> Any:
+    """Call a handler. Whatever it raises is a failure of the transition, unless it stops the process."""
+    try:
+        return handled.handler(**arguments)
+    except BaseException as error:
+        if isinstance(error, Exception) or is_stop(error):
+            raise
+        raise failure("failed", text_of(error, _MOST_TEXT)) from error
+
+
+async def _awaited(result: Any) -> Any:
+    """Await the result of a handler; raises as ``_called``."""
+    try:
+        return await awaited(result)
+    except BaseException as error:
+        if isinstance(error, Exception) or is_stop(error):
+            raise
+        raise failure("failed", text_of(error, _MOST_TEXT)) from error
 
 
 def _answer_id(workspace: Workspace, answer: Any) -> ObjectId | None:

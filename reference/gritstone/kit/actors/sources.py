@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from gritstone.errors import Invalid, Refusal
+from gritstone.foreign import is_stop, text_of
 from gritstone.grit.grammar import Alphabet
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.kit.actors.app import Wit
@@ -31,6 +32,7 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["Sources"]
 
+_MOST_TEXT = 4_096  # characters of the text of an error
 _KEPT_BYTES = 16 << 20  # in each generation
 _PACKAGE_BYTES = 1 << 16  # the approximate size of the modules of one tree
 _FORM = re.compile(rb"/([^:]+):([A-Za-z0-9_.]+):([A-Za-z0-9_.]+)")
@@ -76,9 +78,11 @@ class Sources(Law):
             found: Any = package.load(workspace, module)
             for name in function.split("."):
                 found = getattr(found, name)
-        except Exception as error:
+        except BaseException as error:
             # The module is arbitrary: each exception of it means that it does not resolve.
-            raise _unresolved(f"{type(error).__name__}: {error}", f"{module}:{function}") from error
+            if is_stop(error):
+                raise
+            raise _unresolved(text_of(error, _MOST_TEXT), f"{module}:{function}") from error
         code: Code = found.code if isinstance(found, Wit) else found
         if not (callable(getattr(code, "step", None)) and callable(getattr(code, "query", None))):
             raise _unresolved("no code", f"{module}:{function}")

@@ -244,4 +244,5 @@ def open_value(workspace: Workspace, object_id: ObjectId) -> Value:
 
 
 def _write_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    """Return a value as JSON; raises TypeError or ValueError if it is not one of JSON, for example for NaN."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode()

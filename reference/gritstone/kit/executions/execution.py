@@ -16,7 +16,7 @@ from pathlib import Path
 from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
 from gritstone.kit.executions.archive import Unread, load_actor, save_actor
-from gritstone.kit.executions.environment import mount_name
+from gritstone.kit.executions.environment import Environment, mount_name
 from gritstone.kit.executions.folders import Diff, compare_files, list_files, read_file, read_files, write_folder
 from gritstone.kit.executions.outcomes import OutOfFuel, Result, failed
 from gritstone.kit.executions.sandbox import Delivery, Sandbox
@@ -270,16 +270,18 @@ class Execution:
 
         Args:
             path: the file; an existing one is replaced.
-            move: whether the execution moves away, and can no longer run here.
+            move: whether the execution moves away, and can no longer run here. One that has moved can be saved again
+                with this, for example after the process was killed during the first time.
             secret: an Ed25519 secret of 32 bytes, to sign the file in ``<path>.sig``.
 
         Raises:
-            Rejected: the execution is not here.
-            OSError: the file system reported an error.
+            Rejected: the execution is not here; or it made a step meanwhile (code ``conflict``).
+            OSError: the file system reported an error. The existing file is as it was.
 
         Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
         """
-        self._check_here()
+        if not (move and self.sandbox.has_moved(self._actor)):
+            self._check_here()
         save_actor(self.sandbox, self._actor, self.unread, Path(path), move=move, secret=secret)
 
 
@@ -320,27 +322,35 @@ def load(
     sandbox: Sandbox | None = None,
     keys: Collection[bytes] | None = None,
     on_timeout: str = "raise",
+    limits: Environment | None = None,
 ) -> Execution:
     """Create an execution from a file that ``save`` wrote. Loading runs none of its code.
+
+    The file contains the code and its grants. The code reaches nothing outside of the sandbox, whatever they are.
 
     Args:
         path: the file.
         sandbox: the sandbox to load into; None for a new one in memory.
         keys: trusted public keys; None to accept a file without a signature. The signature is in ``<path>.sig``.
         on_timeout: as for ``Environment``.
+        limits: the most memory and fuel for one call that the file may grant itself. None for those of
+            ``Environment()``, and for no limit if a trusted key has signed the file.
 
     Raises:
         OSError: a file cannot be read.
         Malformed: the file is not a bundle.
         Invalid: the file is damaged.
         Rejected: the signature is invalid (code ``signature``); or the file has another format, or other contents; or
-            the execution is at another step here (code ``conflict``).
+            the execution is at another step here (code ``conflict``); or it grants itself more memory or fuel than the
+            limits (code ``grants``).
         Exhausted: the file is too large.
 
     Spec: :rule:`wasm.sign.trust`, :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
     """
     sandbox = sandbox or Sandbox()
-    actor, unread = load_actor(sandbox, Path(path), keys)
+    if limits is None and keys is None:
+        limits = Environment()
+    actor, unread = load_actor(sandbox, Path(path), keys, None if limits is None else limits.manifest())
     return Execution(sandbox, actor, on_timeout, unread)
 
 

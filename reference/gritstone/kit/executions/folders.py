@@ -2,20 +2,25 @@
 
 A folder is read completely or not at all: plain files and folders within limits, and no links, devices or sockets. It
 is written only into an empty folder, under names that have no meaning in a file system. Whatever a guest has done to
-its files, only these files are read or written.
+its files, only these files are read or written. Each entry is opened relative to the open folder that contains it, and
+never through a link, so another process that replaces a folder by a link meanwhile does not lead out of it.
 
 Spec: :rule:`wasm.grant.nothing-else`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gritstone.errors import Exhausted, Invalid, Rejected
+from gritstone.files import sync_folder
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, ObjectId, Tree
 from gritstone.wit.workspace import Workspace
 
@@ -36,8 +41,9 @@ MOST_BYTES = 268_435_456  # of all files of one folder
 _DEEPEST = 256  # maximum nesting depth of folders
 _FILE_BYTES = 8_387_936  # the largest blob that a guest itself can make, without headers
 _RULE = "wasm.grant.nothing-else"
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOREIGN = frozenset("\\/:\0")
 
 
@@ -89,33 +95,57 @@ def read_folder(workspace: Workspace, folder: Path) -> ObjectId | None:
         Invalid: a name cannot be written in the format.
         Exhausted: the folder or a file is too large.
     """
-    return _read(workspace, folder, _Bounds(), 0)
+    with _opened(str(folder), _FOLDER) as descriptor:
+        return _read(workspace, descriptor, folder, _Bounds(), 0)
 
 
-def _read(workspace: Workspace, folder: Path, bounds: _Bounds, depth: int) -> ObjectId | None:
+@contextmanager
+def _opened(name: str, flags: int, within: int | None = None) -> Iterator[int]:
+    """Open a folder by its name, in the folder ``within`` if there is one."""
+    descriptor = os.open(name, flags, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read(workspace: Workspace, folder: int, path: Path, bounds: _Bounds, depth: int) -> ObjectId | None:
+    """Store an open folder as a tree; the path is for messages only."""
     if depth > _DEEPEST:
-        raise Exhausted("folders too deep", rule=_RULE, got=ascii(str(folder)), expected=f"at most {_DEEPEST}")
+        raise Exhausted("folders too deep", rule=_RULE, got=ascii(str(path)), expected=f"at most {_DEEPEST}")
     entries: dict[str, ObjectId] = {}
     with os.scandir(folder) as found:
-        for entry in sorted(found, key=lambda one: one.name):
-            path = folder / entry.name
+        listed = sorted(found, key=lambda one: one.name)
+    for entry in listed:
+        below = path / entry.name
+        with _only_plain(below):
             if entry.is_dir(follow_symlinks=False):
-                bounds.add(path)
-                target = _read(workspace, path, bounds, depth + 1)
+                bounds.add(below)
+                with _opened(entry.name, _FOLDER | os.O_NOFOLLOW, folder) as inner:
+                    target = _read(workspace, inner, below, bounds, depth + 1)
             else:
-                data = _read_plain(path)
-                bounds.add(path, len(data))
+                data = _read_plain(entry.name, folder, below)
+                bounds.add(below, len(data))
                 target = workspace.put(Blob(NO_HEADERS, data))
-            if target is not None:
-                entries[entry.name] = target
+        if target is not None:
+            entries[entry.name] = target
     return workspace.put(Tree(entries)) if entries else None
 
 
-def _read_plain(path: Path) -> bytes:
+@contextmanager
+def _only_plain(path: Path) -> Iterator[None]:
+    """Raise a refusal if an entry is a link or a socket, also if it has just become one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+            raise
+        raise Rejected("a link or a socket in a folder", rule=_RULE, got=ascii(str(path))) from error
+
+
+def _read_plain(name: str, folder: int, path: Path) -> bytes:
     """Read a plain file, without following a link or blocking on another kind of file."""
-    if path.is_symlink():
-        raise Rejected("a link in a folder", rule=_RULE, got=ascii(str(path)))
-    with open(os.open(path, _READ), "rb") as file:
+    with open(os.open(name, _READ, dir_fd=folder), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise Rejected("no plain file", rule=_RULE, got=ascii(str(path)))
@@ -195,7 +225,7 @@ def compare_files(before: Mapping[str, ObjectId], after: Mapping[str, ObjectId])
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write files into a folder that is empty or does not exist.
+    """Write files into a folder that is empty or does not exist; they are durable then.
 
     Args:
         files: data by path, with slashes between names.
@@ -203,7 +233,7 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
 
     Raises:
         Rejected: the folder is not empty, or a name has a meaning in the file system; nothing was written.
-        OSError: the file system reported an error.
+        OSError: the file system reported an error; what was written is removed again.
     """
     for path in files:
         names = path.split("/")
@@ -211,14 +241,46 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
             raise Rejected("a name that is not written out", rule=_RULE, got=ascii(path))
     if folder.is_symlink() or (folder.exists() and any(folder.iterdir())):
         raise Rejected("files go into an empty folder only", rule=_RULE, got=ascii(str(folder)))
-    folder.mkdir(exist_ok=True)
-    made = {""}
+    is_new = not folder.exists()
+    if is_new:
+        folder.mkdir(0o700)
+        sync_folder(folder.parent)
+    made: list[str] = []
+    with _opened(str(folder), _FOLDER | os.O_NOFOLLOW) as descriptor:
+        try:
+            _write(descriptor, files, made)
+        except BaseException:
+            for name in made:
+                _remove(descriptor, name)
+            if is_new:
+                folder.rmdir()
+            raise
+
+
+def _write(folder: int, files: Mapping[str, bytes], made: list[str]) -> None:
+    """Write files into an open folder, and sync each of them and the folder; collect the names that were made in it."""
+    below: dict[str, dict[str, bytes]] = {}
     for path, data in files.items():
-        names = path.split("/")[:-1]
-        for depth in range(1, len(names) + 1):
-            below = "/".join(names[:depth])
-            if below not in made:
-                (folder / below).mkdir()
-                made.add(below)
-        with open(os.open(folder / path, _WRITE, 0o666), "wb") as file:
+        name, slash, rest = path.partition("/")
+        if slash:
+            below.setdefault(name, {})[rest] = data
+            continue
+        with open(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
+            made.append(name)
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    for name, inner in below.items():
+        os.mkdir(name, 0o700, dir_fd=folder)
+        made.append(name)
+        with _opened(name, _FOLDER | os.O_NOFOLLOW, folder) as descriptor:
+            _write(descriptor, inner, [])
+    os.fsync(folder)
+
+
+def _remove(folder: int, name: str) -> None:
+    """Remove a file, or a folder with its content, from an open folder."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        shutil.rmtree(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)

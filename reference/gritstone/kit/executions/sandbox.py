@@ -121,6 +121,11 @@ class Sandbox:
             head, stopped = snapshot.target(f"heads/{actor.hex()}"), away_step(snapshot, actor)
         return head or (stopped and stopped[1])
 
+    def has_moved(self, actor: ObjectId) -> bool:
+        """Return whether an actor moved away."""
+        with self.store.snapshot() as snapshot:
+            return snapshot.target(f"moved/{actor.hex()}") is not None
+
     def is_known(self, actor: ObjectId) -> bool:
         """Return whether an actor is here, or was here before it moved away."""
         return self.place(actor) is not None

@@ -12,6 +12,8 @@ functions only translate; the client sends, and no client is imported here.
 
 from gritstone.session.providers.completions import chat, chat_request, chat_response
 from gritstone.session.providers.errors import (
+    EmptyPrompt,
+    EmptyReply,
     MalformedReply,
     ModelRefused,
     ProviderFailed,
@@ -24,6 +26,8 @@ from gritstone.session.providers.errors import (
 from gritstone.session.providers.messages import blocks, blocks_request, blocks_response
 
 __all__ = [
+    "EmptyPrompt",
+    "EmptyReply",
     "MalformedReply",
     "ModelRefused",
     "ProviderFailed",

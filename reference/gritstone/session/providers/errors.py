@@ -10,20 +10,27 @@
       MalformedReply   the reply is not of its shape
       StoppedEarly     the model did not finish, for example because its text was too long   (is_final)
       ModelRefused     the model, or a filter, refused to respond                            (is_final)
+      EmptyReply       the model finished without a text and without a call                  (is_final)
+      EmptyPrompt      nothing was sent, because the prompt has no text                      (is_final)
 
 Nothing of a session is lost by any of them. The same turn can be sent again.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gritstone.errors import GritstoneError
+from gritstone.foreign import awaited
+from gritstone.session.outcomes import Response
 
 __all__ = [
+    "EmptyPrompt",
+    "EmptyReply",
     "MalformedReply",
     "ModelRefused",
     "ProviderFailed",
@@ -32,6 +39,7 @@ __all__ = [
     "ServerFailed",
     "StoppedEarly",
     "Unreachable",
+    "respond",
     "typed_errors",
 ]
 
@@ -113,6 +121,18 @@ class ModelRefused(ProviderFailed):
         self.text = text
 
 
+class EmptyReply(ProviderFailed):
+    """The model finished its response, which has neither a visible character nor a call of a tool."""
+
+    is_final = True
+
+
+class EmptyPrompt(ProviderFailed):
+    """The prompt has no visible character. No service accepts that, so nothing was sent."""
+
+    is_final = True
+
+
 @contextmanager
 def typed_errors() -> Iterator[None]:
     """Raise the errors of a client for HTTP as those above; other exceptions pass through.
@@ -128,6 +148,19 @@ def typed_errors() -> Iterator[None]:
         if found is None:
             raise
         raise found from error
+
+
+def respond(send: Callable[[], object], read: Callable[[object], Response]) -> Response | Coroutine[Any, Any, Response]:
+    """Send a request, and read the reply. If that is awaitable, return what awaits and reads it."""
+    with typed_errors():
+        reply = send()
+    return _respond_later(reply, read) if inspect.isawaitable(reply) else read(reply)
+
+
+async def _respond_later(reply: object, read: Callable[[object], Response]) -> Response:
+    with typed_errors():
+        found = await awaited(reply)
+    return read(found)
 
 
 def _typed(error: Exception) -> ProviderFailed | None:

@@ -7,24 +7,26 @@
     assistant with calls      blocks {"type": "tool_use", "id", "name", "input"}
     tool                      blocks {"type": "tool_result", "tool_use_id", "content", "is_error"}, of a user message
 
-The services accept no empty block of text, so an empty message is left out.
+The services require the blocks of the model's thinking back until a turn ends, and a session has no place for them. So
+the option ``thinking`` of the type ``enabled`` is left out of requests that end with results of tools.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gritstone.session.json_text import Json, spell
-from gritstone.session.outcomes import Response, Turn
-from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, typed_errors
+from gritstone.session.outcomes import Model, Response, Turn
+from gritstone.session.providers.errors import MalformedReply, ModelRefused, StoppedEarly, respond
 from gritstone.session.providers.shapes import (
     call_name,
     calls_row,
     checked_text,
+    described,
     member,
     messages_of,
-    schema,
     value_of,
 )
 from gritstone.session.tools import plain, written
@@ -34,35 +36,41 @@ __all__ = ["blocks", "blocks_request", "blocks_response"]
 _ENDS = ("end_turn", "stop_sequence", "tool_use")
 
 
-def blocks(create: Callable[..., object], **options: Any) -> Callable[[Turn], Response]:
+def blocks(create: Callable[..., object], **options: Any) -> Model:
     """Return a model that calls a client.
 
     Args:
-        create: sends a request and returns the reply, such as ``Anthropic().messages.create``.
+        create: sends a request and returns the reply, such as ``Anthropic().messages.create``; it may be
+            asynchronous.
         options: further members of each request; ``model`` and ``max_tokens`` are required by the services.
     """
-
-    def model(turn: Turn) -> Response:
-        with typed_errors():
-            reply = create(**blocks_request(turn, **options))
-        return blocks_response(reply)
-
-    return model
+    return lambda turn: respond(partial(create, **blocks_request(turn, **options)), blocks_response)
 
 
 def blocks_request(turn: Turn, **options: Any) -> dict[str, Any]:
-    """Return the body of the request for a turn, with further members."""
+    """Return the body of the request for a turn, with further members.
+
+    Raises:
+        EmptyPrompt: the prompt has no text.
+    """
     listed = messages_of(turn)
-    body: dict[str, Any] = {"messages": _merged(listed)}
+    body: dict[str, Any] = {"messages": _merged(listed), **_tools(turn, listed)}
     system = "\n\n".join(one["content"] for one in listed if one["role"] == "system")
     if system:
         body["system"] = system
-    if turn.tools:
-        body["tools"] = [
-            {"name": tool["name"], "description": tool["description"], "input_schema": schema(tool)}
-            for tool in turn.tools
-        ]
+    thinking = options.get("thinking")
+    if listed[-1]["role"] == "tool" and isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
+        del options["thinking"]
     return {**body, **options}
+
+
+def _tools(turn: Turn, listed: list[dict[str, Json]]) -> dict[str, Any]:
+    """Return the tools of a turn. Calls in the history require some, also if the session has none any more."""
+    if turn.tools:
+        return {"tools": [described(tool, turn, "input_schema") for tool in turn.tools]}
+    gone = sorted({call["tool"] for one in listed for call in one.get("calls", ())})
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in gone]
+    return {"tools": tools, "tool_choice": {"type": "none"}} if tools else {}
 
 
 def _merged(listed: list[dict[str, Json]]) -> list[dict[str, Any]]:
@@ -87,7 +95,7 @@ def _parts(message: dict[str, Json]) -> list[dict[str, Any]]:
     if message["role"] == "tool":
         result = {"type": "tool_result", "tool_use_id": call_name(message["call"]), "content": message["content"]}
         return [result if message["ok"] else {**result, "is_error": True}]
-    return [{"type": "text", "text": message["content"]}] if message["content"] else []
+    return [{"type": "text", "text": message["content"]}]
 
 
 def _input(value: dict[str, Json]) -> dict[str, Any]:
@@ -104,6 +112,7 @@ def blocks_response(reply: object) -> Response:
     """Return the response in a reply. A text next to calls is dropped, since a session has no place for it.
 
     Raises:
+        EmptyReply: the model finished without a text and without a call.
         MalformedReply: the reply is not of its shape.
         StoppedEarly: the model did not finish.
         ModelRefused: the model or a filter refused.

@@ -83,7 +83,7 @@ func (a *arguments) text(name string) string {
 
 var (
 	handlePattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,31}\z`)
-	formatPattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,63}\z`)
+	formatPattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,31}\z`)
 	specPattern   = regexp.MustCompile(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\z`)
 )
 
