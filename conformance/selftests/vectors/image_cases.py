@@ -28,13 +28,14 @@ from selftests.vectors.image_messages import message_drafts
 from selftests.vectors.image_runs import run_drafts
 from selftests.vectors.image_sendings import sending_drafts
 from selftests.vectors.image_tables import table_drafts
+from selftests.vectors.image_weights import weight_drafts
 from selftests.vectors.image_worlds import world_drafts
 
 __all__ = ["image_files"]
 
 _DRAFTS: Final = (
     *(table_drafts, sending_drafts, message_drafts, kernel_drafts, actor_drafts),
-    *(run_drafts, world_drafts, journal_drafts, denial_drafts),
+    *(run_drafts, weight_drafts, world_drafts, journal_drafts, denial_drafts),
 )
 
 

@@ -148,6 +148,16 @@ def _courier_units(image: GuestImage) -> None:
     image.log()
 
 
+def _kept(image: GuestImage) -> None:
+    """Charge a message to a guest for the memory that it kept: one page, and the state."""
+    guest, spent = image.guest("keeps", "send.*.*", fuel=50_000, image=True), []
+    for _ in range(3):
+        image.do(guest)
+        spent.append(image.spent())
+    assert spent == [_UNITS[0], _UNITS[0] + 65, _UNITS[0] + 65], f"the guest spent {spent}"
+    image.log()
+
+
 def _savepoints(image: GuestImage) -> None:
     """Bound a savepoint of a guest by its header: the outermost frame at its rest fails."""
     image.limit(image.one, fuel=100_000)
@@ -207,6 +217,7 @@ _SCRIPTS: Final[tuple[tuple[str, str, Callable[[GuestImage], None]], ...]] = (
     ("modes", "wasm.both message.mode", _modes),
     ("exact", "wasm.fuel", _exact),
     ("units", "wasm.fuel", _courier_units),
+    ("memory", "fuel.exact", _kept),
     ("savepoints", "wasm.fuel", _savepoints),
     ("undone", "wasm.undone", _undone),
 )

@@ -1,7 +1,8 @@
 """Acting: the operations of programs, on a working core and outbox.
 
-There is one method per operation. ``perform`` runs a whole program; each operation costs one unit of fuel before it has
-an effect.
+There is one method per operation. ``perform`` runs a whole program; each operation costs fuel before it has an effect.
+What an operation made and a later one replaced is not kept until the step ends: new objects that neither the core nor
+the outbox reaches are dropped whenever a few megabytes were read and made.
 
 Spec: :rule:`image.program.exact`.
 """
@@ -20,6 +21,7 @@ from gritstone.image.programs import Program, is_reserved
 from gritstone.image.refusals import refusal
 from gritstone.image.sending import Sender
 from gritstone.image.texts import MOST_NUMBER, read_number, text_blob
+from gritstone.image.weighing import OpScale, units
 from gritstone.wit.paths import Path, find
 from gritstone.wit.puppet.core import WorkingCore
 
@@ -28,6 +30,7 @@ __all__ = ["OPS", "Acting"]
 _OPERANDS = 0xF0
 _OWN, _SENDER, _CONTENT, _CORE = 0xF0, 0xF1, 0xF2, 0xF3
 _SPIN = ord("n")
+_MOST_HANDLED = 4 << 20  # bytes that operations read and make before unreached objects are dropped
 _NAMES = tuple(f"{number:02x}" for number in range(_OPERANDS))
 
 
@@ -55,11 +58,20 @@ class Acting:
 
         Raises:
             Refusal: an operation fails.
+
+        Spec: :rule:`image.fuel.exact`.
         """
         ops, self._operands = program
+        weigh = OpScale(self._copy, self._letter, self.core, self._ref_or_none).weigh
+        first, handled = len(self._copy.workspace.made), 0
         for byte, operands in ops:
-            charge(1 + operands[0] if byte == _SPIN else 1)
+            weighed = weigh(byte, operands)
+            charge(1 + operands[0] if byte == _SPIN else units(weighed))
             OPS[byte](self, *operands)
+            handled += weighed
+            if handled > _MOST_HANDLED:
+                self._copy.workspace.drop_unreached([*self.core.ids(), *self.sender.outbox.values()], first)
+                handled = 0
 
     # --- operands --------------------------------------------------------------------------------------
 
@@ -79,6 +91,13 @@ class Acting:
         if byte == _CORE:
             return self.core.store()
         raise _fail(f"invalid ref: {byte}")
+
+    def _ref_or_none(self, byte: int) -> ObjectId | None:
+        """Return the id that a ref denotes; None if it denotes nothing."""
+        try:
+            return self._ref(byte)
+        except Refusal:
+            return None
 
     def _blob(self, target: ObjectId) -> Blob:
         """Return a blob whose data or headers are needed."""

@@ -14,7 +14,7 @@ Spec: :ref:`image-answers`, :ref:`image-failure-step`, :ref:`image-pin`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import ObjectId
@@ -23,12 +23,14 @@ from gritstone.image.cores import NO_ENTRIES, Facts, check_first_core
 from gritstone.image.guest_cores import is_guest
 from gritstone.image.guests import Meter, answer_as_guest
 from gritstone.image.kernel import Kernel, apply
+from gritstone.image.ledger import Ledger, Sizes
 from gritstone.image.mail import Letter
 from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.programs import Program, program_of
 from gritstone.image.refusals import Failure, refusal
 from gritstone.image.sending import Sender
 from gritstone.image.texts import EMPTY, is_kernel_type
+from gritstone.image.weighing import install_weight, kernel_weight, message_weight, program_weight
 from gritstone.wit.position import Position
 from gritstone.wit.puppet.core import WorkingCore
 
@@ -47,7 +49,7 @@ class Answering:
         seq: int,
         clock: int,
         meter: Meter,
-        owns: Callable[[ObjectId], bool],
+        ledger: Ledger,
     ) -> None:
         """Begin an operation.
 
@@ -56,23 +58,58 @@ class Answering:
             seq: the number of the operation.
             clock: the clock before it.
             meter: the fuel.
-            owns: returns whether a principal owns another actor with a head.
+            ledger: what the world uses.
         """
         self._copy = copy
         self._seq = seq
         self._clock = clock
         self._meter = meter
-        self._owns = owns
+        self._ledger = ledger
+        self._sizes = Sizes() if copy.base.has_erased else ledger.sizes  # what is erased has no size
         self._timers = 0
         self._pinned: dict[ObjectId, Mapping[str, ObjectId]] = {}
         self._guests: dict[ObjectId, bool] = {}
 
+    def weigh(self, letter: Letter) -> int:
+        """Return the weight of a message.
+
+        Spec: :ref:`image-weights`.
+        """
+        copy, content = self._copy, letter.message.content
+        workspace, last = copy.workspace, copy.position(letter.target)
+        if last is None:
+            return self._sizes.size(workspace, content)
+        total = message_weight(workspace, letter, last)
+        if letter.mt == "genesis":
+            return total
+        if is_kernel_type(letter.mt):
+            total += kernel_weight(workspace, letter, last)
+            if letter.mt == "image.revert":
+                total += self._sizes.size(workspace, content)
+            elif letter.mt == "image.install" and workspace.tree(content) is not None:
+                total += self._sizes.size(workspace, content) + install_weight(workspace, last.step.core, content)
+            return total
+        if copy.base.guests is not None and self._is_guest(letter.target):
+            state = last.core.get("wasm")
+            return total if state is None else total + self._sizes.size(workspace, state)
+        root = content if letter.mt == "run" else self._handlers(letter.target).get(letter.mt)
+        return total + program_weight(workspace, root)
+
     def answer(self, letter: Letter, frame: int) -> list[Letter]:
         """Make the step that answers a message; return the joins and savepoints that it sends.
+
+        Nothing stays of what the step made but what it reaches.
 
         Raises:
             Refusal: the step fails.
         """
+        first = len(self._copy.workspace.made)
+        sent = self._answer(letter, frame)
+        step = self._copy.positions[letter.target] or self._copy.gone[letter.target]
+        self._copy.workspace.drop_unreached((step.step_id,), first)
+        return sent
+
+    def _answer(self, letter: Letter, frame: int) -> list[Letter]:
         copy = self._copy
         copy.take(letter)
         last = copy.position(letter.target)
@@ -105,6 +142,9 @@ class Answering:
             Acting(copy, letter, core, sender).perform(program, self._meter.charge)
         self._finish(letter, core, sender)
         return sender.sent
+
+    def _owns(self, principal: ObjectId) -> bool:
+        return self._ledger.owns(self._copy, principal)
 
     def _create(self, letter: Letter) -> list[Letter]:
         """Make the first step of an actor.

@@ -208,7 +208,7 @@ class Engine:
         """
         copy = self.copy()
         copy.workspace.take_over(workspace)
-        self._finish(Operation(copy, self.seq + 1, self.clock, self.owns), (), None, sent=sent, read=read)
+        self._finish(Operation(copy, self.seq + 1, self.clock, self.ledger), (), None, sent=sent, read=read)
         return agent_position(self.world)
 
     # --- operations ------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Engine:
 
         Spec: :rule:`image.clock.forward`.
         """
-        operation = Operation(self.copy(), self.seq + 1, self.clock, self.owns)
+        operation = Operation(self.copy(), self.seq + 1, self.clock, self.ledger)
         return self._finish(operation, (), None, clock=now_ms)[0].seq
 
     def root(
@@ -260,13 +260,9 @@ class Engine:
             content=new,
         )
 
-    def owns(self, copy: PrivateCopy, principal: ObjectId) -> bool:
-        """Return whether a principal owns another actor that has a head in a private copy."""
-        return len(self.ledger.owned.get(principal, ())) + copy.owned.get(principal, 0) > 0
-
     def _run(self, letters: Sequence[Letter], fuel_limit: int | None) -> tuple[Outcome, int]:
         copy = PrivateCopy(self.base)
-        operation = Operation(copy, self.seq + 1, self.clock, self.owns)
+        operation = Operation(copy, self.seq + 1, self.clock, self.ledger)
         failure: Failure | None = None
         difference: Usage | None = None
         if letters:

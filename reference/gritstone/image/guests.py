@@ -99,7 +99,7 @@ def answer_as_guest(
         raise refusal(f"{error.kind}/{error.code}", str(error), "wasm.both") from error
     _check_kept(run.core, position.core)
     _send(copy, letter, run, position, sender)
-    run.workspace.drop_unreached(finished)
+    run.workspace.drop_unreached((finished,))
     copy.workspace.take_over(run.workspace)
     after = load_position(copy.workspace, finished, run.actor)
     core = WorkingCore(copy.workspace, after.step.core, after.core)

@@ -280,6 +280,31 @@ class Ledger:
         after = min(self.usage(copy, principal, resource) + more, MOST_NUMBER)
         return after > limit and after > before
 
+    def grow(self, copy: PrivateCopy, actor: ObjectId, before: Position | None) -> bool:
+        """Record how a step changed the bytes of the owner of its actor; return whether they are above the limit.
+
+        Args:
+            copy: the private copy, after the step.
+            actor: the actor.
+            before: its position before the step; None for none.
+
+        Spec: :rule:`image.quota.hard`.
+        """
+        after = copy.position(actor)
+        if before is not None and after is not None and before.step.core == after.step.core:
+            return False
+        cores = [{} if one is None else one.core for one in (before, after)]
+        change = self.sizes.change(copy.workspace, cores[0], cores[1])
+        owner = copy.facts(copy.gone[actor] if after is None else after).owner or actor
+        copy.changes.add(copy.grown, owner, change)
+        position, more = copy.position(owner), copy.grown[owner]
+        limit = None if more <= 0 or position is None else copy.facts(position).quota().get("bytes")
+        return limit is not None and self._is_over(copy, owner, "bytes", more, limit)
+
+    def owns(self, copy: PrivateCopy, principal: ObjectId) -> bool:
+        """Return whether a principal owns another actor that has a head in a private copy."""
+        return len(self.owned.get(principal, ())) + copy.owned.get(principal, 0) > 0
+
     def apply(self, copy: PrivateCopy, difference: Usage) -> None:
         """Record what an operation changed, once it is part of the world."""
         for principal, changes in difference.items():

@@ -14,18 +14,19 @@ Spec: the chapter *Operations* of ``image``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from gritstone.errors import Refusal
-from gritstone.grit.objects import ObjectId
 from gritstone.image.answering import Answering, failure_step
 from gritstone.image.changes import Mark
+from gritstone.image.ledger import Ledger
 from gritstone.image.mail import Letter
 from gritstone.image.private_copy import PrivateCopy
 from gritstone.image.record import Root, Undone
 from gritstone.image.refusals import Failure, failure_of
+from gritstone.image.weighing import units
 
 __all__ = ["MOST_DEPTH", "MOST_HEADS", "MOST_STEPS", "Operation"]
 
@@ -82,20 +83,21 @@ class Operation:
         taken: how many messages were taken.
     """
 
-    def __init__(self, copy: PrivateCopy, seq: int, clock: int, owns: Callable[[PrivateCopy, ObjectId], bool]) -> None:
+    def __init__(self, copy: PrivateCopy, seq: int, clock: int, ledger: Ledger) -> None:
         """Begin with a private copy in which nothing has happened.
 
         Args:
             copy: the private copy.
             seq: the number of the operation.
             clock: the clock before it.
-            owns: returns whether a principal owns another actor with a head in the private copy.
+            ledger: what the world uses.
         """
         self.copy = copy
         self.fuel = 0
         self.savepoints: list[Undone] = []
         self.taken = 0
-        self._answering = Answering(copy, seq, clock, self, lambda actor: owns(copy, actor))
+        self._ledger = ledger
+        self._answering = Answering(copy, seq, clock, self, ledger)
         self._frames: list[_Frame] = []
         self._numbers = 0
 
@@ -175,8 +177,12 @@ class Operation:
         if self.taken >= MOST_STEPS:
             raise _Limit(0, Failure("exhausted", "steps"))
         self.taken += 1
-        self.charge(1)
-        return self._answering.answer(letter, frame.number)
+        self.charge(units(self._answering.weigh(letter)))
+        before = self.copy.position(letter.target)
+        sent = self._answering.answer(letter, frame.number)
+        if self._ledger.grow(self.copy, letter.target, before):
+            raise _Limit(0, Failure("exhausted", "bytes"))
+        return sent
 
     def charge(self, units: int) -> None:
         """Use fuel.

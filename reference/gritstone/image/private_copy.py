@@ -104,6 +104,7 @@ class PrivateCopy:
         positions: the actors that moved; None for those that were destroyed.
         gone: the last positions of the actors that were destroyed.
         owned: by how many actors each principal owns more than before.
+        grown: by how many bytes the cores of each principal and its actors have grown.
         steps: how many steps each actor made.
         sent: the last root of each receiver that the agent sent.
         reads: the actors that ``read`` read; not undone.
@@ -121,6 +122,7 @@ class PrivateCopy:
         self.positions: dict[ObjectId, Position | None] = {}
         self.gone: dict[ObjectId, Position] = {}
         self.owned: dict[ObjectId, int] = {}
+        self.grown: dict[ObjectId, int] = {}
         self.steps: dict[ObjectId, int] = {}
         self.sent: dict[ObjectId, ObjectId] = {}
         self.reads: dict[ObjectId, None] = {}

@@ -35,7 +35,6 @@ _KEY = re.compile(r"[!-~]{1,64}")
 _GONE = "gone/"
 _MOST_KEYS = 1_000
 _MOST_ROOTS = 1_000
-_ROLLBACK_FUEL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +219,7 @@ def rollback(engine: Engine, seq: int) -> Outcome:
     copy = engine.copy()
     if any(copy.mail.is_unread(engine.base.agent, letter.target) for letter in letters):
         raise refusal("rejected/order", "a message to an actor is unread", "world.rollback-refused")
-    return engine.operate(letters, _ROLLBACK_FUEL)
+    return engine.operate(letters, MOST_NUMBER)
 
 
 def _rollback_roots(engine: Engine, past: World, seq: str) -> Iterator[Letter]:

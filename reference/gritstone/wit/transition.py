@@ -156,7 +156,7 @@ class Executor:
                 raise _as_failure(refusal) from refusal
             if finished != step:
                 admitted = self._admit(run, finished)
-            run.workspace.drop_unreached(finished)
+            run.workspace.drop_unreached((finished,))
         return admitted
 
     def _update(self, run: Run) -> Admitted | Code:

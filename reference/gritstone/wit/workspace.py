@@ -7,6 +7,7 @@ step, or answers the query. A transition that fails leaves nothing in the store.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from gritstone.errors import Invalid, Missing
 from gritstone.grit.graph import edges
@@ -103,19 +104,21 @@ class Workspace:
         for object_id in object_ids:
             del self.made[object_id], self.encodings[object_id]
 
-    def drop_unreached(self, root: ObjectId) -> None:
-        """Remove the new objects that the root does not reach through new objects."""
-        reached: set[ObjectId] = set()
-        waiting = [root]
-        while waiting:
+    def drop_unreached(self, roots: Iterable[ObjectId], since: int = 0) -> None:
+        """Remove the new objects that no root reaches through new objects.
+
+        Args:
+            roots: what is kept.
+            since: how many of the new objects are kept whatever reaches them: the first ones.
+        """
+        unreached = set(islice(reversed(self.made), len(self.made) - since))
+        waiting = list(roots)
+        while waiting and unreached:
             object_id = waiting.pop()
-            value = self.made.get(object_id)
-            if value is not None and object_id not in reached:
-                reached.add(object_id)
-                waiting += [target for target, _ in edges(value)]
-        if len(reached) < len(self.made):
-            self.made = {object_id: self.made[object_id] for object_id in self.made if object_id in reached}
-            self.encodings = {object_id: self.encodings[object_id] for object_id in self.made}
+            if object_id in unreached:
+                unreached.remove(object_id)
+                waiting += [target for target, _ in edges(self.made[object_id])]
+        self.drop(unreached)
 
     def keep(self, store: Store) -> None:
         """Write the new objects to the store.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gritstone_conformance.model.image.books import limits_of
-from gritstone_conformance.model.image.contents import EMPTY, text_of
+from gritstone_conformance.model.image.contents import EMPTY, LARGEST, text_of
 from gritstone_conformance.model.image.validity import quota_of
 from gritstone_conformance.model.image.views import View, image_entry, is_principal_core, owner_in
 from gritstone_conformance.model.shelf import Shelf
@@ -30,8 +30,8 @@ __all__ = [
     "with_timers",
 ]
 
-ROLLBACK_FUEL: Final = 1000  # units
-"""The fuel limit of a rollback."""
+ROLLBACK_FUEL: Final = LARGEST  # units
+"""More fuel than a rollback can use, which has no limit."""
 
 
 @dataclass(frozen=True, slots=True)

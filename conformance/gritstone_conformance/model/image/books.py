@@ -105,6 +105,25 @@ class Books:
                     return Denied("exhausted", name)
         return None
 
+    def growth(self, view: View, actor: bytes, before: bytes | None) -> tuple[bytes, int]:
+        """Return the owner of an actor that made a step from a core, and by how many bytes it uses more."""
+        step = view.last_step(actor)
+        assert step is not None, "it has made a step"
+        made, after = self._shelf.step(step).core, view.core(actor)
+        owner = self._owner(actor, made)
+        sizes = [0 if core is None else self._bytes(core) for core in (before, after)]
+        return owner or actor, sizes[1] - sizes[0]
+
+    def judge_bytes(self, view: View, principal: bytes, change: int) -> Denied | None:
+        """Return the failure of an operation in which a principal uses more bytes than it may, or None.
+
+        Spec: :rule:`image.quota.hard`.
+        """
+        limits, old = limits_of(view, principal), self.totals.get(principal, NOTHING).bytes
+        new = min(old + change, LARGEST)
+        is_over = limits is not None and new > limits["bytes"] and new > min(old, LARGEST)
+        return Denied("exhausted", "bytes") if is_over else None
+
     def senders_to(self, view: View, receiver: bytes) -> set[bytes]:
         """Return the actors, R included, that may have sent a message to an actor in a view."""
         return self._senders.get(receiver, set()) | view.senders_to(receiver) | {view.agent}

@@ -27,6 +27,14 @@ from gritstone_conformance.model.image.state import State
 from gritstone_conformance.model.image.types import is_event_type, is_plain, kernel_type
 from gritstone_conformance.model.image.validity import check_core
 from gritstone_conformance.model.image.views import View, image_entry
+from gritstone_conformance.model.image.weighing import (
+    kernel_weight,
+    merge_weight,
+    program_weight,
+    size,
+    step_weight,
+    units,
+)
 from gritstone_conformance.model.image.world import Entry
 from gritstone_conformance.model.module_nodes import module_path
 from gritstone_conformance.model.proposals import Proposal, header, message_type
@@ -80,6 +88,7 @@ class _Run:
     Attributes:
         taken: messages that were taken; this, the fuel, the savepoints, the reads and the timers are never undone.
         steps: the steps that were made and not undone.
+        grown: by how many bytes each principal uses more than before.
         timers: how many messages ``image.timer`` were taken.
     """
 
@@ -93,6 +102,7 @@ class _Run:
     reads: set[bytes] = field(default_factory=set)
     steps: list[bytes] = field(default_factory=list)
     handles: dict[Sending, str] = field(default_factory=dict)
+    grown: dict[bytes, int] = field(default_factory=dict)
 
     def outcome(self) -> Denied | None:
         """Run the frame of the roots and return the failure of the operation, or None."""
@@ -150,10 +160,40 @@ class _Run:
                 if self.taken == MOST_STEPS:
                     raise Ended(0, Denied("exhausted", "steps"))
                 self.taken += 1
-                self.meter.charge(1)
+                self.meter.charge(units(self._weigh(sending)))
+                before = self.view.core(sending.target)
                 frame.add(self._answer(frame, sending))
+                self._grow(sending.target, before)
         finally:
             self.meter.frames.pop()
+
+    def _weigh(self, sending: Sending) -> int:
+        """Return the weight of a message. Spec: ``image/quotas``, "Weights"."""
+        view, shelf, message = self.view, self.view.shelf, self.view.shelf.message(sending.message)
+        core, mt, content = view.core(sending.target), message_type(message), message.content
+        if core is None:
+            return size(shelf, content)
+        total, kernel = step_weight(view, sending.target, core, mt), kernel_type(mt)
+        if mt == "genesis":
+            return total
+        if kernel is not None:
+            total += kernel_weight(shelf, core, content)
+            if kernel[0] == "install" and shelf.is_tree(content):
+                total += merge_weight(shelf, core, content) + size(shelf, content)
+            return total + (size(shelf, content) if kernel[0] == "revert" else 0)
+        pinned = self._pinned(sending.target)
+        if view.has_guests and module_path(shelf, pinned, "wit") is not None:
+            return total + size(shelf, shelf.names(core).get("wasm"))
+        return total + program_weight(shelf, content if mt == "run" else find(shelf, pinned, ["code", mt]))
+
+    def _grow(self, actor: bytes, before: bytes | None) -> None:
+        """Judge the bytes of the owner of an actor that made a step. Spec: :rule:`image.quota.hard`."""
+        books, view = self.state.books, self.view
+        owner, change = books.growth(view, actor, before)
+        self.grown[owner] = self.grown.get(owner, 0) + change
+        why = books.judge_bytes(view, owner, self.grown[owner])
+        if why is not None:
+            raise Ended(0, why)
 
     def _savepoint(self, frame: Frame, sending: Sending) -> list[Sending]:
         """Run a savepoint; if it fails, undo it, make the failure step, and return the notice if it is a join.
@@ -163,7 +203,7 @@ class _Run:
         depth = len(self.meter.frames)
         if depth > MOST_DEPTH:
             raise Ended(0, Denied("exhausted", "depth"))
-        mark, made = self.view.mark(), len(self.steps)
+        mark, made, grown = self.view.mark(), len(self.steps), dict(self.grown)
         fuel = header(self.view.shelf.message(sending.message), "fuel")
         try:
             self._frame([sending], None if fuel is None else number_of(fuel.encode()), (sending,))
@@ -177,6 +217,7 @@ class _Run:
             return []
         self.view.restore(mark)
         del self.steps[made:]
+        self.grown = grown
         line = sending.sender, sending.target, sending.message
         self.savepoints.append((line, Failed(why.kind, why.code)))
         return self._failure_step(frame, sending, why)

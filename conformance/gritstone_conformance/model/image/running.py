@@ -19,6 +19,7 @@ from gritstone_conformance.model.image.frames import Meter
 from gritstone_conformance.model.image.programs import Program
 from gritstone_conformance.model.image.sending import Letter, Outgoing
 from gritstone_conformance.model.image.views import View
+from gritstone_conformance.model.image.weighing import cost_of_op
 from gritstone_conformance.model.programs import ACTOR, CONTENT, OPERANDS, SENDER, operand_name
 from gritstone_conformance.model.proposals import header
 from gritstone_conformance.model.values import Blob, Message
@@ -60,6 +61,10 @@ class Turn:
         fixed = {ACTOR: answered.target, SENDER: answered.sender, CONTENT: self.message.content}
         return fixed[ref] if ref in fixed else self.core.seal()
 
+    def is_actor(self, identity: bytes) -> bool:
+        """Return whether an id is that of an actor with a head, neither R nor K."""
+        return self.view.head(identity) is not None and identity not in (self.view.agent, self.outgoing.kernel)
+
     def blob(self, identity: bytes) -> Blob:
         """Return a blob whose data is read."""
         found = self.view.shelf.blob(identity)
@@ -76,7 +81,7 @@ def run_program(turn: Turn, meter: Meter) -> None:
         Ended: the fuel of a frame is spent.
     """
     for op in turn.program.ops:
-        meter.charge(1 + op.operands[0] if op.byte == b"n" else 1)
+        meter.charge(cost_of_op(turn, op))
         _OPS[op.byte](turn, *op.operands)
 
 

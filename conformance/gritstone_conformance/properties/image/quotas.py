@@ -9,6 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.image.record import parse_record
 from gritstone_conformance.properties.image.imaged import COMMITTED, Imaged, letter
 from gritstone_conformance.properties.image.registry import of_images
+from gritstone_conformance.strategies.image import ops
 from gritstone_conformance.strategies.image.cores import quota_text
 from gritstone_conformance.strategies.image.ops import Draft
 from gritstone_conformance.trial import Trial
@@ -134,12 +135,52 @@ def first_exceeded(trial: Trial, fmt: Format) -> None:
     later = stage.draft().post(high, "tick", stage.empty()).join(0xF0, "image.timer", stage.text("5 tick"))
     imaged.order(low, later, "exhausted/posts", rule=_HARD)
     imaged.order(low, later.raw(b"W\1b\0\1x"), "exhausted/bytes", rule=_HARD)
+    for each in (low, high):
+        imaged.limit(each, actors=0, posts=0, subs=0, timers=0)
     child = _child(imaged, low, 0)
     imaged.order(low, later.join(child, "genesis", child), "exhausted/actors", rule=_HARD)
     imaged.order(high, stage.draft().write("b", "1").join(low, "run", later.seal()), "exhausted/actors", rule=_HARD)
     fresh = stage.actor("fresh", limits={"bytes": 1})
     imaged.create(fresh, ends="exhausted/bytes", rule=_HARD)
     imaged.create(_child(imaged, high, 1), ends="exhausted/actors", rule=_HARD)
+    imaged.judge(rule=_HARD)
+
+
+def judged_while_it_runs(trial: Trial, fmt: Format) -> None:
+    """Bytes are judged after each step: what is freed or undone later comes too late, except within a step."""
+    imaged = Imaged(trial, fmt)
+    stage = imaged.stage
+    actors = imaged.cast("A", "B")
+    (one, other) = actors.values()
+    imaged.play(actors, "A{save B{!}}")  # the entry f is there, so that a later notice adds no byte
+    child = stage.actor("child", owner=one, entry={"run": "*"})
+    imaged.create(child)
+    imaged.limit(one, bytes=sum(_size(imaged, actor) for actor in (one, child)) + 10)
+    most, more = "m" * 10, "m" * 11
+    free = stage.draft().raw(ops.delete("b")).seal()
+
+    def writes(data: str) -> Draft:
+        return stage.draft().write("b", data)
+
+    for freed, ends in ((writes(most), COMMITTED), (writes(more), "exhausted/bytes")):
+        imaged.order(one, freed.join(0xF0, "run", free), ends, rule=_HARD)
+    imaged.order(one, writes(more).raw(ops.delete("b")), rule=_HARD)
+    imaged.order(one, stage.draft().save(child, "run", writes(more).seal()), "exhausted/bytes", rule=_HARD)
+    undone = stage.draft().save(0xF0, "run", writes(more).join(0xF0, "run", stage.draft().fail().seal()).seal())
+    imaged.order(one, undone, "exhausted/bytes", rule=_HARD)
+    imaged.order(one, stage.draft().save(0xF0, "run", writes(more).fail().seal()).write("c", most), rule=_HARD)
+    imaged.run(rule=_HARD)
+    imaged.order(one, stage.draft().raw(ops.delete("c")), rule=_HARD)
+    twice = stage.draft().save(0xF0, "run", writes(most).fail().seal()).join(child, "run", writes(most).seal())
+    imaged.order(one, twice, rule=_HARD)
+    imaged.order(other, stage.draft().join(child, "run", free).join(one, "run", writes(most).seal()), rule=_HARD)
+    imaged.order(other, stage.draft().join(child, "run", writes(most).seal()), "exhausted/bytes", rule=_HARD)
+    lowered = letter(one, "image.quota", stage.text(quota_text(bytes=5)))
+    swap = letter(one, "run", writes("").seal()), letter(child, "run", writes(most).seal())
+    imaged.operate(lowered, *swap, rule=_HARD)  # as much as before, above the limit, and less in between
+    imaged.operate(*swap[::-1], ends=COMMITTED, rule=_HARD)
+    imaged.operate(letter(child, "run", writes(more).seal()), ends="exhausted/bytes", rule=_HARD)
+    imaged.world(rule=_HARD)
     imaged.judge(rule=_HARD)
 
 
@@ -282,7 +323,7 @@ def _fuel(imaged: Imaged, actors: Mapping[str, bytes], fuel: int) -> None:
 
 
 def exact_fuel(trial: Trial, fmt: Format) -> None:
-    """Each message and each op costs one unit, a spin its operand in addition; at the limit nothing fails."""
+    """Each light message and op costs one unit, a spin its operand in addition; at the limit nothing fails."""
     imaged = Imaged(trial, fmt)
     actors = imaged.cast("A", "B")
     (one, _) = actors.values()
@@ -309,7 +350,7 @@ def exact_fuel(trial: Trial, fmt: Format) -> None:
         record = parse_record(imaged.log(imaged.seq, rule=_FUEL)[0])
         assert record.fuel == cost, f"{text} costs {record.fuel}, the script expects {cost}"
         imaged.run(rule=_FUEL)
-    _fuel(imaged, actors, 3)
+    _fuel(imaged, actors, 6)  # the rights of A weigh more than 1,024 bytes
     kernel = (letter(one, "image.grant", stage.text("spawn")) for _ in range(3))
     imaged.operate(*kernel, rule=_FUEL)
     kernel = (letter(one, "image.grant", stage.text("spawn")) for _ in range(4))
@@ -382,6 +423,7 @@ PROPERTIES: Final = (
     *of_images("quota/limits", at_the_limit, _HARD),
     *of_images("quota/over", over_the_limit, _HARD),
     *of_images("quota/first", first_exceeded, _HARD),
+    *of_images("quota/while-it-runs", judged_while_it_runs, _HARD),
     *of_images("quota/all-actors", of_all_actors, _HARD),
     *of_images("quota/bytes", counted_bytes, _RECOUNT),
     *of_images("quota/recount", recounted, _RECOUNT),

@@ -355,7 +355,7 @@ def busy_rollbacks(trial: Trial, fmt: Format) -> None:
 def many_actors(trial: Trial, fmt: Format) -> None:
     """A rollback may have more roots than a request, up to the limits of an operation; above 1,000 it is refused."""
     imaged = Imaged(trial, fmt)
-    (one,) = imaged.cast("A", actors=2_000, fuel=10_000).values()
+    (one,) = imaged.cast("A", actors=2_000, fuel=1 << 40).values()
     stage, early = imaged.stage, imaged.seq
 
     def create(*numbers: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 
 from gritstone.grit.objects import ObjectId, Tree
@@ -31,6 +32,19 @@ class _Branch:
     @property
     def is_empty(self) -> bool:
         return not self.entries and not self.branches
+
+    def names(self) -> Iterable[str]:
+        """Return the names of all its entries."""
+        return chain(self.entries, self.branches)
+
+    def ids(self) -> Iterator[ObjectId]:
+        """Yield ids that reach all that is stored of the tree."""
+        if self.tree_id is not None:
+            yield self.tree_id
+            return
+        yield from self.entries.values()
+        for branch in self.branches.values():
+            yield from branch.ids()
 
     def store(self, workspace: Workspace) -> ObjectId:
         """Store the tree in its current state; return its id."""
@@ -65,6 +79,31 @@ class WorkingCore:
                 return target if at == len(path) or target is None else self._find_below(target, path[at:])
             branch = below
         return branch.store(workspace)
+
+    def look_up(self, path: Sequence[str]) -> tuple[list[Iterable[str]], ObjectId | None]:
+        """Return the names in each tree in which a name of a path is looked up, and the id of what is there.
+
+        Nothing is stored. A tree that is being changed has no id, so it counts as nothing.
+        """
+        branch, seen = self._root, []
+        for at, name in enumerate(path, 1):
+            seen.append(branch.names())
+            below = branch.branches.get(name)
+            if below is None:
+                target = branch.entries.get(name)
+                for following in path[at:]:
+                    tree = None if target is None else self._workspace.tree(target)
+                    if tree is None:
+                        return seen, None
+                    seen.append(tree.entries)
+                    target = tree.entries.get(following)
+                return seen, target
+            branch = below
+        return seen, None
+
+    def ids(self) -> Iterator[ObjectId]:
+        """Yield ids that reach all that is stored of the core in its current state."""
+        return self._root.ids()
 
     def _find_below(self, target: ObjectId, path: Sequence[str]) -> ObjectId | None:
         """Follow a path from a tree that is not being changed."""

@@ -39,7 +39,7 @@ export class Ledger {
   #subscribed = new Map(); // subscriber -> Set of actors with a subscription of it
   #bytes = new Map(); // principal -> BigInt, of those that were measured
   #posts = new Map(); // likewise
-  #sizes = new Sizes();
+  sizes = new Sizes();
 
   constructor(view, agent, kernel) {
     Object.assign(this, { view, agent, kernel });
@@ -121,7 +121,7 @@ export class Ledger {
     return this.#accounts.get(actor).subscribers.filter((each) => this.view.heads.has(each)).length;
   }
 
-  #bytesOf = (actor) => this.#sizes.differenceOfCores(this.view.read, null, this.view.heads.get(actor).core);
+  #bytesOf = (actor) => this.sizes.differenceOfCores(this.view.read, null, this.view.heads.get(actor).core);
 
   #postsOf = (actor) => {
     const { heads, read } = this.view;
@@ -156,6 +156,25 @@ export class Ledger {
       const after = saturated(before + changes[resource]);
       return after > limits.get(resource) && after > saturated(before);
     });
+  }
+
+  /**
+   * The limit of bytes that a step of an actor in a private copy exceeds, as a Fault, or null; `before` is its step before, or null.
+   * Spec: image.quota.hard.
+   */
+  findGrowth({ copy, workspace }, actor, before) {
+    const { read } = workspace;
+    const after = copy.head(actor) ?? null;
+    if (before !== null && before.core === after?.core) return null;
+    const change = this.sizes.differenceOfCores(read, before?.core ?? null, after?.core ?? null);
+    const owner = this.ownerOf(workspace, after ?? before);
+    const bytes = copy.grow(owner, change);
+    const head = copy.head(owner);
+    const limits = bytes <= 0n || head === undefined ? null : quotaIn(read, head.core);
+    if (limits === null) return null;
+    const used = this.#usage(owner, "bytes");
+    const sum = saturated(used + bytes);
+    return sum > limits.get("bytes") && sum > saturated(used) ? exhausted("bytes") : null;
   }
 
   // ---- changes
@@ -201,7 +220,7 @@ export class Ledger {
 
   #addBytes(changes, read, { before, after, isGone }, owner) {
     const [then, now] = [before?.core ?? null, isGone ? null : after.core];
-    changes.add(owner, "bytes", this.#sizes.differenceOfCores(read, then, now));
+    changes.add(owner, "bytes", this.sizes.differenceOfCores(read, then, now));
   }
 
   #addCore(changes, read, move, owner) {

@@ -9,8 +9,10 @@ import { answerMessage } from "./answers.js";
 import { FrameEnd, asFault, exhausted } from "./fault.js";
 import { Frame, limitOf } from "./frame.js";
 import { PrivateCopy } from "./private-copy.js";
+import { Sizes } from "./sizes.js";
 import { typeOf } from "../wit/channels.js";
 import { withoutTimer } from "./timers.js";
+import { unitsOf, weightOfMessage } from "./weighing.js";
 
 const MOST_STEPS = 1000;
 const MOST_DEPTH = 16;
@@ -24,6 +26,7 @@ export class Operation {
   #frames = [];
   #timers = 0; // messages image.timer that were taken
   #reads = new Map(); // actor -> its head before
+  #sizes = null;
 
   /**
    * `context` is {workspace, view, store, agent, kernel, ledger, seq, clock, fuel: the limit, transitionMs}; `roots` are
@@ -150,7 +153,7 @@ export class Operation {
   #take(frame, x) {
     if (this.taken === MOST_STEPS) throw this.#endAll("steps");
     this.taken += 1;
-    this.charge(1n);
+    this.charge(unitsOf(this.#weigh(x)));
     if (typeOf(x.message) === "image.timer") {
       x.timerIndex = this.#timers;
       this.#timers += 1;
@@ -158,6 +161,14 @@ export class Operation {
     const act = this.#begin(frame, x);
     answerMessage(act);
     this.#adopt(act);
+    const excess = this.ledger.findGrowth(this, act.actor, act.last ?? null);
+    if (excess !== null) throw new FrameEnd(this.#frames[0], excess);
+  }
+
+  #weigh(x) {
+    this.#sizes ??= this.workspace.mayBeErased ? new Sizes() : this.ledger.sizes; // what is erased has no size
+    const { copy, workspace } = this;
+    return weightOfMessage({ copy, workspace, pinned: (actor) => this.pinnedCore(actor) }, x, this.#sizes);
   }
 
   #begin(frame, x) {

@@ -1,8 +1,9 @@
 // The ops of programs: what each does to the working core and the outbox of the step in the making.
 
 import { follow } from "../wit/paths.js";
-import { failed, rejected } from "./fault.js";
+import { asFault, failed, rejected } from "./fault.js";
 import { MOST, readNumber } from "./forms.js";
+import { costOfOp } from "./weighing.js";
 
 const RESERVED = ["image", "code", "wit", "wit_query", "wit_update", "src", "frozen", "wasm"];
 const ACTOR = 0xf0;
@@ -96,13 +97,21 @@ const OPS = {
   },
 };
 
-const costOf = ({ name, operands }) => (name === "spin" ? 1n + BigInt(operands[0]) : 1n);
+/** The id of a ref, or null if it denotes nothing. */
+function refer(run, ref) {
+  try {
+    return resolve(run, ref);
+  } catch (error) {
+    asFault(error);
+    return null;
+  }
+}
 
 /** Execute a program {ops, operands} in a step in the making. Throws Fault, FrameEnd. Spec: image.program.exact. */
 export function execute(act, { ops, operands }) {
-  const run = { act, operands };
+  const run = { act, operands, refer: (ref) => refer(run, ref) };
   for (const op of ops) {
-    act.operation.charge(costOf(op));
+    act.operation.charge(costOfOp(run, op));
     OPS[op.name](run, ...op.operands);
   }
 }

@@ -13,6 +13,7 @@ export class PrivateCopy {
   #sent = new Map(); // sender and receiver -> how many messages of the operation are unread
   #sentTo = new Map(); // receiver -> the same, of all senders
   #read = new Map(); // sender and receiver -> the message read last of those that were there before
+  #grown = new Map(); // principal -> by how many bytes the cores of its actors have grown
   #undo = []; // [map, key, value before]
 
   constructor(store, view) {
@@ -88,6 +89,13 @@ export class PrivateCopy {
   noteRead({ sender, target, id, isOld }) {
     if (isOld) this.#set(this.#read, sender + target, id);
     else this.#count(sender, target, -1);
+  }
+
+  /** The cores of the actors of a principal grow by some bytes: by how many they have grown. */
+  grow(principal, bytes) {
+    const grown = (this.#grown.get(principal) ?? 0n) + bytes;
+    this.#set(this.#grown, principal, grown);
+    return grown;
   }
 
   move(step) {

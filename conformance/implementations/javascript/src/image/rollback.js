@@ -3,10 +3,11 @@
 import { WorkingCore } from "../wit/core.js";
 import { readStep } from "../wit/steps.js";
 import { idAt, isPrincipal } from "./cores.js";
+import { MOST } from "./forms.js";
 
 const PREFIX = "heads/";
 const MOST_ROOTS = 1000;
-const FUEL = 1000n;
+const FUEL = MOST; // which no rollback can use
 
 /** The core of an earlier world with the timers that its actor has now: its id. */
 function withTimers(workspace, core, now) {

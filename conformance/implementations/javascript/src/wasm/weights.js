@@ -12,9 +12,15 @@ const ENTRY_OF_MAILBOX = 72;
 export const weightOfHeaders = (headers) =>
   headers.reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(value) + 8, 0); // keys are ASCII
 
+/** Of a tree with entries of some names. */
+export function weightOfNames(names) {
+  let weight = 0;
+  for (const name of names) weight += ENTRY_OF_TREE + Buffer.byteLength(name);
+  return weight;
+}
+
 /** Of a tree with some entries, of which the names count. */
-export const weightOfTree = (entries) =>
-  entries.reduce((sum, [name]) => sum + ENTRY_OF_TREE + Buffer.byteLength(name), 0);
+export const weightOfTree = (entries) => weightOfNames(entries.map(([name]) => name));
 
 const WEIGH = {
   blob: ({ headers, data }) => 64 + data.length + weightOfHeaders(headers),

@@ -63,6 +63,32 @@ export class WorkingCore {
     this.#enter(names).set(names.at(-1), node);
   }
 
+  /**
+   * The names in each tree in which a name of a path is looked up, and {headers, size} of the blob at the path, else null. Nothing
+   * is made of what was changed, unless a blob may be one that was erased.
+   */
+  lookUp(names) {
+    const seen = [];
+    let node = this.#root;
+    for (const name of names) {
+      const entries = node === undefined ? null : this.#entriesOf(node);
+      if (entries === null) return { seen, blob: null };
+      seen.push(entries.keys());
+      node = entries.get(name);
+    }
+    return { seen, blob: node === undefined ? null : this.#blobOf(node) };
+  }
+
+  #blobOf(node) {
+    if (this.#entriesOf(node) !== null) return null;
+    if (node.parts !== undefined) {
+      const isThere = !this.workspace.mayBeErased || this.workspace.read(this.#idOf(node)) !== null;
+      return isThere ? node : null;
+    }
+    const object = this.workspace.read(node.id);
+    return object?.kind === "blob" ? { headers: object.headers, size: object.data.length } : null;
+  }
+
   /** Whether something is at a path. */
   has(names) {
     return this.#find(names) !== null;
