@@ -53,14 +53,15 @@ class Part:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, private: bool = True) -> Iterator[Part]:
+def replacing(path: str | os.PathLike[str], *, private: bool = True, direct: bool = True) -> Iterator[Part]:
     """Open a file that replaces the one at a path when the block ends; it is durable then.
 
-    If the block raises, the earlier file stays. A link is followed. A pipe or a device is written directly.
+    If the block raises, the earlier file stays.
 
     Args:
         path: the path; its folder must exist.
         private: whether only this user may read the file; otherwise it keeps the rights of the earlier one.
+        direct: whether a link is followed, and a pipe or a device written; otherwise they are replaced.
 
     Raises:
         OSError: the file cannot be written. The earlier one stays, unless only the last sync failed.
@@ -69,11 +70,11 @@ def replacing(path: str | os.PathLike[str], *, private: bool = True) -> Iterator
         earlier = os.stat(path)
     except FileNotFoundError:
         earlier = None
-    if earlier is not None and not stat.S_ISREG(earlier.st_mode):
-        with open(path, "wb") as direct:
-            yield Part(direct, None)
+    if direct and earlier is not None and not stat.S_ISREG(earlier.st_mode):
+        with open(path, "wb") as file:
+            yield Part(file, None)
         return
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path) if direct else os.path.abspath(path))
     name = target.with_name(f".{target.name}.gritstone-part")
     with open(_create(name, _PRIVATE if private else _PUBLIC), "wb") as file:
         try:

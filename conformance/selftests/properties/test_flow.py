@@ -22,7 +22,8 @@ PROPERTIES = [
 
 def test_every_rule_has_a_property() -> None:
     rules = {rule for prop in load_properties() for rule in prop.rules}
-    assert {rule.id for rule in scan_rules(spec_dir()) if rule.id.startswith("flow.")} - rules == set()
+    judged = {rule.id for rule in scan_rules(spec_dir()) if rule.id.startswith("flow.") and rule.untested is None}
+    assert judged - rules == set()
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)

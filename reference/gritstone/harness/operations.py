@@ -213,7 +213,7 @@ def grit_export(session: Session, args: Arguments) -> Json:
 
 def _export_to(handle: Handle, path: str, names: list[str] | None) -> Json:
     size, digest = 0, b""
-    with handle.store.snapshot() as snapshot, replacing(path) as part:
+    with handle.store.snapshot() as snapshot, replacing(path, direct=False) as part:
         for piece in export_bundle(snapshot, names):
             size += part.file.write(piece)
             digest = piece[-32:]
