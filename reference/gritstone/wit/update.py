@@ -6,6 +6,7 @@ Spec: :rule:`wit.update.merge`, :rule:`wit.update.replace`, :rule:`wit.update.ke
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import Blob, Mailbox, ObjectId, Step, Tree
@@ -18,7 +19,7 @@ __all__ = ["cursor_only", "default_update", "first_step", "merge", "with_cursor"
 
 
 def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
-    """Merge two trees without recursion, so that their depth does not matter.
+    """Merge two trees without recursion, each pair of trees once: neither their depth nor what they share matters.
 
     Returns:
         The id of the merged tree, which is in the workspace or is ``core``.
@@ -33,31 +34,51 @@ def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
     roots = [workspace.tree(one) for one in (core, update)]
     if roots[0] is None or roots[1] is None:
         raise Invalid("only trees are merged", rule="wit.update.merge-refused", expected="a tree")
-    # The merged entries, the remaining entries of the update, and the name under which the parent stores the result.
-    path: list[tuple[dict[str, ObjectId], Iterator[tuple[str, ObjectId]], str]] = []
-    path.append((dict(roots[0].entries), iter(roots[1].entries.items()), ""))
+    done: dict[tuple[ObjectId, ObjectId], ObjectId] = {}
+    path = [_Merge((core, update), dict(roots[0].entries), iter(roots[1].entries.items()))]
     while True:
-        entries, ahead, label = path[-1]
-        for name, target in ahead:
-            pair = _pair(workspace, entries.get(name), target)
+        at = path[-1]
+        for name, target in at.ahead:
+            old = at.entries.get(name)
+            if old is None or old == target:
+                at.entries[name] = target
+                continue
+            known = done.get((old, target))
+            pair = None if known is not None else _trees(workspace, old, target)
             if pair is not None:
-                path.append((dict(pair[0]), iter(pair[1].items()), name))
+                at.name = name
+                path.append(_Merge((old, target), dict(pair[0]), iter(pair[1].items())))
                 break
-            entries[name] = target
+            at.entries[name] = target if known is None else known
         else:
             path.pop()
-            merged = workspace.put(Tree(entries))
+            done[at.pair] = merged = workspace.put(Tree(at.entries))
             if not path:
                 return merged
-            path[-1][0][label] = merged
+            path[-1].entries[path[-1].name] = merged
 
 
-def _pair(
-    workspace: Workspace, old: ObjectId | None, new: ObjectId
+@dataclass(slots=True)
+class _Merge:
+    """A pair of trees of which the first entries are merged.
+
+    Attributes:
+        pair: the ids of the tree of the core and the tree of the update.
+        entries: the merged entries, and those of the core that are still to be merged.
+        ahead: the entries of the update that are still to be merged.
+        name: the name of the entry that is being merged.
+    """
+
+    pair: tuple[ObjectId, ObjectId]
+    entries: dict[str, ObjectId]
+    ahead: Iterator[tuple[str, ObjectId]]
+    name: str = ""
+
+
+def _trees(
+    workspace: Workspace, old: ObjectId, new: ObjectId
 ) -> tuple[Mapping[str, ObjectId], Mapping[str, ObjectId]] | None:
-    """Return the entries of both sides if both are trees and differ."""
-    if old is None or old == new:
-        return None
+    """Return the entries of both objects if both are trees."""
     below, above = workspace.tree(old), workspace.tree(new)
     return None if below is None or above is None else (below.entries, above.entries)
 

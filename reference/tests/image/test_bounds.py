@@ -7,9 +7,7 @@ import tracemalloc
 import pytest
 
 from gritstone.errors import Missing
-from gritstone.grit.objects import Blob, ObjectId, Tree
-from gritstone.wit.update import merge
-from gritstone.wit.workspace import Workspace
+from gritstone.grit.objects import Blob, ObjectId
 
 from .stage import QUOTA, Program, Stage, data, path
 
@@ -122,18 +120,3 @@ def test_core_that_was_used_is_kept_after_replaced_data_is_dropped(stage: Stage)
     assert stage.run_program(actor, program).failure is None
     for at in ("deep/a/b", "first/deep/a/b", "second/deep/a/b", "second/first/deep/a/b"):
         assert stage.value(actor, at) == b"kept"
-
-
-def test_pairs_of_trees_are_merged_once(stage: Stage) -> None:
-    """Trees of 100 levels, of which both entries are one tree, have 2^100 paths."""
-
-    def doubled(leaf: bytes) -> ObjectId:
-        tree = stage.tree({"leaf": stage.blob(leaf)})
-        for _ in range(100):
-            tree = stage.put(Tree({"l": tree, "r": tree}))
-        return tree
-
-    workspace = Workspace(stage.engine.world.objects)
-    assert merge(workspace, doubled(b"1"), doubled(b"2")) == doubled(b"2")
-    actor = stage.born(quota=QUOTA, src={"s": doubled(b"1")})
-    assert stage.ask(actor, "image.install", stage.tree({"src": {"s": doubled(b"2")}})).failure is not None

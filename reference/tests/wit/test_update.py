@@ -80,6 +80,18 @@ def update(bench: Any, actor: bytes, head: bytes, content: bytes) -> Any:
     return after
 
 
+def test_pairs_of_trees_are_merged_once(bench: Any) -> None:
+    """Trees of 100 levels, of which both entries are one tree, have 2^100 paths."""
+
+    def doubled(leaf: int) -> Any:
+        tree = bench.nested({"leaf": leaf})
+        for _ in range(100):
+            tree = bench.tree(left=tree, right=tree)
+        return tree
+
+    assert merge(bench.workspace, doubled(1), doubled(2)) == doubled(2)
+
+
 def test_update_without_code_merges_trees_into_the_core(bench: Any) -> None:
     actor, head = bench.born("a", d=bench.nested({"x": 1, "y": 2}))
     after = update(bench, actor, head, bench.nested({"d": {"y": 3}, "e": 4}))
