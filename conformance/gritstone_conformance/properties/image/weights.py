@@ -40,7 +40,9 @@ class Heavy:
             "big": stage.blob(b"b" * 5_000, ("h", "v")),
             "number": stage.blob(b"7", _LONG),
             "wide": self._wide(stage.empty()),
-            "src": stage.tree(old=self._wide(stage.empty()), more=stage.empty()),
+            "src": stage.tree(
+                old=self._wide(stage.empty()), more=stage.empty(), often=self._wide(stage.tree(x=stage.empty()))
+            ),
         }
         many = [bytes((number,)) * 32 for number in range(40)]
         entry: dict[str, str | list[bytes]] = {"run": "*", "long": "*", "many": many}
@@ -98,6 +100,8 @@ class Heavy:
         yield "install", letter(one, "image.install", stage.install(job=code, twice=code))
         source = stage.tree(src=stage.tree(old=self._wide(stage.text("1")), more=self._wide(stage.empty())))
         yield "install-merged", letter(one, "image.install", source)
+        pairs = stage.tree(src=stage.tree(often=self._wide(stage.tree(x=stage.text("1")))))
+        yield "install-a-pair-of-trees-often", letter(one, "image.install", pairs)
         yield "install-a-core", letter(one, "image.install", imaged.core(self.other))
         yield "install-a-blob", letter(one, "image.install", stage.blob(b"x" * 3_000))
         yield "subscribe", letter(one, "image.subscribe.e", stage.empty())
