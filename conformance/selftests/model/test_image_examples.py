@@ -19,7 +19,7 @@ SPENDS: Final = bytes.fromhex("6101780000000000000002" + "73f06a0b696d6167652e74
 """``add x 2; send F0 j image.timer 00``."""
 TICKS: Final = bytes.fromhex("6101780000000000000028")
 """``add x 40``."""
-FUELS: Final = (0, 1, 1, 1, 0, 4, 1, 0, 2, 1)
+FUELS: Final = (0, 1, 1, 1, 0, 4, 2, 0, 2, 1)
 
 Id = bytes
 

@@ -60,6 +60,7 @@ _MESSAGES: Final = {
     "malformed-grant": 8,
     "install": 14,
     "install-merged": 12,
+    "install-a-pair-of-trees-often": 12,
     "install-a-core": 5,
     "install-a-blob": 7,
     "subscribe": 6,
