@@ -15,7 +15,9 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.found_cases import file_of
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.vectors.audits import judge_audit, load_audits
+from gritstone_conformance.vectors.confirmations import CONFIRMED, confirmations_text
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.vectors.files import VectorSet, current_digest_text, load_vectors, read_vector_file
 from gritstone_conformance.vectors.lint import lint_vectors
@@ -38,6 +40,9 @@ def run_command(options: argparse.Namespace) -> int:
         return _audits(root)
     elif options.digest:
         _digest(root, write=options.write)
+    elif options.confirm:
+        text = confirmations_text(load_vectors(root), map(read_report, options.confirm))
+        _written(root / CONFIRMED, text)
     elif options.export is not None:
         _export(load_vectors(root), options.export)
     elif options.add is not None:
@@ -75,10 +80,7 @@ def _audits(root: Path) -> int:
 def _digest(root: Path, *, write: bool) -> None:
     text = current_digest_text(root)
     if write:
-        try:
-            (root / "DIGEST").write_text(text, encoding="utf-8", newline="\n")
-        except OSError as problem:
-            raise UsageError(f"{root / 'DIGEST'}: {problem.strerror or problem}") from problem
+        _written(root / "DIGEST", text)
     print(hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -89,8 +91,12 @@ def _export(vectors: VectorSet, target: Path) -> None:
         for file in vectors.files
         for case in file.cases
     )
+    _written(target, "".join(lines))
+
+
+def _written(target: Path, text: str) -> None:
     try:
-        target.write_text("".join(lines), encoding="utf-8", newline="\n")
+        target.write_text(text, encoding="utf-8", newline="\n")
     except OSError as problem:
         raise UsageError(f"{target}: {problem.strerror or problem}") from problem
 
