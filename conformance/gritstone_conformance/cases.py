@@ -95,7 +95,7 @@ class Case:
     edit: dict[str, Json] | None = None
     flags: tuple[str, ...] = ()
     comment: str = ""
-    origin: dict[str, Json] = field(default_factory=lambda: {"by": "hand"})
+    origin: dict[str, Json] = field(default_factory=lambda: {"by": "author"})
     status: Json = "active"
     judge: str = "exact"
 

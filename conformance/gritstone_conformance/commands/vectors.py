@@ -14,9 +14,11 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.files import write_file
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.found_cases import file_of
 from gritstone_conformance.vectors.audits import judge_audit, load_audits
+from gritstone_conformance.vectors.confirmations import CONFIRMED, confirmations_text
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.vectors.files import VectorSet, current_digest_text, load_vectors, read_vector_file
 from gritstone_conformance.vectors.lint import lint_vectors
@@ -39,6 +41,9 @@ def run_command(options: argparse.Namespace) -> int:
         return _audits(root)
     elif options.digest:
         _digest(root, write=options.write)
+    elif options.confirm:
+        text = confirmations_text(load_vectors(root), map(read_report, options.confirm))
+        write_file(root / CONFIRMED, text)
     elif options.export is not None:
         _export(load_vectors(root), options.export)
     elif options.add is not None:

@@ -5,7 +5,8 @@
 
 Much of a report changes from run to run; a verdict file contains the part that should not. The documentation shows it,
 and CI compares it with each new report. All of it is taken from the report. A difference in a MUST rule fails the
-check; a SHOULD may depend on how busy the machine is, so its difference is only printed.
+check, and so does a vector that the implementation confirmed earlier and did not pass now. A SHOULD may depend on how
+busy the machine is, so its difference is only printed.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.errors import DataError, SuiteError
 from gritstone_conformance.files import write_file
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import load_rules
+from gritstone_conformance.vectors.confirmations import lost_confirmations
 
 __all__ = ["differences", "load_verdicts", "verdicts_of"]
 
@@ -79,19 +82,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("report", metavar="REPORT", type=Path)
     options = parser.parse_args(argv)
     try:
-        found = verdicts_of(read_report(options.report))
+        report = read_report(options.report)
+        found = verdicts_of(report)
         if options.write is not None:
             write_file(options.write, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
             print(f"{options.write}: {len(found['verdicts'])} rules")
             return 0
-        return _check(options.check, found, options.report)
+        lost = [("MUST", line) for line in lost_confirmations(vectors_dir(), report)]
+        return _check(options.check, found, lost, options.report)
     except SuiteError as problem:
         print(f"verdicts: {problem}", file=sys.stderr)
         return 4
 
 
-def _check(file: Path, found: Mapping[str, Any], report: Path) -> int:
-    lines = list(differences(load_verdicts(file), found))
+def _check(file: Path, found: Mapping[str, Any], lost: list[tuple[str, str]], report: Path) -> int:
+    lines = [*differences(load_verdicts(file), found), *lost]
     for _, line in lines:
         print(f"verdicts: {line}", file=sys.stderr)
     print(f"{file}: {len(found['verdicts'])} rules, {len(lines)} differ")

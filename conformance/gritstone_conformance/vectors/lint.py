@@ -1,7 +1,7 @@
 """The lint of golden vectors: names, counts, flags, rules, twins, edits and the digest.
 
-A finding is one line with the file, the case and the error. The lint does not check the expected answers; these are
-confirmed by independent implementations.
+A finding is one line with the file, the case and the error. The lint does not check the expected answers: it checks
+that at least two implementations confirmed them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.scenarios import SCENARIOS, lint_scenarios
 from gritstone_conformance.vectors.audits import AUDITS, lint_audits
+from gritstone_conformance.vectors.confirmations import CONFIRMED, lint_confirmations
 from gritstone_conformance.vectors.edits import apply_edit, edit_bytes, most_edit_bytes, requests_of
 from gritstone_conformance.vectors.files import VectorFile, current_digest_text, parse_vector_file
 
@@ -45,6 +46,8 @@ def lint_vectors(root: Path, book: RuleBook) -> list[str]:
             findings += [
                 f"{file.path}: {case.name}: {found}" for found in _case_findings(file, case, book, cases, seen)
             ]
+    if (root / CONFIRMED).exists():  # a set of the user has none
+        findings += lint_confirmations(root, cases)
     return [*findings, *lint_audits(root, book), *lint_scenarios(root, book), *_digest_findings(root)]
 
 

@@ -34,6 +34,7 @@ from selftests.vectors.flow_histories import (
     FlowHistory,
     StartedFlow,
 )
+from selftests.vectors.vector_writer import origin_of
 
 __all__ = ["audits_text"]
 
@@ -409,7 +410,7 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
         for scene in (legal, forged):
             forgery.script(scene)
         forgery.alteration(forged)
-        shared = {"rules": [forgery.blamed], "format": fmt.name, "origin": {"by": "hand"}}
+        shared = {"rules": [forgery.blamed], "format": fmt.name, "origin": origin_of("flow_audits")}
         twin = {"name": f"audit/flow/{name}-legal{suffix}", "finding": None, "comment": "not altered"}
         yield {**shared, **twin, "bundle": encode_bytes(legal.bundle())}
         path = f"heads/{forged.actor.hex()}~0/{_path(forgery.path, legal, forged)}"
@@ -425,7 +426,7 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
             "format": fmt.name,
             "finding": None,
             "unverified": erasure.unverified,
-            "origin": {"by": "hand"},
+            "origin": origin_of("flow_audits"),
             "comment": erasure.comment,
             "bundle": encode_bytes(scene.bundle()),
         }

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
-from pathlib import Path
 from typing import Any, Final
 
 from gritstone_conformance.bundled import vectors_dir
@@ -29,6 +28,7 @@ from selftests.vectors.flow_checks import check_vectors
 from selftests.vectors.flow_metrics import metric_vectors
 from selftests.vectors.flow_plays import play_cases
 from selftests.vectors.flow_texts import FlowVector, text_vectors
+from selftests.vectors.vector_writer import scripted_file, write_files
 
 __all__ = ["flow_files"]
 
@@ -51,8 +51,7 @@ def flow_files() -> list[VectorFile]:
 def _files(cases: list[Case], kind: str) -> Iterator[VectorFile]:
     for topic in sorted({case.name.split("/")[1] for case in cases}):
         of_topic = tuple(case for case in cases if case.name.split("/")[1] == topic)
-        path = f"flow/{topic}.json" if kind == "accept" else f"flow/{topic}.reject.json"
-        yield VectorFile(path, "0.6", "flow", topic, kind, {}, of_topic)
+        yield scripted_file("flow_cases", "flow", topic, of_topic, kind)
 
 
 def _case(host: FlowHost, vector: FlowVector) -> Case:
@@ -79,14 +78,17 @@ def _case(host: FlowHost, vector: FlowVector) -> Case:
         raise DataError(f"{vector.name}: the table has {outcome!r}, the model {found!r}")
     rules = tuple(f"flow.{rule}" for rule in vector.rules)
     requires = _MEASURES if vector.op == "metrics" else _REQUIRES
-    return Case(f"flow/{vector.name}", rules, requires, (CaseStep(op, args, expect),), origin={"by": "hand"})
+    return Case(f"flow/{vector.name}", rules, requires, (CaseStep(op, args, expect),))
 
 
 def _repeated(cases: list[Case]) -> Case:
     """Return a case that asks some others twice, in both orders."""
     chosen = [case.steps[0] for case in cases if case.name in _TWICE]
     return Case(
-        "flow/check/repeated", ("flow.check.pure",), _REQUIRES, (*chosen, *reversed(chosen)), origin={"by": "hand"}
+        "flow/check/repeated",
+        ("flow.check.pure",),
+        _REQUIRES,
+        (*chosen, *reversed(chosen)),
     )
 
 
@@ -130,14 +132,5 @@ def _common(one: str | bytes, other: str | bytes) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def main(root: Path) -> int:
-    """Write the files."""
-    for file in flow_files():
-        (root / file.path).parent.mkdir(exist_ok=True)
-        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
-        print(f"{file.path}: {len(file.cases)} cases")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(vectors_dir()))
+    sys.exit(write_files(flow_files(), vectors_dir()))

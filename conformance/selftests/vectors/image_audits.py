@@ -21,6 +21,7 @@ from gritstone_conformance.model.image.record import COMMITTED
 from gritstone_conformance.model.values import Mailbox, Message, Step
 from gritstone_conformance.strategies.image import ops
 from selftests.vectors.image_histories import ImageHistory
+from selftests.vectors.vector_writer import origin_of
 
 __all__ = ["audits_text"]
 
@@ -478,7 +479,11 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
         number, fault = forgery.check
         rule = f"image.{forgery.rule}"
         check = f"image.history.{fault}"
-        shared = {"rules": [*dict.fromkeys((rule, check))], "format": fmt.name, "origin": {"by": "hand"}}
+        shared = {
+            "rules": [*dict.fromkeys((rule, check))],
+            "format": fmt.name,
+            "origin": origin_of("image_audits"),
+        }
         twin = {"name": f"audit/image/{name}-legal{suffix}", "finding": None, "comment": "not forged"}
         yield {**shared, **twin, "bundle": encode_bytes(legal.bundle())}
         finding = {"check": number, "fault": fault, "rule": rule, "path": forgery.place(forged)}
@@ -493,7 +498,7 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
             "format": fmt.name,
             "finding": None,
             "unverified": unverified,
-            "origin": {"by": "hand"},
+            "origin": origin_of("image_audits"),
             "comment": comment,
             "bundle": encode_bytes(history.bundle()),
         }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.bundled import vectors_dir
@@ -30,6 +29,7 @@ from selftests.vectors.image_sendings import sending_drafts
 from selftests.vectors.image_tables import table_drafts
 from selftests.vectors.image_weights import weight_drafts
 from selftests.vectors.image_worlds import world_drafts
+from selftests.vectors.vector_writer import scripted_file, write_files
 
 __all__ = ["image_files"]
 
@@ -45,10 +45,7 @@ def image_files() -> list[VectorFile]:
     for draft in _drafts():
         for fmt in FORMATS.values():
             topics.setdefault(draft.name.split("/")[0], []).append(case_of_image(draft, fmt))
-    return [
-        VectorFile(f"image/{topic}.json", "0.6", "image", topic, "accept", {}, tuple(cases))
-        for topic, cases in sorted(topics.items())
-    ]
+    return [scripted_file("image_cases", "image", topic, cases) for topic, cases in sorted(topics.items())]
 
 
 def _drafts() -> Iterator[ImageDraft]:
@@ -60,14 +57,5 @@ def _drafts() -> Iterator[ImageDraft]:
     yield from erasure_drafts()
 
 
-def main(root: Path) -> int:
-    """Write the files."""
-    for file in image_files():
-        (root / file.path).parent.mkdir(exist_ok=True)
-        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
-        print(f"{file.path}: {len(file.cases)} cases")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(vectors_dir()))
+    sys.exit(write_files(image_files(), vectors_dir()))

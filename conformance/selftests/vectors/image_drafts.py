@@ -54,7 +54,7 @@ def case_of_image(draft: ImageDraft, fmt: Format) -> Case:
     rules = tuple(f"image.{rule}" for rule in draft.rules)
     profiles = ("image", "wasm") if "image.wasm" in draft.features else ("image",)
     requires = Requires((fmt.name,), draft.features, profiles)
-    return Case(title, rules, requires, run_script(draft.script, fmt, rules[0], draft.scene), origin={"by": "hand"})
+    return Case(title, rules, requires, run_script(draft.script, fmt, rules[0], draft.scene))
 
 
 def run_script(script: Script, fmt: Format, rule: str, scene: Scene = Imaged) -> tuple[CaseStep, ...]:

@@ -27,6 +27,7 @@ from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
+from selftests.vectors.vector_writer import origin_of
 
 __all__ = ["audit_file"]
 
@@ -214,7 +215,7 @@ def _audit(name: str, scene: _Scene, comment: str, twin: str | None = None, path
     }
     if twin is not None:
         members["twin"] = f"audit/residency/{twin}{suffix}"
-    return {**members, "comment": comment, "origin": {"by": "hand"}}
+    return {**members, "comment": comment, "origin": origin_of("residency_audits")}
 
 
 def audit_file() -> str:

@@ -18,6 +18,7 @@ from selftests.vectors.sandbox_run_cases import limit_drafts, module_drafts, out
 from selftests.vectors.sandbox_state_cases import INSTANCES, SNAPSHOTS
 from selftests.vectors.sandbox_texts import FOLDER, probe_texts
 from selftests.vectors.sandbox_wide_cases import wide_drafts
+from selftests.vectors.vector_writer import scripted_file, write_files
 
 __all__ = ["sandbox_files"]
 
@@ -40,19 +41,13 @@ def sandbox_files() -> list[VectorFile]:
     for draft in drafts:
         for abi in draft.abis:
             topics.setdefault(draft.name.split("/")[0], []).append(draft.case(abi))
-    return [
-        VectorFile(f"sandbox/{topic}.json", "0.6", "sandbox", topic, "accept", {}, tuple(cases))
-        for topic, cases in sorted(topics.items())
-    ]
+    return [scripted_file("sandbox_cases", "sandbox", topic, cases) for topic, cases in sorted(topics.items())]
 
 
 def main(root: Path) -> int:
     """Write the files and the texts of their probes."""
     files = sandbox_files()
-    for file in files:
-        (root / file.path).parent.mkdir(exist_ok=True)
-        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
-        print(f"{file.path}: {len(file.cases)} cases")
+    write_files(files, root)
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     for left in folder.iterdir():

@@ -22,6 +22,7 @@ from gritstone_conformance.model.values import Message
 from selftests.model.session_scene import Scene
 from selftests.vectors.agent_histories import AgentHistory
 from selftests.vectors.session_drafts import ADD, HELLO, TOOLS, TWO
+from selftests.vectors.vector_writer import origin_of
 
 __all__ = ["audits_text"]
 
@@ -182,7 +183,7 @@ def _audits(fmt: Format) -> Iterator[dict[str, Any]]:
         forgery.alteration(forged)
         path = f"heads/{forged.actor.hex()}~0/{forgery.path}"
         path += f"/{forged.host.hex()}" if forgery.path == "outbox" else ""
-        shared = {"rules": [forgery.rule], "format": fmt.name, "origin": {"by": "hand"}}
+        shared = {"rules": [forgery.rule], "format": fmt.name, "origin": origin_of("session_audits")}
         twin = {"name": f"audit/session/{name}-legal{suffix}", "finding": None, "comment": "not altered"}
         yield {**shared, **twin, "bundle": encode_bytes(legal.bundle())}
         finding = {"check": 8, "fault": "recompute", "rule": forgery.rule, "path": path}

@@ -9,7 +9,6 @@ draft states how it ends, and making the files fails if the model ends it in ano
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
@@ -19,6 +18,7 @@ from selftests.vectors.residency_cases import residency_cases
 from selftests.vectors.session_states import state_drafts
 from selftests.vectors.session_texts import text_drafts
 from selftests.vectors.session_turns import turn_drafts
+from selftests.vectors.vector_writer import scripted_file, write_files
 
 __all__ = ["session_files"]
 
@@ -32,20 +32,8 @@ def session_files() -> list[VectorFile]:
             topics.setdefault(draft.name.split("/")[0], []).append(draft.case(fmt))
     for topic, cases in residency_cases().items():
         topics.setdefault(topic, []).extend(cases)
-    return [
-        VectorFile(f"session/{topic}.json", "0.6", "session", topic, "accept", {}, tuple(cases))
-        for topic, cases in sorted(topics.items())
-    ]
-
-
-def main(root: Path) -> int:
-    """Write the files."""
-    for file in session_files():
-        (root / file.path).parent.mkdir(exist_ok=True)
-        (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
-        print(f"{file.path}: {len(file.cases)} cases")
-    return 0
+    return [scripted_file("session_cases", "session", topic, cases) for topic, cases in sorted(topics.items())]
 
 
 if __name__ == "__main__":
-    sys.exit(main(vectors_dir()))
+    sys.exit(write_files(session_files(), vectors_dir()))

@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.bundled import vectors_dir
@@ -25,6 +24,7 @@ from gritstone_conformance.model.wasm.image import manifest_at, state_at
 from gritstone_conformance.strategies.session_guest import SESSION_NODE, session_guest
 from gritstone_conformance.vectors.files import VectorFile
 from selftests.vectors.session_drafts import ADD, CONTINUE, FINAL, HELLO, RETRY, TOOLS, TWO, Recorder, Script
+from selftests.vectors.vector_writer import scripted_file, write_files
 
 __all__ = ["SCRIPTS", "GuestRecorder", "session_guest_file", "window"]
 
@@ -138,16 +138,8 @@ def _cases() -> Iterator[Case]:
 
 def session_guest_file() -> VectorFile:
     """Return the file of vectors of the module."""
-    return VectorFile("wasm/session.json", "0.6", "wasm", "session", "accept", {}, tuple(_cases()))
-
-
-def main(root: Path) -> int:
-    """Write the file."""
-    file = session_guest_file()
-    (root / file.path).write_text(file.to_text(), encoding="utf-8", newline="\n")
-    print(f"{file.path}: {len(file.cases)} cases")
-    return 0
+    return scripted_file("session_guest_cases", "wasm", "session", _cases())
 
 
 if __name__ == "__main__":
-    sys.exit(main(vectors_dir()))
+    sys.exit(write_files([session_guest_file()], vectors_dir()))

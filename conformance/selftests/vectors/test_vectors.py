@@ -48,7 +48,7 @@ def small_set() -> dict[str, dict[str, Any]]:
                 },
             }
         ],
-        "origin": {"by": "hand"},
+        "origin": {"by": "author"},
     }
     bad = {
         **good,
