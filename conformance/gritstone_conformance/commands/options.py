@@ -240,7 +240,7 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors to one file of JSON lines")
     action.add_argument("--add", type=Path, metavar="FILE", help="add a saved case to the vectors")
     action.add_argument(
-        "--confirm", type=Path, nargs="+", metavar="REPORT", help="write CONFIRMED: who passed which vector, by reports"
+        "--confirm", type=Path, nargs="+", metavar="REPORT", help="write CONFIRMED by reports of whole runs"
     )
     parser.add_argument("--write", action="store_true", help="with --digest: write DIGEST")
     parser.add_argument("--root", type=Path, metavar="DIR", help="a directory of vectors other than the bundled one")

@@ -129,7 +129,7 @@ class Heavy:
         return fuel
 
     def fill_mailboxes(self) -> None:
-        """Let ``one`` send to many actors, which reply."""
+        """Make ``one`` send to many actors, which reply."""
         imaged, stage = self.imaged, self.imaged.stage
         answer = stage.draft().reply(ops.CONTENT).seal()
         children = [stage.actor(f"c{number}", owner=self.one, entry={"run": "*"}) for number in range(20)]

@@ -105,12 +105,12 @@ def descriptions(scene: SandboxScene) -> None:
         (("sync-data", 0), [1]),
         (("flags", 0, APPEND), [1]),
         (("status", 0), [1, _IS_FILE, APPEND]),
-        (("write", 0, "nd"), [1]),
+        (("write", 0, "at"), [1]),
         (("flags", 0, 0), [1]),
         (("seek", 0, 0, _BEGIN), [1, 0]),
         (("write", 0, "s"), [1]),
     ]
-    after = {"f": b"send", "d/empty": b""}
+    after = {"f": b"seat", "d/empty": b""}
     expect_steps(scene, steps, {"f": b"text", "d/empty": b""}, after, _FUNCTIONS)
 
 
