@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case
 from gritstone_conformance.cli import main
 from gritstone_conformance.reporting import verdict_files
 from gritstone_conformance.results.report import Report
@@ -40,6 +42,11 @@ def report(vectors: VectorSet, name: str, verdicts: Mapping[str, str], **changed
     return Report({"iut": {"implementation": {"name": name}}}, outcomes, {})
 
 
+def named(vectors: VectorSet, **changed: Any) -> dict[str, Case]:
+    """Return the cases by their names, with other members."""
+    return {case.name: replace(case, **changed) for case in vectors.cases()}
+
+
 def both(verdict: str = "pass") -> dict[str, str]:
     return {GOOD: "pass", BAD: verdict}
 
@@ -67,13 +74,31 @@ def test_lint_names_vectors_that_fewer_than_two_confirmed(
 ) -> None:
     reports = [report(vectors, "one", both()), report(vectors, "two", both(verdict))]
     (tmp_path / CONFIRMED).write_text(confirmations_text(vectors, reports), encoding="utf-8")
-    assert list(lint_confirmations(tmp_path, [GOOD, BAD])) == ([shown] if shown else [])
+    assert list(lint_confirmations(tmp_path, named(vectors))) == ([shown] if shown else [])
+
+
+@pytest.mark.rule("suite.vector.origin")
+def test_one_confirms_what_a_script_made(vectors: VectorSet, tmp_path: Path) -> None:
+    text = confirmations_text(vectors, [report(vectors, "one", {GOOD: "pass"})])
+    (tmp_path / CONFIRMED).write_text(text, encoding="utf-8")
+    scripted = named(vectors, origin={"by": "script", "script": "x"})
+    shown = f"{CONFIRMED}: {BAD}: confirmed by no implementation, expected at least 1"
+    assert list(lint_confirmations(tmp_path, scripted)) == [shown]
+
+
+@pytest.mark.rule("suite.vector.origin")
+def test_probe_of_a_sandbox_is_confirmed_in_any_abi(vectors: VectorSet, tmp_path: Path) -> None:
+    (case, *_) = named(vectors, origin={"by": "script", "script": "x"}).values()
+    cases = dict.fromkeys(("sandbox/a/wasi-b-c", "sandbox/a/grit-b-c", "sandbox/b/grit-b-c", "image/a/grit-b-c"), case)
+    (tmp_path / CONFIRMED).write_text('{"confirmed": [{"by": ["one"], "cases": ["sandbox/a/wasi-b-c"]}]}')
+    found = [line.split(": ")[1] for line in lint_confirmations(tmp_path, cases)]
+    assert found == ["sandbox/b/grit-b-c", "image/a/grit-b-c"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"confirmed": [1]}', '{"confirmed": [{"by": 1, "cases": ["a"]}]}'])
-def test_invalid_file_is_one_finding(text: str, tmp_path: Path) -> None:
+def test_invalid_file_is_one_finding(vectors: VectorSet, text: str, tmp_path: Path) -> None:
     (tmp_path / CONFIRMED).write_text(text, encoding="utf-8")
-    (found,) = lint_confirmations(tmp_path, [GOOD, BAD])
+    (found,) = lint_confirmations(tmp_path, named(vectors))
     assert found.startswith(f"{tmp_path / CONFIRMED}: invalid list of confirmations: ")
 
 
@@ -110,7 +135,7 @@ def test_command_writes_the_file_and_the_lint_reads_it(tmp_path: Path, capsys: p
 @pytest.mark.rule("suite.vector.origin")
 def test_each_bundled_vector_is_confirmed_and_names_its_script() -> None:
     vectors = load_vectors(vectors_dir())
-    assert list(lint_confirmations(vectors_dir(), [case.name for case in vectors.cases()])) == []
+    assert list(lint_confirmations(vectors_dir(), named(vectors))) == []
     scripts = {str(case.origin["script"]) for case in vectors.cases() if case.origin["by"] == "script"}
     assert {script for script in scripts if not (Path(__file__).parent / f"{script}.py").is_file()} == set()
     assert len({by for group in confirmed_by(vectors_dir(), [GOOD]).values() for by in group}) > 2
