@@ -17,6 +17,7 @@ from gritstone_conformance.files import write_file
 from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.found_cases import file_of
+from gritstone_conformance.text import counted
 from gritstone_conformance.vectors.audits import judge_audit, load_audits
 from gritstone_conformance.vectors.confirmations import CONFIRMED, confirmations_text
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
@@ -65,7 +66,7 @@ def _lint(root: Path) -> int:
     findings = lint_vectors(root, load_rules())
     for finding in findings:
         print(finding)
-    print(f"vectors: {len(findings)} problems in {root}")
+    print(f"vectors: {counted(len(findings), 'problem')} in {root}")
     return 4 if findings else 0
 
 
