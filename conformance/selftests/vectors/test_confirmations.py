@@ -1,4 +1,4 @@
-"""Confirmations: who gave the expected replies of which vectors, by whole reports."""
+"""Confirmations: the implementations that gave the expected replies of a vector, from reports of whole runs."""
 
 from __future__ import annotations
 
