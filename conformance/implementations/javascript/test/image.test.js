@@ -267,7 +267,7 @@ test("tools have what their creator gives", () => {
   assert.equal(cast.at(cast.A, `image/caps/read.${good}`), cast.A);
   assert.equal(spawn(tool({ "send.*.*": cast.text(cast.B) })), "rejected/escalation");
   assert.equal(spawn(cast.principal("more")), "rejected/escalation");
-  cast.request(cast.A, "image.quota", cast.text("actors 1\nbytes 99\nfuel 99\nposts 9\nsubs 9\ntimers 9\n"));
+  cast.request(cast.A, "image.quota", cast.text("actors 1\nbytes 99999\nfuel 99\nposts 9\nsubs 9\ntimers 9\n"));
   assert.equal(spawn(tool({ spawn: cast.text(cast.A) })), "exhausted/actors");
   assert.equal(cast.outcome(cast.A, "image.destroy", cast.bench.blob("")), "rejected/busy");
   assert.equal(cast.outcome(good, "image.destroy", cast.bench.blob("")), "committed");
