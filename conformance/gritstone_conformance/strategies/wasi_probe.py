@@ -177,7 +177,7 @@ class WasiProbe(SandboxProbe):
         """Return code that reads or writes through buffers, and leaves the sum of the sizes.
 
         A host may return before it has used all buffers; the code then calls it again with the rest. It ends at an
-        error number, which is left at :data:`FAILS`, and when nothing more is read or written.
+        error number, which is left at ``FAILS``, and when nothing more is read or written.
         """
         if name not in self._own:
             self._own[name] = self._define_through(name)

@@ -78,7 +78,7 @@ def _probe(name: str) -> str:
 
 def lost_confirmations(root: Path, report: Report) -> Iterator[str]:
     """Yield each vector that the implementation of a whole report confirmed earlier and did not pass now."""
-    verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
+    verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes if outcome.kind == "vector"}
     for name, by in confirmed_by(root, verdicts).items():
         if _name_of(report) in by and verdicts[name] != "pass":
             yield f"{name}: {CONFIRMED} names {_name_of(report)}, its verdict is {verdicts[name]}"

@@ -97,7 +97,7 @@ def test_counterexample_of_a_mutant_is_drawn(tmp_path: Path, capsys: pytest.Capt
     page = tmp_path / "page.html"
     assert main(["model", "check", "--only", "cas-head", "--traces", "--html", str(page)]) == 0
     assert page.read_text("utf-8").count("<svg") == 1
-    assert main(["model", "check", "--only", "cas-head", "--traces", "--html", str(tmp_path / "no" / "page.html")]) == 2
+    assert main(["model", "check", "--only", "cas-head", "--traces", "--html", str(page / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -113,6 +113,15 @@ def test_a_confirmation_can_be_lost(vectors: VectorSet, name: str, lost: list[st
 
 
 @pytest.mark.rule("suite.vector.origin")
+def test_a_property_of_the_same_topic_is_never_confirmed(vectors: VectorSet, tmp_path: Path) -> None:
+    text = confirmations_text(vectors, [report(vectors, "one", both())])
+    (tmp_path / CONFIRMED).write_text(text, encoding="utf-8")
+    drawn = replace(made_outcome("grit/tree/drawn", "skip"), kind="property")
+    found = report(vectors, "one", both())
+    assert not list(lost_confirmations(tmp_path, replace(found, outcomes=(*found.outcomes, drawn))))
+
+
+@pytest.mark.rule("suite.vector.origin")
 def test_lost_confirmation_fails_the_check_of_verdicts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
