@@ -48,8 +48,8 @@ intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a n
 # names of other projects, of the standard library and of typing, without an inventory
 _OTHERS = "anyio|mcp|mcp_types|hypothesis|st|lmdb|rich|pytest|_pytest|blake3|starlette|uvicorn|wasmtime|cryptography"
 _STDLIB = (
-    "_thread|abc|argparse|asyncio|builtins|collections|concurrent|contextlib|dataclasses|enum|functools|io|json|mmap|os"
-    "|pathlib|random|re|socket|subprocess|threading|types|typing|xml"
+    "_thread|abc|argparse|asyncio|builtins|collections|concurrent|contextlib|dataclasses|enum|functools|inspect|io|json|mmap"
+    "|os|pathlib|random|re|socket|subprocess|threading|types|typing|xml"
 )
 _PLAIN = (
     "_R|_T|Any|BinaryIO|Build|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Map|Mapping|Path|Protocol"

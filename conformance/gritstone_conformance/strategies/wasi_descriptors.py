@@ -53,7 +53,7 @@ def moving(moves: Sequence[Move]) -> Build:
             probe also emits the place, and after ``read`` the size and the first 8 bytes. A step is
             ``("open", slot, path, flags, mode)``, ``("write", slot, text)``, ``("read", slot, size)``,
             ``("seek", slot, distance, origin)``, ``("close", slot)``, ``("rename", path, path)``,
-            ``("remove", path)``, or a kind of :data:`FILE_STEPS` with its arguments.
+            ``("remove", path)``, or a kind of ``FILE_STEPS`` with its arguments.
     """
     more = [name for kind, *_ in moves for name in FILE_STEPS.get(str(kind), ((), None))[0]]
 

@@ -130,8 +130,8 @@ class WasiProbe(SandboxProbe):
 
         Args:
             path: of the file.
-            flags: the options of opening, such as :data:`CREATE`.
-            mode: the flags of the descriptor, such as :data:`APPEND`.
+            flags: the options of opening, such as ``CREATE``.
+            mode: the flags of the descriptor, such as ``APPEND``.
             folder: the descriptor of a folder.
             slot: where the descriptor is stored.
         """
