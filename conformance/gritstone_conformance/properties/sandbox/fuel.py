@@ -11,6 +11,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.properties.sandbox.environments import busy, elsewhere
 from gritstone_conformance.properties.sandbox.scene import Report, SandboxScene, limits, of_sandboxes
 from gritstone_conformance.strategies.sandbox_probes import Build, Prediction, counter, every_word, predict
@@ -168,10 +169,18 @@ def in_time(scene: SandboxScene) -> None:
     done = predict(word)[0]
     for ms in (60, 200):
         watch = Stopwatch(scene.trial)
-        scene.running(endless("branch"), Prediction("timeout"), limits(fuel=None, ms=ms))
+        fault = None
+        try:
+            scene.running(endless("branch"), Prediction("timeout"), limits(fuel=None, ms=ms))
+        except SubjectFault as raised:
+            fault = raised
         took, waiting = watch.passed_s(), watch.waiting_s()
+        if fault is not None and not (fault.sent and fault.cause.startswith(("late", "hung"))):
+            raise fault
         if took < ms / 1_000 or waiting > ms / 1_000 + _LATE_S:
             scene.trial.fail(f"{ms} to {ms + 1_000} ms", round(took * 1_000), words="ended too early or too late")
+        if fault is not None:
+            raise fault
         scene.running(word, done, limits(fuel=None, ms=10_000), rule="sandbox.time.enough")
         time.sleep(ms / 1_000)  # the limit of a call that is over
         scene.running(word, done, limits(fuel=None, ms=10_000), rule="sandbox.time.enough")
